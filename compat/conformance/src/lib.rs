@@ -1,0 +1,1 @@
+//! Plays asyncio scenarios against a driver and compares the traces.

@@ -1,0 +1,1 @@
+//! The two Python models under Foster.

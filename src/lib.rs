@@ -1,0 +1,1 @@
+//! Callback servers in asyncio style on a nursery runtime.
