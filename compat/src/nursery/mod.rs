@@ -1,0 +1,32 @@
+//! trio's side: nurseries, cancel scopes, and clean-up that may await.
+//!
+//! Read `region.rs` first: everything that can be cancelled inside a task is a region.
+
+mod dump;
+mod error;
+mod finally;
+mod gather;
+mod limit;
+#[expect(clippy::module_inception, reason = "the noun of the module is Nursery")]
+mod nursery;
+mod outcome;
+mod region;
+mod scope;
+mod sleep;
+mod start;
+mod task;
+mod timeouts;
+
+pub use dump::dump;
+pub use error::NurseryError;
+pub use finally::{DEFAULT_CLEANUP_TIMEOUT, finally, finally_with, finally_within};
+pub use gather::{Gather, gather};
+pub use nursery::{Closed, Nursery, NurseryBuilder, open_nursery};
+pub use outcome::Outcome;
+pub use scope::{CancelScope, RemoteScope, ScopeHandle, cancel_reason, shield};
+pub use sleep::{checkpoint, sleep, sleep_forever, sleep_until};
+pub use start::{NotStarted, TaskStatus};
+pub use task::Task;
+pub use timeouts::{
+    EffectiveDeadline, TooSlow, current_effective_deadline, fail_after, fail_at, move_on_after, move_on_at,
+};

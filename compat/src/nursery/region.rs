@@ -1,0 +1,172 @@
+//! One place in a future where a cancellation takes effect.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use tokio::time::Instant;
+
+use crate::runtime::{Alarm, CancelReason, CancelSource, Core, Kind, NodeId, Owner, current};
+
+/// A node of the cancel tree and the future that is polled inside it.
+///
+/// Cancelled, it drops the future in place, before or after a poll, unless a guarded region is active inside in the
+/// same task. It leaves the tree when it is dropped, on every path.
+///
+/// A guarded region (`is_guard`) asks the scopes around it, up to the task, to be left alone: they wait until it is
+/// gone.
+pub(crate) struct Region {
+    core: Rc<Core>,
+    node: NodeId,
+    is_guard: bool,
+}
+
+/// How the future of a region ended.
+pub(crate) enum Ended<T> {
+    Value(T),
+    Panic(Box<dyn Any + Send>),
+    /// Dropped by a cancellation.
+    Dropped,
+}
+
+impl Region {
+    /// Enters a region inside the current scope.
+    #[track_caller]
+    pub(crate) fn enter(kind: Kind, is_guard: bool, is_shielded: bool) -> Self {
+        Region::enter_in(current(), kind, is_guard, is_shielded)
+    }
+
+    pub(crate) fn enter_in(core: Rc<Core>, kind: Kind, is_guard: bool, is_shielded: bool) -> Self {
+        let parent = core.scope();
+        let mut tree = core.tree.borrow_mut();
+        let node = tree.insert(parent, kind, Owner::Task(core.current_task()), false, is_shielded);
+        if is_guard {
+            tree.raise_guards(parent, 1);
+        }
+        drop(tree);
+        Region { core, node, is_guard }
+    }
+
+    pub(crate) fn core(&self) -> &Rc<Core> {
+        &self.core
+    }
+
+    pub(crate) fn node(&self) -> NodeId {
+        self.node
+    }
+
+    pub(crate) fn set_deadline(&mut self, deadline: Option<Instant>) {
+        self.core.tree.borrow_mut()[self.node].deadline = deadline;
+    }
+
+    /// Leaves the tree.
+    pub(crate) fn leave(self) -> Rc<Core> {
+        self.core.clone()
+    }
+
+    /// Polls the future in `slot` inside the region, and empties the slot when it has ended.
+    pub(crate) fn poll<F: Future>(
+        &mut self,
+        mut slot: Pin<&mut Option<F>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Ended<F::Output>> {
+        self.follow();
+        let core = &*self.core;
+        let Some(future) = slot.as_mut().as_pin_mut() else {
+            return Poll::Ready(Ended::Dropped);
+        };
+        if !(core.by_cancel.get() && core.tree.borrow().must_drop(self.node)) {
+            let _inside = core.enter(self.node);
+            match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
+                Ok(Poll::Ready(value)) => return Poll::Ready(Ended::Value(value)),
+                Ok(Poll::Pending) => {}
+                Err(payload) => return Poll::Ready(Ended::Panic(payload)),
+            }
+        }
+        self.suspend(slot, cx)
+    }
+
+    /// The future waits: arms the deadline, and drops the future if the region is cancelled.
+    fn suspend<F: Future>(&mut self, mut slot: Pin<&mut Option<F>>, cx: &mut Context<'_>) -> Poll<Ended<F::Output>> {
+        let core = &*self.core;
+        self.arm();
+        if core.tree.borrow().must_drop(self.node) {
+            let _inside = core.enter(self.node);
+            return Poll::Ready(match catch_unwind(AssertUnwindSafe(|| slot.set(None))) {
+                Ok(()) => Ended::Dropped,
+                Err(payload) => Ended::Panic(payload),
+            });
+        }
+        let mut tree = core.tree.borrow_mut();
+        let node = &mut tree[self.node];
+        if !node.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            let old = node.waker.replace(cx.waker().clone());
+            drop(tree);
+            drop(old);
+        }
+        Poll::Pending
+    }
+
+    /// Sets the timer for a deadline at the first suspension, and cancels at once if it has passed.
+    fn arm(&self) {
+        let mut tree = self.core.tree.borrow_mut();
+        let node = &mut tree[self.node];
+        let Some(deadline) = node.deadline.filter(|_| node.timer.is_none() && !node.own) else {
+            return;
+        };
+        if deadline <= Instant::now() {
+            drop(tree);
+            self.core.cancel(self.node, || CancelReason::new(CancelSource::Deadline));
+        } else {
+            let alarm = Alarm::Cancel { node: self.node, generation: node.generation };
+            node.timer = Some(self.core.set_timer(deadline, alarm));
+        }
+    }
+
+    /// Moves the region to where it is polled now: a future may be polled in one task and then handed to another.
+    pub(crate) fn follow(&mut self) {
+        let core = &*self.core;
+        let (here, task) = (core.scope(), core.current_task());
+        let mut tree = core.tree.borrow_mut();
+        let parent = tree[self.node].parent;
+        if parent == here {
+            return;
+        }
+        let n_guards = tree[self.node].guards + u32::from(self.is_guard);
+        if !parent.is_none() {
+            tree.lower_guards(parent, n_guards);
+        }
+        tree.reparent(self.node, here);
+        tree.raise_guards(here, n_guards);
+        tree.set_task(self.node, task);
+        drop(tree);
+        core.refresh(self.node);
+    }
+
+    /// Takes over a guard that was raised, or lowered, on the tree directly.
+    pub(crate) fn adopt_guard(&mut self, is_guard: bool) {
+        self.is_guard = is_guard;
+    }
+
+    fn set_guard(&mut self, is_guard: bool) {
+        if std::mem::replace(&mut self.is_guard, is_guard) != is_guard {
+            let mut tree = self.core.tree.borrow_mut();
+            let parent = tree[self.node].parent;
+            if is_guard {
+                tree.raise_guards(parent, 1);
+            } else {
+                tree.lower_guards(parent, 1);
+            }
+        }
+    }
+}
+
+impl Drop for Region {
+    fn drop(&mut self) {
+        self.set_guard(false);
+        self.core.free_node(self.node);
+    }
+}

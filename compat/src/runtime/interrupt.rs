@@ -1,0 +1,218 @@
+//! Ctrl-C and SIGTERM.
+//!
+//! ```text
+//! no loop runs ──run──> first signal cancels the root ──signal──> second signal exits at once
+//!      ^                        │                                         (also from a stuck loop)
+//!      └────── run returned ────┴──> the next signal exits at once: nobody listens any more
+//! ```
+
+use std::fmt;
+
+/// A signal ended [`run`](crate::run) before its future completed: what Python raises as `KeyboardInterrupt`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Interrupted {
+    signal: i32,
+}
+
+impl Interrupted {
+    pub(crate) fn new(signal: i32) -> Self {
+        Interrupted { signal }
+    }
+
+    /// The number of the signal: 2 for SIGINT (Ctrl-C), 15 for SIGTERM.
+    pub fn signal(&self) -> i32 {
+        self.signal
+    }
+
+    /// Ends the process with 128 plus the signal if `main` has returned this error.
+    ///
+    /// `main() -> Result<(), E>` prints `E` with `Debug` and exits with 1, and leaves an error no other place to ask
+    /// for the status that a shell expects of an interrupted program. That print is the only one that happens outside
+    /// `main`, below the frame in which the standard library runs it; the backtrace tells. Where symbols were
+    /// stripped it does not, the status is 1, and [`Error::exit_code`](crate::Error::exit_code) is the way.
+    pub(crate) fn exit_if_main_returned(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if std::thread::current().name() != Some("main") {
+            return Ok(());
+        }
+        let backtrace = std::backtrace::Backtrace::force_capture().to_string();
+        if backtrace.contains("lang_start") && !backtrace.contains("__rust_begin_short_backtrace") {
+            writeln!(f, "{self}")?;
+            std::process::exit(128 + self.signal);
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Interrupted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.signal {
+            2 => f.write_str("interrupted by SIGINT"),
+            15 => f.write_str("interrupted by SIGTERM"),
+            signal => write!(f, "interrupted by signal {signal}"),
+        }
+    }
+}
+
+impl std::error::Error for Interrupted {}
+
+#[cfg(unix)]
+pub(crate) use unix::Interrupts;
+#[cfg(not(unix))]
+pub(crate) use windows::Interrupts;
+
+#[cfg(unix)]
+mod unix {
+    use std::io;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::sync::{Arc, Mutex, PoisonError};
+
+    use signal_hook::SigId;
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use tokio::signal::unix::{Signal, SignalKind, signal};
+
+    const SIGNALS: [i32; 2] = [SIGINT, SIGTERM];
+
+    /// A loop that listens for the two signals.
+    pub(crate) struct Interrupts {
+        interrupt: Signal,
+        terminate: Signal,
+    }
+
+    impl Interrupts {
+        pub(crate) fn listen() -> io::Result<Self> {
+            let interrupts =
+                Interrupts { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? };
+            Hooks::with(Hooks::add_loop)?;
+            Ok(interrupts)
+        }
+
+        /// Waits for one of the signals and gives its number.
+        pub(crate) async fn recv(&mut self) -> i32 {
+            std::future::poll_fn(|cx| {
+                if self.interrupt.poll_recv(cx).is_ready() {
+                    std::task::Poll::Ready(SIGINT)
+                } else {
+                    self.terminate.poll_recv(cx).map(|_| SIGTERM)
+                }
+            })
+            .await
+        }
+
+        /// Says that a handler of the program's own takes care of `signal` from now on, or no longer does.
+        pub(crate) fn set_handled_by_program(signal: i32, is_handled: bool) -> io::Result<()> {
+            match SIGNALS.iter().position(|own| *own == signal) {
+                Some(at) => Hooks::with(|hooks| hooks.set_handled(at, is_handled)),
+                None => Ok(()),
+            }
+        }
+    }
+
+    impl Drop for Interrupts {
+        fn drop(&mut self) {
+            let removed = Hooks::with(|hooks| {
+                hooks.remove_loop();
+                Ok(())
+            });
+            debug_assert!(removed.is_ok(), "removing a loop does no I/O");
+        }
+    }
+
+    /// What the process does inside the signal handler: exit if `exit_now` is up, then put it up.
+    struct Hooks {
+        n_loops: usize,
+        hooks: Option<[Hook; 2]>,
+    }
+
+    struct Hook {
+        exit_now: Arc<AtomicBool>,
+        /// Puts `exit_now` up at the first signal; absent while the program handles the signal itself.
+        raise: Option<SigId>,
+        n_handlers: usize,
+    }
+
+    impl Hooks {
+        fn with<R>(call: impl FnOnce(&mut Hooks) -> io::Result<R>) -> io::Result<R> {
+            static HOOKS: Mutex<Hooks> = Mutex::new(Hooks { n_loops: 0, hooks: None });
+            call(&mut HOOKS.lock().unwrap_or_else(PoisonError::into_inner))
+        }
+
+        fn add_loop(&mut self) -> io::Result<()> {
+            if self.hooks.is_none() {
+                self.hooks = Some([Hook::install(SIGINT)?, Hook::install(SIGTERM)?]);
+            }
+            if self.n_loops == 0 {
+                self.each(|hook| hook.exit_now.store(false, Ordering::SeqCst));
+            }
+            self.n_loops += 1;
+            Ok(())
+        }
+
+        fn remove_loop(&mut self) {
+            self.n_loops -= 1;
+            if self.n_loops == 0 {
+                self.each(|hook| hook.exit_now.store(true, Ordering::SeqCst));
+            }
+        }
+
+        fn set_handled(&mut self, at: usize, is_handled: bool) -> io::Result<()> {
+            let Some(hook) = self.hooks.as_mut().map(|hooks| &mut hooks[at]) else {
+                return Ok(());
+            };
+            if is_handled {
+                hook.n_handlers += 1;
+                if let Some(raise) = hook.raise.take() {
+                    signal_hook::low_level::unregister(raise);
+                }
+                hook.exit_now.store(false, Ordering::SeqCst);
+            } else {
+                hook.n_handlers = hook.n_handlers.saturating_sub(1);
+                if hook.n_handlers == 0 && hook.raise.is_none() {
+                    hook.raise = Some(signal_hook::flag::register(SIGNALS[at], hook.exit_now.clone())?);
+                }
+            }
+            Ok(())
+        }
+
+        fn each(&self, call: impl Fn(&Hook)) {
+            self.hooks.iter().flatten().for_each(call);
+        }
+    }
+
+    impl Hook {
+        fn install(signal: i32) -> io::Result<Self> {
+            let exit_now = Arc::new(AtomicBool::new(false));
+            // The order matters: the flag is looked at before this signal raises it.
+            signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, exit_now.clone())?;
+            let raise = signal_hook::flag::register(signal, exit_now.clone())?;
+            Ok(Hook { exit_now, raise: Some(raise), n_handlers: 0 })
+        }
+    }
+}
+
+#[cfg(not(unix))]
+mod windows {
+    use std::io;
+
+    const SIGINT: i32 = 2;
+
+    /// A loop that listens for Ctrl-C.
+    pub(crate) struct Interrupts {
+        has_come: bool,
+    }
+
+    impl Interrupts {
+        pub(crate) fn listen() -> io::Result<Self> {
+            Ok(Interrupts { has_come: false })
+        }
+
+        pub(crate) async fn recv(&mut self) -> i32 {
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            if std::mem::replace(&mut self.has_come, true) {
+                std::process::exit(128 + SIGINT);
+            }
+            SIGINT
+        }
+    }
+}

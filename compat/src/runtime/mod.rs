@@ -1,0 +1,38 @@
+//! The loop: one future around one queue.
+//!
+//! ```text
+//!            wakers, other threads ──> door ─┐
+//!  sockets ──> tokio's driver ──> wakers ────┤         a turn: gather, then run exactly what stood there
+//!                           timers ──────────┴─> queue ──> task step | callback | event of a source
+//! ```
+//!
+//! This is the only part that touches tokio's scheduler. Read [`run`] first, then `core.rs`, then `tree.rs`.
+
+mod context;
+mod core;
+mod interrupt;
+mod log;
+mod ready;
+mod report;
+mod run;
+mod tasks;
+mod thread;
+mod timers;
+mod tree;
+mod wake;
+
+pub(crate) use core::{Alarm, Core, current, try_current};
+pub(crate) use log::{error as log_error, warning as log_warning};
+pub(crate) use ready::{Callback, Event, Item, Source};
+pub(crate) use report::Failure;
+pub(crate) use tasks::{Exit, NewTask, Payload, Supervisor, TaskId, TaskName};
+pub(crate) use timers::TimerKey;
+pub(crate) use tree::{Kind, Node, NodeId, Owner};
+pub(crate) use wake::{Door, Knock, SourceKey};
+
+pub use context::ContextVar;
+pub use interrupt::Interrupted;
+pub use report::{ExceptionContext, Panicked};
+pub use run::{Cancelled, run, run_here};
+pub use thread::{LoopThread, run_in_thread};
+pub use tree::{CancelReason, CancelSource};

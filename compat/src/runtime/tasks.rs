@@ -1,0 +1,263 @@
+//! Tasks: futures that the loop polls from its queue.
+
+use std::any::Any;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use slab::Slab;
+
+use super::context::Context;
+use super::core::Core;
+use super::ready::Item;
+use super::tree::{Kind, NodeId, Owner};
+use super::wake::TaskWaker;
+use crate::error::{Error, Result};
+
+/// Recycled wakers kept per loop; a burst larger than this allocates again.
+const MAX_POOLED_WAKERS: usize = 1024;
+
+/// Names a task for as long as it lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TaskId {
+    index: u32,
+    generation: u32,
+}
+
+impl TaskId {
+    /// The future given to `run`, which the loop holds itself.
+    pub(crate) const ROOT: TaskId = TaskId { index: u32::MAX, generation: 0 };
+
+    pub(crate) fn to_bits(self) -> u64 {
+        u64::from(self.index) | u64::from(self.generation) << 32
+    }
+
+    pub(crate) fn from_bits(bits: u64) -> Self {
+        TaskId { index: bits as u32, generation: (bits >> 32) as u32 }
+    }
+}
+
+/// What a panic carries.
+pub(crate) type Payload = Box<dyn Any + Send>;
+
+pub(crate) type TaskFuture = Pin<Box<dyn Future<Output = Result<()>>>>;
+
+/// How a task ended.
+pub(crate) enum Exit {
+    Finished,
+    Failed(Error),
+    Panicked(Payload),
+    /// Dropped before it had a result.
+    Cancelled,
+}
+
+/// Who is told when a task ends: the state of a nursery.
+pub(crate) trait Supervisor {
+    fn child_ended(&self, exit: Exit, is_background: bool);
+}
+
+/// A task as it is handed to the loop.
+pub(crate) struct NewTask {
+    pub(crate) future: TaskFuture,
+    pub(crate) supervisor: Rc<dyn Supervisor>,
+    pub(crate) parent: NodeId,
+    pub(crate) is_background: bool,
+    pub(crate) name: TaskName,
+}
+
+/// The name of a task as `dump` prints it: the type of its future unless it was given one.
+#[derive(Clone)]
+pub(crate) enum TaskName {
+    Type(&'static str),
+    Given(Rc<str>),
+}
+
+impl TaskName {
+    pub(crate) fn as_str(&self) -> &str {
+        match self {
+            TaskName::Type(name) => name,
+            TaskName::Given(name) => name,
+        }
+    }
+}
+
+pub(crate) struct Slot {
+    generation: u32,
+    pub(crate) node: NodeId,
+    /// Absent while it is polled or dropped.
+    future: Option<TaskFuture>,
+    pub(crate) task_waker: Arc<TaskWaker>,
+    pub(crate) waker: Waker,
+    pub(crate) supervisor: Rc<dyn Supervisor>,
+    context: Option<Rc<Context>>,
+    pub(crate) name: TaskName,
+    /// What the task said it waits for when it was last polled.
+    pub(crate) waits_for: &'static str,
+    pub(super) is_background: bool,
+    /// Foreign code dropped its nursery while it was polled: it is dropped when that poll returns.
+    is_doomed: bool,
+}
+
+impl Slot {
+    pub(super) fn of(tasks: &Slab<Slot>, id: TaskId) -> Option<&Slot> {
+        tasks.get(id.index as usize).filter(|slot| slot.generation == id.generation)
+    }
+}
+
+impl Core {
+    /// Queues a new task; its first step comes in the next turn.
+    pub(crate) fn spawn(&self, new: NewTask) -> TaskId {
+        let generation = self.next_number();
+        let mut tasks = self.tasks.borrow_mut();
+        let entry = tasks.vacant_entry();
+        let id = TaskId { index: entry.key() as u32, generation };
+        let (task_waker, waker) = match self.waker_pool.borrow_mut().pop() {
+            Some((task_waker, waker)) => {
+                task_waker.recycle(id);
+                (task_waker, waker)
+            }
+            None => {
+                let task_waker = TaskWaker::new(id, &self.door);
+                (task_waker.clone(), task_waker.into())
+            }
+        };
+        let node = self.tree.borrow_mut().insert(new.parent, Kind::Task, Owner::Task(id), true, false);
+        entry.insert(Slot {
+            generation,
+            node,
+            future: Some(new.future),
+            task_waker,
+            waker,
+            supervisor: new.supervisor,
+            context: self.context(),
+            name: new.name,
+            waits_for: "its first step",
+            is_background: new.is_background,
+            is_doomed: false,
+        });
+        drop(tasks);
+        self.n_members.set(self.n_members.get() + 1);
+        self.push(Item::Task { id, by_cancel: false });
+        id
+    }
+
+    pub(crate) fn with_slot<R>(&self, id: TaskId, look: impl FnOnce(&mut Slot) -> R) -> Option<R> {
+        let mut tasks = self.tasks.borrow_mut();
+        let slot = tasks.get_mut(id.index as usize).filter(|slot| slot.generation == id.generation)?;
+        Some(look(slot))
+    }
+
+    /// The task at the top of which `node` stands, if it is one.
+    pub(crate) fn node_of(&self, id: TaskId) -> Option<NodeId> {
+        self.with_slot(id, |slot| slot.node)
+    }
+
+    /// Takes one step of a task. Whatever it ends with goes to its supervisor; nothing unwinds out of here.
+    pub(crate) fn step(&self, id: TaskId, by_cancel: bool) {
+        let begun = self.with_slot(id, |slot| {
+            slot.task_waker.begin_step();
+            let future = slot.future.take()?;
+            Some((future, slot.node, slot.waker.clone(), slot.context.take()))
+        });
+        let Some(Some((mut future, node, waker, context))) = begun else {
+            return;
+        };
+        self.set_context(context);
+        self.task.set(id);
+        self.by_cancel.set(by_cancel);
+        self.waits_for.set("");
+
+        let mut exit = None;
+        if !(by_cancel && self.tree.borrow().must_drop(node)) {
+            let _inside = self.enter(node);
+            let poll = || future.as_mut().poll(&mut TaskContext::from_waker(&waker));
+            match catch_unwind(AssertUnwindSafe(poll)) {
+                Ok(Poll::Ready(Ok(()))) => exit = Some(Exit::Finished),
+                Ok(Poll::Ready(Err(err))) => exit = Some(Exit::Failed(err)),
+                Ok(Poll::Pending) => {}
+                Err(payload) => exit = Some(Exit::Panicked(payload)),
+            }
+        }
+        drop(waker);
+        self.task.set(TaskId::ROOT);
+        let context = self.take_context();
+
+        if exit.is_none() {
+            let must_drop = self.tree.borrow().must_drop(node);
+            let mut future = Some(future);
+            self.with_slot(id, |slot| {
+                if !slot.is_doomed && !must_drop {
+                    slot.future = future.take();
+                    slot.context = context;
+                    slot.waits_for = self.waits_for.get();
+                }
+            });
+            if let Some(future) = future {
+                let exit = self.drop_future(node, future, Exit::Cancelled);
+                self.retire(id, exit);
+            }
+        } else {
+            let exit = self.drop_future(node, future, exit.unwrap_or(Exit::Cancelled));
+            self.retire(id, exit);
+        }
+    }
+
+    /// Drops tasks whose nursery is gone, at once: the clean-up for nursery futures dropped by foreign code.
+    ///
+    /// A task that is being polled is dropped when its poll returns. Nurseries inside the dropped tasks land in the
+    /// same list, so a deep tree takes no stack.
+    pub(crate) fn kill(&self, ids: Vec<TaskId>) {
+        self.doomed.borrow_mut().extend(ids);
+        if self.is_killing.replace(true) {
+            return;
+        }
+        loop {
+            let Some(id) = self.doomed.borrow_mut().pop_front() else {
+                break;
+            };
+            let future = self.with_slot(id, |slot| {
+                slot.is_doomed = true;
+                slot.future.take().map(|future| (future, slot.node))
+            });
+            if let Some(Some((future, node))) = future {
+                let exit = self.drop_future(node, future, Exit::Cancelled);
+                self.retire(id, exit);
+            }
+        }
+        self.is_killing.set(false);
+    }
+
+    /// All tasks that are not being polled.
+    pub(crate) fn all_tasks(&self) -> Vec<TaskId> {
+        let tasks = self.tasks.borrow();
+        tasks.iter().map(|(index, slot)| TaskId { index: index as u32, generation: slot.generation }).collect()
+    }
+
+    /// Drops a future with its own scope current, so that a `Drop` inside sees where it is. A panic there counts as
+    /// the task's.
+    fn drop_future(&self, node: NodeId, future: TaskFuture, exit: Exit) -> Exit {
+        let _inside = self.enter(node);
+        match catch_unwind(AssertUnwindSafe(|| drop(future))) {
+            Err(payload) if !matches!(exit, Exit::Panicked(_)) => Exit::Panicked(payload),
+            _ => exit,
+        }
+    }
+
+    fn retire(&self, id: TaskId, exit: Exit) {
+        let slot = self.tasks.borrow_mut().remove(id.index as usize);
+        self.free_node(slot.node);
+        let Slot { task_waker, waker, supervisor, is_background, context, .. } = slot;
+        let mut pool = self.waker_pool.borrow_mut();
+        // Two references are ours; a third would let somebody wake the wrong task.
+        if Arc::strong_count(&task_waker) == 2 && pool.len() < MAX_POOLED_WAKERS {
+            pool.push((task_waker, waker));
+        }
+        drop(pool);
+        drop(context);
+        self.n_members.set(self.n_members.get() - 1);
+        supervisor.child_ended(exit, is_background);
+    }
+}
