@@ -1,0 +1,85 @@
+use std::io::{self, ErrorKind, Read, Write};
+use std::time::{Duration, Instant};
+
+use bench_epoll::{Epoll, Interest};
+use socket2::Socket;
+
+use crate::Options;
+use crate::report::Report;
+use crate::socket;
+
+pub(crate) fn run(options: &Options) -> io::Result<()> {
+    socket::check_echo(&socket::connect(options.port)?, options.size)?;
+    let message = vec![b'x'; options.size];
+    let mut buffer = vec![0; 64 * 1024];
+    let mut epoll = Epoll::new()?;
+    let mut report = Report::start(options);
+    let mut visits = (0..options.n_connections)
+        .map(|token| Visit::start(options.port, &epoll, token))
+        .collect::<io::Result<Vec<_>>>()?;
+    loop {
+        let n_ready = epoll.wait(Some(Duration::from_millis(100)))?;
+        if !report.tick(Instant::now()) {
+            return report.print(options.size);
+        }
+        for index in 0..n_ready {
+            let token = epoll.ready(index).token;
+            let visit = &mut visits[token];
+            if !visit.has_sent {
+                visit.send(&message, &epoll, token)?;
+            } else if visit.receive(&mut buffer)? >= options.size {
+                report.add(visit.started_at.elapsed(), 1);
+                // The old connection is closed by the assignment, after the new one has started.
+                *visit = Visit::start(options.port, &epoll, token)?;
+            }
+        }
+    }
+}
+
+/// One connection: connect, send one message, read its echo, close.
+struct Visit {
+    socket: Socket,
+    started_at: Instant,
+    has_sent: bool,
+    n_received: usize,
+}
+
+impl Visit {
+    fn start(port: u16, epoll: &Epoll, token: usize) -> io::Result<Visit> {
+        let started_at = Instant::now();
+        let socket = socket::start_connect(port)?;
+        epoll.add(&socket, Interest::Write, token)?;
+        Ok(Visit {
+            socket,
+            started_at,
+            has_sent: false,
+            n_received: 0,
+        })
+    }
+
+    /// Called when the connection is made (or has failed, which the call then says).
+    fn send(&mut self, message: &[u8], epoll: &Epoll, token: usize) -> io::Result<()> {
+        let n_sent = self.socket.write(message)?;
+        if n_sent < message.len() {
+            return Err(io::Error::other(
+                "a message for churn has to fit a socket buffer: use a smaller --size",
+            ));
+        }
+        self.has_sent = true;
+        epoll.modify(&self.socket, Interest::Read, token)
+    }
+
+    fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.socket.read(buffer) {
+            Ok(0) => {
+                return Err(io::Error::other(
+                    "the server closed a connection before its echo",
+                ));
+            }
+            Ok(n_bytes) => self.n_received += n_bytes,
+            Err(err) if err.kind() == ErrorKind::WouldBlock => {}
+            Err(err) => return Err(err),
+        }
+        Ok(self.n_received)
+    }
+}
