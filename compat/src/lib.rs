@@ -1,9 +1,19 @@
 //! The two Python models under Foster.
 
+pub mod asyncio;
 mod error;
 mod nursery;
 mod runtime;
 
+pub use asyncio::{
+    Address, BaseTransport, Buffered, BufferedProtocol, CancelledError, CreateServer, ExtraInfo, Family, Handle, Hosts,
+    IntoProtocol, InvalidStateError, Loop, LoopHandle, NotImplementedError, Protocol, ProtocolCell, ProtocolHandle,
+    ReadTransport, RunServer, Running, RuntimeError, Server, Shared, SharedProtocol, TimeoutError, TimerHandle,
+    Transport, TransportRef, TransportSocket, ValueError, WriteTransport, create_server, get_event_loop,
+    get_running_loop, run_server,
+};
+#[cfg(unix)]
+pub use asyncio::{CreateUnixServer, create_unix_server};
 pub use error::{Error, Ok, Result};
 pub use nursery::{
     CancelScope, Closed, DEFAULT_CLEANUP_TIMEOUT, EffectiveDeadline, Gather, NotStarted, Nursery, NurseryBuilder,

@@ -24,6 +24,7 @@ pub use gather::{Gather, gather};
 pub use nursery::{Closed, Nursery, NurseryBuilder, open_nursery};
 pub use outcome::Outcome;
 pub use scope::{CancelScope, RemoteScope, ScopeHandle, cancel_reason, shield};
+pub(crate) use sleep::primitive;
 pub use sleep::{checkpoint, sleep, sleep_forever, sleep_until};
 pub use start::{NotStarted, TaskStatus};
 pub use task::Task;

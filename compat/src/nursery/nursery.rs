@@ -303,6 +303,15 @@ impl Nursery {
         self.state.child_ended(exit, false);
     }
 
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.state.is_cancelled()
+    }
+
+    /// Ends the nursery with an error of something that lives in it.
+    pub(crate) fn fail(&self, err: Error) {
+        self.state.fail(err);
+    }
+
     pub(crate) fn core(&self) -> &Rc<Core> {
         &self.state.core
     }

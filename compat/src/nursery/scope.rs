@@ -69,7 +69,7 @@ enum Deadline {
 }
 
 impl Deadline {
-    fn from_now(self) -> Option<Instant> {
+    fn instant(self) -> Option<Instant> {
         match self {
             Deadline::Never => None,
             Deadline::At(at) => Some(at),
@@ -126,7 +126,7 @@ impl CancelScope {
         assert!(!state.is_used.replace(true), "this CancelScope was entered before: make a new one for each use");
         let region = Region::enter(Kind::Scope, state.is_shielded.get(), state.is_shielded.get());
         let (core, node) = (region.core().clone(), region.node());
-        core.tree.borrow_mut()[node].deadline = state.deadline.get().from_now();
+        core.tree.borrow_mut()[node].deadline = state.deadline.get().instant();
         *state.active.borrow_mut() = ScopeHandle::new(core.clone(), node);
         let entered = Entered { state, region };
         let called = state.called.borrow().clone();
@@ -376,6 +376,7 @@ impl RemoteScope {
         let _ = self.door.push(Knock::Call(Box::new(move || {
             let core = current();
             ScopeHandle { core, node, generation }.cancel();
+            Ok(())
         })));
     }
 }

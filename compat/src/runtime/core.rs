@@ -1,5 +1,6 @@
 //! The state of one loop, and which loop the running code belongs to.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -60,10 +61,14 @@ pub(crate) struct Core {
     numbers: Cell<u32>,
     handler: RefCell<Option<ExceptionHandler>>,
     /// The nursery of what belongs to the loop itself, kept here for the layer above.
-    pub(crate) system_nursery: RefCell<Option<Rc<dyn std::any::Any>>>,
+    pub(crate) system_nursery: RefCell<Option<Rc<dyn Any>>>,
+    /// What the asyncio layer keeps for the loop.
+    extension: RefCell<Option<Rc<dyn Any>>>,
     /// Tasks and adopted sources that are alive: `run` ends at zero.
     pub(crate) n_members: Cell<usize>,
     pub(crate) n_turns: Cell<u64>,
+    /// Where the loop's clock begins.
+    origin: Instant,
     /// Signals that have a handler of the program's own.
     handled_signals: RefCell<Vec<i32>>,
 }
@@ -166,8 +171,10 @@ impl Core {
             numbers: Cell::new(0),
             handler: RefCell::new(None),
             system_nursery: RefCell::new(None),
+            extension: RefCell::new(None),
             n_members: Cell::new(0),
             n_turns: Cell::new(0),
+            origin: Instant::now(),
             handled_signals: RefCell::default(),
         })
     }
@@ -209,15 +216,7 @@ impl Core {
                         source.woken(kind);
                     }
                 }
-                Knock::Call(call) => {
-                    self.push(Item::Call(Callback::new(
-                        move || {
-                            call();
-                            Ok(())
-                        },
-                        None,
-                    )));
-                }
+                Knock::Call(call) => self.push(Item::Call(Callback::new(call, None))),
             }
         }
         self.spare_knocks.replace(knocks);
@@ -248,7 +247,10 @@ impl Core {
     pub(super) fn run_item(&self, item: Item) {
         match item {
             Item::Task { id, by_cancel } => self.step(id, by_cancel),
-            Item::Event { source, event } => source.run(event),
+            Item::Event { source, event } => {
+                source.run(event);
+                self.set_context(None);
+            }
             Item::Call(callback) => self.run_callback(&callback),
         }
     }
@@ -283,8 +285,8 @@ impl Core {
         let recheck = self.recheck.take();
         let timers = self.timers.replace(Timers::new());
         let system = self.system_nursery.take();
-        let handler = self.handler.take();
-        let _ = catch_unwind(AssertUnwindSafe(|| drop((sources, recheck, timers, system, handler))));
+        let (handler, extension) = (self.handler.take(), self.extension.take());
+        let _ = catch_unwind(AssertUnwindSafe(|| drop((sources, recheck, timers, system, handler, extension))));
     }
 
     // ---- timers
@@ -303,6 +305,11 @@ impl Core {
     pub(crate) fn clear_timer(&self, key: TimerKey) {
         let alarm = self.timers.borrow_mut().remove(key);
         drop(alarm);
+    }
+
+    /// Where the loop's clock begins.
+    pub(crate) fn origin(&self) -> Instant {
+        self.origin
     }
 
     pub(super) fn next_deadline(&self) -> Option<Instant> {
@@ -503,6 +510,16 @@ impl Core {
             handled.retain(|other| *other != signal);
         }
         super::interrupt::Interrupts::set_handled_by_program(signal, is_handled)
+    }
+
+    /// What the asyncio layer keeps for the loop, made at first use.
+    pub(crate) fn extension<T: 'static>(&self, make: impl FnOnce() -> T) -> Rc<T> {
+        let known = self.extension.borrow().clone().and_then(|known| known.downcast::<T>().ok());
+        known.unwrap_or_else(|| {
+            let made = Rc::new(make());
+            self.extension.replace(Some(made.clone()));
+            made
+        })
     }
 
     // ---- errors that nobody waits for

@@ -22,7 +22,7 @@ mod tree;
 mod wake;
 
 pub(crate) use core::{Alarm, Core, current, try_current};
-pub(crate) use log::{error as log_error, warning as log_warning};
+pub(crate) use log::warning as log_warning;
 pub(crate) use ready::{Callback, Event, Item, Source};
 pub(crate) use report::Failure;
 pub(crate) use tasks::{Exit, NewTask, Payload, Supervisor, TaskId, TaskName};

@@ -40,10 +40,12 @@ pub(crate) trait Source {
     fn abandoned(self: Rc<Self>);
 }
 
+type Call = Box<dyn FnOnce() -> Result<()>>;
+
 /// A callback that can be cancelled until it runs.
 pub(crate) struct Callback {
     cancelled: Cell<bool>,
-    call: RefCell<Option<Box<dyn FnOnce() -> Result<()>>>>,
+    call: RefCell<Option<Call>>,
     context: Option<Rc<Context>>,
 }
 
@@ -63,7 +65,7 @@ impl Callback {
         self.cancelled.get()
     }
 
-    pub(crate) fn take(&self) -> Option<Box<dyn FnOnce() -> Result<()>>> {
+    pub(crate) fn take(&self) -> Option<Call> {
         self.call.borrow_mut().take()
     }
 

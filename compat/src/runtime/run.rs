@@ -1,7 +1,7 @@
 //! `run` and `run_here`: the loop as one future.
 
 use std::cell::Cell;
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -51,7 +51,7 @@ use crate::error::{Error, Result};
 /// ```
 pub fn run<F, T, E>(future: F) -> Result<T>
 where
-    F: Future<Output = Result<T, E>>,
+    F: IntoFuture<Output = Result<T, E>>,
     E: Into<Error>,
 {
     if core::try_current().is_some() {
@@ -63,7 +63,7 @@ where
              current-thread runtime or of block_on, and run_in_thread(|| future) anywhere else",
         ));
     }
-    block_on(future, true)
+    block_on(future.into_future(), true)
 }
 
 /// Runs a loop on a tokio runtime of its own.
@@ -99,7 +99,7 @@ where
 /// Resumes the panic of the future after everything has ended.
 pub async fn run_here<F, T, E>(future: F) -> Result<T>
 where
-    F: Future<Output = Result<T, E>>,
+    F: IntoFuture<Output = Result<T, E>>,
     E: Into<Error>,
 {
     if core::try_current().is_some() {
@@ -110,7 +110,7 @@ where
     if Handle::try_current().is_err() {
         return Err(Error::msg("no tokio runtime runs on this thread: call run(future) instead of run_here"));
     }
-    Run::new(future, None).await.into_result()
+    Run::new(future.into_future(), None).await.into_result()
 }
 
 /// How the root ended.
@@ -199,6 +199,7 @@ impl<F: Future> Run<F> {
             // A loop that has ended has nothing left to cancel.
             let _ = door.push(super::wake::Knock::Call(Box::new(move || {
                 core::current().cancel(root, || CancelReason::new(CancelSource::Explicit));
+                Ok(())
             })));
         }
     }

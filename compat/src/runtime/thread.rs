@@ -1,6 +1,6 @@
 //! `run_in_thread`: a loop on a thread of its own.
 
-use std::future::Future;
+use std::future::{Future, IntoFuture};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -33,7 +33,7 @@ use crate::error::{Error, Result};
 pub fn run_in_thread<M, F, T, E>(make: M) -> Result<LoopThread<T>>
 where
     M: FnOnce() -> F + Send + 'static,
-    F: Future<Output = Result<T, E>>,
+    F: IntoFuture<Output = Result<T, E>>,
     T: Send + 'static,
     E: Into<Error>,
 {

@@ -186,10 +186,6 @@ impl Tree {
         self.nodes.get_mut(id.0 as usize)
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.nodes.len()
-    }
-
     pub(crate) fn is_cancelled(&self, id: NodeId) -> bool {
         self.get(id).is_some_and(|node| node.cancelled)
     }

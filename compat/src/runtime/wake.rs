@@ -6,6 +6,7 @@ use std::task::{Wake, Waker};
 
 use super::core;
 use super::tasks::TaskId;
+use crate::error::Result;
 
 /// The part of a loop that other threads, and tokio's driver, may touch.
 pub(crate) struct Door {
@@ -29,7 +30,7 @@ struct Inbox {
 pub(crate) enum Knock {
     Task(TaskId),
     Source { key: SourceKey, kind: u8 },
-    Call(Box<dyn FnOnce() + Send>),
+    Call(Box<dyn FnOnce() -> Result<()> + Send>),
 }
 
 /// Names a registered source.

@@ -1,0 +1,47 @@
+//! asyncio's side: protocols, transports, servers and the loop that ported code expects.
+//!
+//! The names are asyncio's. Read `protocol.rs` for what a program writes, then `stream_transport.rs` for the life of
+//! a connection, then `server.rs` and `listener.rs`.
+
+mod create_server;
+#[cfg(unix)]
+mod create_unix_server;
+mod event_loop;
+mod exceptions;
+mod executor;
+mod extra_info;
+mod future;
+mod handle;
+mod listener;
+mod loop_state;
+mod out_buffer;
+mod protocol;
+mod protocol_cell;
+mod run_server;
+mod server;
+#[cfg(unix)]
+mod signals;
+mod stream_io;
+mod stream_transport;
+mod task;
+mod transport;
+mod transport_ref;
+#[cfg(unix)]
+mod unix_socket_file;
+
+pub use create_server::{CreateServer, Family, Hosts, create_server};
+#[cfg(unix)]
+pub use create_unix_server::{CreateUnixServer, create_unix_server};
+pub use event_loop::{Loop, LoopHandle, get_event_loop, get_running_loop};
+pub use exceptions::{CancelledError, InvalidStateError, NotImplementedError, RuntimeError, TimeoutError, ValueError};
+pub use executor::InExecutor;
+pub use extra_info::{Address, ExtraInfo, TransportSocket};
+pub use future::{CallbackId, Future};
+pub use handle::{Handle, TimerHandle};
+pub use protocol::{BufferedProtocol, Protocol, SharedProtocol};
+pub use protocol_cell::{Buffered, IntoProtocol, ProtocolCell, ProtocolHandle, Running, Shared};
+pub use run_server::{RunServer, run_server};
+pub use server::Server;
+pub use task::{Task, TaskOutput};
+pub use transport::{BaseTransport, ReadTransport, Transport, WriteTransport};
+pub use transport_ref::TransportRef;

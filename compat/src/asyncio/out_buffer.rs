@@ -1,0 +1,134 @@
+//! What is written and not yet sent.
+
+use std::collections::VecDeque;
+use std::io::IoSlice;
+
+use bytes::{Buf, Bytes, BytesMut};
+
+/// The pieces that one call of the operating system takes at most; Linux allows 1,024.
+const MAX_PIECES: usize = 64;
+
+/// Writes below this size are copied together; larger ones stay a piece of their own.
+const SMALL: usize = 16 * 1024;
+
+/// A queue of bytes that is sent from its front with vectored writes.
+#[derive(Default)]
+pub(crate) struct OutBuffer {
+    pieces: VecDeque<Bytes>,
+    /// Small writes since the last piece.
+    tail: BytesMut,
+    len: usize,
+}
+
+impl OutBuffer {
+    pub(crate) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    pub(crate) fn push(&mut self, data: &[u8]) {
+        self.len += data.len();
+        if data.len() < SMALL {
+            self.tail.extend_from_slice(data);
+            if self.tail.len() >= SMALL {
+                self.close_tail();
+            }
+        } else {
+            self.close_tail();
+            self.pieces.push_back(Bytes::copy_from_slice(data));
+        }
+    }
+
+    /// Calls `send` with what one vectored write may take.
+    pub(crate) fn with_slices<R>(&self, send: impl FnOnce(&[IoSlice<'_>]) -> R) -> R {
+        let mut slices = [IoSlice::new(&[]); MAX_PIECES];
+        let mut n = 0;
+        let tail = (!self.tail.is_empty()).then_some(&*self.tail);
+        for piece in self.pieces.iter().map(|piece| &**piece).chain(tail).take(MAX_PIECES) {
+            slices[n] = IoSlice::new(piece);
+            n += 1;
+        }
+        send(&slices[..n])
+    }
+
+    /// Forgets the first `n` bytes, which were sent. An empty buffer holds no memory.
+    pub(crate) fn advance(&mut self, mut n: usize) {
+        self.len -= n;
+        if self.len == 0 {
+            return self.clear();
+        }
+        while let Some(first) = self.pieces.front_mut() {
+            if n < first.len() {
+                first.advance(n);
+                return;
+            }
+            n -= first.len();
+            self.pieces.pop_front();
+        }
+        self.tail.advance(n);
+    }
+
+    pub(crate) fn clear(&mut self) {
+        *self = OutBuffer::default();
+    }
+
+    fn close_tail(&mut self) {
+        if !self.tail.is_empty() {
+            self.pieces.push_back(self.tail.split().freeze());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn content(buffer: &OutBuffer) -> Vec<u8> {
+        buffer.with_slices(|slices| slices.iter().flat_map(|slice| slice.to_vec()).collect())
+    }
+
+    #[test]
+    fn keeps_the_order_of_small_and_large_writes() {
+        let mut buffer = OutBuffer::default();
+        let large = vec![b'L'; SMALL];
+        for data in [b"ab".as_slice(), &large, b"cd", b"ef"] {
+            buffer.push(data);
+        }
+        assert_eq!(buffer.len(), SMALL + 6);
+        assert_eq!(content(&buffer), [b"ab".as_slice(), &large, b"cdef"].concat());
+    }
+
+    #[test]
+    fn sends_the_same_bytes_however_they_are_taken() {
+        for step in [1, 7, SMALL, SMALL + 1, 3 * SMALL] {
+            let mut buffer = OutBuffer::default();
+            let mut expected = Vec::new();
+            for n in 0..200u8 {
+                let data = vec![n; 300 * usize::from(n)];
+                buffer.push(&data);
+                expected.extend(data);
+            }
+            let mut sent = Vec::new();
+            while !buffer.is_empty() {
+                let taken: Vec<u8> = content(&buffer).into_iter().take(step).collect();
+                buffer.advance(taken.len());
+                sent.extend(taken);
+                if step == 1 && sent.len() > 2 * SMALL {
+                    break;
+                }
+            }
+            assert!(expected.starts_with(&sent) && (step == 1 || sent.len() == expected.len()), "step {step}");
+        }
+    }
+
+    #[test]
+    fn holds_no_memory_once_it_is_empty() {
+        let mut buffer = OutBuffer::default();
+        buffer.push(b"some bytes");
+        buffer.advance(10);
+        assert_eq!((buffer.tail.capacity(), buffer.pieces.capacity()), (0, 0));
+    }
+}

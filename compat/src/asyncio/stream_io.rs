@@ -1,0 +1,90 @@
+//! The sockets that a stream transport runs on, behind one narrow trait.
+
+use std::io::{self, IoSlice};
+use std::net::Shutdown;
+use std::task::{Context, Poll};
+
+use socket2::{SockAddr, SockRef};
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+
+use super::extra_info::Address;
+
+/// A non-blocking byte stream with readiness: what [`StreamTransport`](super::stream_transport::StreamTransport)
+/// needs of a socket.
+pub(crate) trait StreamIo: 'static {
+    fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+    fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+    fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize>;
+    fn try_write(&self, data: &[u8]) -> io::Result<usize>;
+    fn try_write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Says that a read came back short: there is no more until the next event.
+    fn clear_read_ready(&self);
+
+    fn shutdown_write(&self) -> io::Result<()>;
+    fn peername(&self) -> Option<Address>;
+    fn sockname(&self) -> Option<Address>;
+
+    /// Lends the socket, if there is one of the operating system.
+    fn with_socket(&self, look: &mut dyn FnMut(SockRef<'_>));
+}
+
+macro_rules! stream_io {
+    ($stream:ty) => {
+        impl StreamIo for $stream {
+            fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                <$stream>::poll_read_ready(self, cx)
+            }
+
+            fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                <$stream>::poll_write_ready(self, cx)
+            }
+
+            fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
+                <$stream>::try_read(self, buffer)
+            }
+
+            fn try_write(&self, data: &[u8]) -> io::Result<usize> {
+                <$stream>::try_write(self, data)
+            }
+
+            fn try_write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+                <$stream>::try_write_vectored(self, pieces)
+            }
+
+            // tokio clears the readiness that it knew of when an operation would block, and only that: an event that
+            // comes in between is kept.
+            fn clear_read_ready(&self) {
+                let cleared = self.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
+                debug_assert!(cleared.is_err());
+            }
+
+            fn shutdown_write(&self) -> io::Result<()> {
+                SockRef::from(self).shutdown(Shutdown::Write)
+            }
+
+            fn peername(&self) -> Option<Address> {
+                address(SockRef::from(self).peer_addr())
+            }
+
+            fn sockname(&self) -> Option<Address> {
+                address(SockRef::from(self).local_addr())
+            }
+
+            fn with_socket(&self, look: &mut dyn FnMut(SockRef<'_>)) {
+                look(SockRef::from(self));
+            }
+        }
+    };
+}
+
+stream_io!(TcpStream);
+#[cfg(unix)]
+stream_io!(UnixStream);
+
+fn address(addr: io::Result<SockAddr>) -> Option<Address> {
+    Address::from_sock_addr(&addr.ok()?)
+}

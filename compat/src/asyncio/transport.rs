@@ -1,0 +1,128 @@
+//! The transport traits.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::extra_info::ExtraInfo;
+use super::protocol_cell::ProtocolCell;
+use crate::error::{Error, Result};
+
+/// What every transport has: `asyncio.BaseTransport`.
+pub trait BaseTransport {
+    /// What lies under the transport, by asyncio's keys: `"peername"`, `"sockname"`, `"socket"`, and what
+    /// [`set_extra_info`](BaseTransport::set_extra_info) has put there. `None` for an unknown key.
+    fn get_extra_info(&self, name: &str) -> Option<ExtraInfo>;
+
+    /// Adds an entry of the program's own; it goes before a built-in one of the same name.
+    fn set_extra_info(&self, name: &'static str, value: ExtraInfo);
+
+    /// Whether the transport is closing or closed: true from `close`, `abort` and a fatal error on.
+    fn is_closing(&self) -> bool;
+
+    /// Closes the transport: reads no more, sends what is written, then `connection_lost(None)`, in the next turn
+    /// at the earliest. Idempotent. What the peer has sent and nobody has read makes the kernel answer with a reset.
+    fn close(&self);
+
+    /// Gives the transport another protocol, without calling its `connection_made`; the verb for programs is
+    /// [`TransportRef::set_protocol`](crate::TransportRef::set_protocol).
+    fn set_protocol_cell(&self, protocol: ProtocolCell);
+
+    /// The protocol; `None` after `connection_lost`.
+    fn get_protocol(&self) -> Option<ProtocolCell>;
+
+    /// Starts a task that ends with the connection; the verb for programs is
+    /// [`TransportRef::start_soon`](crate::TransportRef::start_soon).
+    fn start_soon_boxed(&self, name: &'static str, task: Pin<Box<dyn Future<Output = Result<()>>>>);
+
+    /// Ready once `connection_lost` has been called, with what it was given; the verb for programs is
+    /// [`TransportRef::closed`](crate::TransportRef::closed).
+    fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Option<Error>>;
+}
+
+/// The reading side: `asyncio.ReadTransport`.
+pub trait ReadTransport: BaseTransport {
+    /// Whether bytes are handed to the protocol: not closing and not paused.
+    fn is_reading(&self) -> bool;
+
+    /// Hands over no more bytes until `resume_reading`; none come after it has returned. Idempotent, and without
+    /// effect on a closing transport. While reading is paused neither the end of the stream nor a reset is noticed.
+    fn pause_reading(&self);
+
+    /// Hands over bytes again. Idempotent, and without effect on a closing transport.
+    fn resume_reading(&self);
+
+    /// Aborts the connection, with a [`TimeoutError`](crate::TimeoutError) for `connection_lost`, after this long
+    /// without a byte read or sent. `None`, the default, waits for ever. Not in asyncio, where every server has its
+    /// own; setting it again starts anew.
+    fn set_idle_timeout(&self, timeout: Option<Duration>);
+}
+
+/// The writing side: `asyncio.WriteTransport`.
+pub trait WriteTransport: BaseTransport {
+    /// Sends bytes, or keeps what the socket does not take at once. Never blocks.
+    ///
+    /// A connection error shows in `connection_lost`, not here. After the connection is lost bytes are counted and
+    /// dropped; from the fifth such write on each logs a warning, as asyncio does. After `close` they are sent if
+    /// something was still waiting to be sent then, else dropped.
+    ///
+    /// # Errors
+    ///
+    /// A [`RuntimeError`](crate::RuntimeError) after `write_eof`.
+    fn write(&self, data: &[u8]) -> Result<()>;
+
+    /// Sends several pieces with one call of the operating system as far as it takes them.
+    ///
+    /// # Errors
+    ///
+    /// As [`write`](WriteTransport::write), also for no piece at all.
+    fn writelines(&self, pieces: &[&[u8]]) -> Result<()>;
+
+    /// Closes the writing side after what is written was sent; reading goes on. Idempotent.
+    ///
+    /// # Errors
+    ///
+    /// A [`NotImplementedError`](crate::NotImplementedError) where [`can_write_eof`](WriteTransport::can_write_eof)
+    /// is false.
+    fn write_eof(&self) -> Result<()>;
+
+    /// Whether `write_eof` works.
+    fn can_write_eof(&self) -> bool;
+
+    /// Drops what is written and not yet sent, then `connection_lost(None)` in the next turn. Idempotent; cuts a
+    /// `close` that is still sending.
+    fn abort(&self);
+
+    /// The bytes that the operating system has not taken yet.
+    fn get_write_buffer_size(&self) -> usize;
+
+    /// The (low, high) marks in bytes: 16 KiB and 64 KiB unless set.
+    fn get_write_buffer_limits(&self) -> (usize, usize);
+
+    /// Sets the marks for `pause_writing` (above high) and `resume_writing` (at or below low).
+    ///
+    /// Only one given: low is a quarter of high. Lowering them may pause at once; raising them never resumes by
+    /// itself.
+    ///
+    /// # Errors
+    ///
+    /// A [`ValueError`](crate::ValueError) unless high >= low.
+    fn set_write_buffer_limits(&self, high: Option<usize>, low: Option<usize>) -> Result<()>;
+
+    /// Whether `pause_writing` is due or was called, and `resume_writing` was not; exact at once, also inside the
+    /// callback that has written.
+    fn is_writing_paused(&self) -> bool;
+
+    /// Whether writes of one callback go out as one, when it returns. Off unless set: asyncio sends at once.
+    fn set_write_batching(&self, is_on: bool);
+
+    /// Ready once writing is not paused; the verb for programs is
+    /// [`TransportRef::drained`](crate::TransportRef::drained).
+    fn poll_drained(&self, cx: &mut Context<'_>) -> Poll<Result<()>>;
+}
+
+/// A two-way byte stream: `asyncio.Transport`.
+pub trait Transport: ReadTransport + WriteTransport {}
+
+impl<T: ReadTransport + WriteTransport> Transport for T {}
