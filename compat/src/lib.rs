@@ -17,3 +17,8 @@ pub use runtime::{
     CancelReason, CancelSource, Cancelled, ContextVar, ExceptionContext, LoopThread, Panicked, run, run_here,
     run_in_thread,
 };
+
+/// Compiles the Rust blocks of the README with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
