@@ -1,1 +1,11 @@
 //! Callback servers in asyncio style on a nursery runtime.
+
+/// Compiles the Rust blocks of the README with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
+
+/// Compiles the Rust blocks of the architecture with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../ARCHITECTURE.md")]
+struct Architecture;

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use crate::runtime::Interrupted;
+use crate::interrupted::Interrupted;
 
 /// What callbacks, children and [`run`](crate::run) return.
 pub type Result<T = (), E = Error> = std::result::Result<T, E>;

@@ -2,6 +2,7 @@
 
 pub mod asyncio;
 mod error;
+mod interrupted;
 mod nursery;
 mod runtime;
 
@@ -15,6 +16,7 @@ pub use asyncio::{
 #[cfg(unix)]
 pub use asyncio::{CreateUnixServer, create_unix_server};
 pub use error::{Error, Ok, Result};
+pub use interrupted::Interrupted;
 pub use nursery::{
     CancelScope, Closed, DEFAULT_CLEANUP_TIMEOUT, EffectiveDeadline, Gather, NotStarted, Nursery, NurseryBuilder,
     NurseryError, Outcome, RemoteScope, ScopeHandle, Task, TaskStatus, TooSlow, cancel_reason, checkpoint,
@@ -22,6 +24,11 @@ pub use nursery::{
     move_on_after, move_on_at, open_nursery, shield, sleep, sleep_forever, sleep_until,
 };
 pub use runtime::{
-    CancelReason, CancelSource, Cancelled, ContextVar, ExceptionContext, Interrupted, LoopThread, Panicked, run,
-    run_here, run_in_thread,
+    CancelReason, CancelSource, Cancelled, ContextVar, ExceptionContext, LoopThread, Panicked, run, run_here,
+    run_in_thread,
 };
+
+/// Compiles the Rust blocks of the README with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

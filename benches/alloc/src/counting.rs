@@ -1,8 +1,5 @@
 //! The system's allocator with a counter for the threads that asked for it.
-#![expect(
-    unsafe_code,
-    reason = "GlobalAlloc is an unsafe trait; this is a measuring program, not the library"
-)]
+#![expect(unsafe_code, reason = "GlobalAlloc is an unsafe trait; this is a measuring program, not the library")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -21,10 +18,7 @@ pub(crate) fn count_this_thread() {
 }
 
 pub(crate) fn counts() -> Counts {
-    Counts {
-        n_allocations: N_ALLOCATIONS.load(Ordering::Relaxed),
-        n_bytes: N_BYTES.load(Ordering::Relaxed),
-    }
+    Counts { n_allocations: N_ALLOCATIONS.load(Ordering::Relaxed), n_bytes: N_BYTES.load(Ordering::Relaxed) }
 }
 
 struct Counting;

@@ -1,8 +1,7 @@
 use foster_compat::{Protocol, Result, TransportRef, run, run_server};
 
 pub(crate) fn serve(port: u16) {
-    run(run_server(Echo::default, "127.0.0.1", port))
-        .expect("the server runs until the process ends");
+    run(run_server(Echo::default, "127.0.0.1", port)).expect("the server runs until the process ends");
 }
 
 #[derive(Default)]

@@ -16,10 +16,7 @@ use counting::Counts;
 type Server = fn(u16);
 
 fn main() -> io::Result<()> {
-    let n_messages = std::env::args()
-        .nth(2)
-        .map_or(Ok(20_000), |text| text.parse())
-        .map_err(io::Error::other)?;
+    let n_messages = std::env::args().nth(2).map_or(Ok(20_000), |text| text.parse()).map_err(io::Error::other)?;
     println!("per echoed message (or connection), {n_messages} messages\n");
     println!("| server | case | allocations | bytes |\n|---|---|--:|--:|");
     measure("tokio", tokio_tasks::serve, n_messages)?;
@@ -36,11 +33,7 @@ fn measure(name: &str, server: Server, n_messages: usize) -> io::Result<()> {
         server(port);
     });
     let mut stream = connect(port)?;
-    for (case, size, depth) in [
-        ("64 B", 64, 1),
-        ("64 B, 32 at once", 64, 32),
-        ("16 KiB", 16 * 1024, 1),
-    ] {
+    for (case, size, depth) in [("64 B", 64, 1), ("64 B, 32 at once", 64, 32), ("16 KiB", 16 * 1024, 1)] {
         let n_rounds = (n_messages / depth).max(1);
         // A twentieth first, so that buffers have grown and tables are in place.
         echo(&mut stream, size, depth, n_rounds / 20 + 1)?;
@@ -107,7 +100,5 @@ fn connect(port: u16) -> io::Result<TcpStream> {
 }
 
 fn free_port() -> io::Result<u16> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?
-        .local_addr()?
-        .port())
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
 }

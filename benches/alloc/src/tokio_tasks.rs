@@ -5,14 +5,9 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A task for each connection, as in the `peers` package.
 pub(crate) fn serve(port: u16) {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let listener = TcpListener::bind(("127.0.0.1", port))
-            .await
-            .expect("a free port");
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.expect("a free port");
         while let Ok((stream, _)) = listener.accept().await {
             tokio::spawn(echo(stream));
         }

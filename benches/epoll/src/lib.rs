@@ -57,14 +57,7 @@ impl Epoll {
         let timeout = timeout.map_or(-1, |timeout| timeout.as_millis() as i32);
         let capacity = self.events.len() as i32;
         // SAFETY: the kernel writes at most `capacity` events into a buffer of that length.
-        let n_ready = unsafe {
-            libc::epoll_wait(
-                self.set.as_raw_fd(),
-                self.events.as_mut_ptr(),
-                capacity,
-                timeout,
-            )
-        };
+        let n_ready = unsafe { libc::epoll_wait(self.set.as_raw_fd(), self.events.as_mut_ptr(), capacity, timeout) };
         if n_ready >= 0 {
             return Ok(n_ready as usize);
         }
@@ -79,37 +72,19 @@ impl Epoll {
         let event = self.events[index];
         let writable = event.events & libc::EPOLLOUT as u32 != 0;
         let readable = event.events & !(libc::EPOLLOUT as u32) != 0;
-        Ready {
-            token: event.u64 as usize,
-            readable,
-            writable,
-        }
+        Ready { token: event.u64 as usize, readable, writable }
     }
 
-    fn control(
-        &self,
-        operation: i32,
-        fd: &impl AsRawFd,
-        interest: Interest,
-        token: usize,
-    ) -> io::Result<()> {
+    fn control(&self, operation: i32, fd: &impl AsRawFd, interest: Interest, token: usize) -> io::Result<()> {
         let events = match interest {
             Interest::Read => libc::EPOLLIN,
             Interest::Write => libc::EPOLLOUT,
             Interest::Both => libc::EPOLLIN | libc::EPOLLOUT,
         };
-        let mut event = libc::epoll_event {
-            events: events as u32,
-            u64: token as u64,
-        };
+        let mut event = libc::epoll_event { events: events as u32, u64: token as u64 };
         // SAFETY: the event outlives the call, and a bad descriptor is reported, not dereferenced.
-        let result =
-            unsafe { libc::epoll_ctl(self.set.as_raw_fd(), operation, fd.as_raw_fd(), &mut event) };
-        if result < 0 {
-            Err(io::Error::last_os_error())
-        } else {
-            Ok(())
-        }
+        let result = unsafe { libc::epoll_ctl(self.set.as_raw_fd(), operation, fd.as_raw_fd(), &mut event) };
+        if result < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 }
 

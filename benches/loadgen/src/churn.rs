@@ -49,21 +49,14 @@ impl Visit {
         let started_at = Instant::now();
         let socket = socket::start_connect(port)?;
         epoll.add(&socket, Interest::Write, token)?;
-        Ok(Visit {
-            socket,
-            started_at,
-            has_sent: false,
-            n_received: 0,
-        })
+        Ok(Visit { socket, started_at, has_sent: false, n_received: 0 })
     }
 
     /// Called when the connection is made (or has failed, which the call then says).
     fn send(&mut self, message: &[u8], epoll: &Epoll, token: usize) -> io::Result<()> {
         let n_sent = self.socket.write(message)?;
         if n_sent < message.len() {
-            return Err(io::Error::other(
-                "a message for churn has to fit a socket buffer: use a smaller --size",
-            ));
+            return Err(io::Error::other("a message for churn has to fit a socket buffer: use a smaller --size"));
         }
         self.has_sent = true;
         epoll.modify(&self.socket, Interest::Read, token)
@@ -72,9 +65,7 @@ impl Visit {
     fn receive(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self.socket.read(buffer) {
             Ok(0) => {
-                return Err(io::Error::other(
-                    "the server closed a connection before its echo",
-                ));
+                return Err(io::Error::other("the server closed a connection before its echo"));
             }
             Ok(n_bytes) => self.n_received += n_bytes,
             Err(err) if err.kind() == ErrorKind::WouldBlock => {}

@@ -73,13 +73,7 @@ struct Connection {
 }
 
 impl Connection {
-    fn send(
-        &mut self,
-        n_messages: usize,
-        now: Instant,
-        outgoing: &Outgoing,
-        epoll: &Epoll,
-    ) -> io::Result<()> {
+    fn send(&mut self, n_messages: usize, now: Instant, outgoing: &Outgoing, epoll: &Epoll) -> io::Result<()> {
         self.under_way.push_back((now, n_messages));
         self.n_unsent += n_messages * outgoing.size;
         self.flush(outgoing, epoll)
@@ -100,11 +94,7 @@ impl Connection {
         let waits_to_write = self.n_unsent > 0;
         if waits_to_write != self.waits_to_write {
             self.waits_to_write = waits_to_write;
-            let interest = if waits_to_write {
-                Interest::Both
-            } else {
-                Interest::Read
-            };
+            let interest = if waits_to_write { Interest::Both } else { Interest::Read };
             epoll.modify(&self.socket, interest, self.token)?;
         }
         Ok(())
@@ -112,12 +102,7 @@ impl Connection {
 
     /// Reads once and returns how many messages that completed. Only lengths are looked at: what is under test is the
     /// server, and the bytes were compared before the run.
-    fn receive(
-        &mut self,
-        buffer: &mut [u8],
-        size: usize,
-        report: &mut Report,
-    ) -> io::Result<usize> {
+    fn receive(&mut self, buffer: &mut [u8], size: usize, report: &mut Report) -> io::Result<usize> {
         match self.socket.read(buffer) {
             Ok(0) => return Err(io::Error::other("the server closed a connection")),
             Ok(n_bytes) => self.n_received += n_bytes,
@@ -153,10 +138,7 @@ struct Outgoing {
 impl Outgoing {
     fn new(options: &Options) -> Outgoing {
         let n_copies = options.depth.min((LARGEST_WRITE / options.size).max(1));
-        Outgoing {
-            size: options.size,
-            bytes: vec![b'x'; options.size * n_copies],
-        }
+        Outgoing { size: options.size, bytes: vec![b'x'; options.size * n_copies] }
     }
 }
 

@@ -9,11 +9,7 @@ pub(crate) struct Histogram {
 
 impl Histogram {
     pub(crate) fn new() -> Histogram {
-        Histogram {
-            buckets: vec![0; 64 * 64],
-            n_values: 0,
-            largest: 0,
-        }
+        Histogram { buckets: vec![0; 64 * 64], n_values: 0, largest: 0 }
     }
 
     #[inline]
@@ -66,10 +62,7 @@ mod tests {
     fn a_bucket_is_at_most_one_part_in_64_below_its_values() {
         for nanos in [0, 1, 63, 64, 65, 1_000, 123_456, 7_000_000_000, u64::MAX] {
             let lowest = lowest_of(index_of(nanos));
-            assert!(
-                lowest <= nanos && nanos - lowest <= nanos / 64,
-                "{nanos}: {lowest}"
-            );
+            assert!(lowest <= nanos && nanos - lowest <= nanos / 64, "{nanos}: {lowest}");
         }
     }
 

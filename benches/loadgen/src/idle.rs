@@ -14,23 +14,12 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         // 127.0.0.1 is left to the server.
         let source = Ipv4Addr::new(127, 0, 0, 2 + (index % options.n_addresses) as u8);
         let socket = socket::connect_from(source, options.port).map_err(|err| {
-            io::Error::new(
-                err.kind(),
-                format!(
-                    "connection {} of {}: {err}",
-                    index + 1,
-                    options.n_connections
-                ),
-            )
+            io::Error::new(err.kind(), format!("connection {} of {}: {err}", index + 1, options.n_connections))
         })?;
         socket::exchange(&socket, options.size)?;
         connections.push(socket);
     }
-    println!(
-        "{{\"open\":{},\"secs\":{:.3}}}",
-        connections.len(),
-        start.elapsed().as_secs_f64()
-    );
+    println!("{{\"open\":{},\"secs\":{:.3}}}", connections.len(), start.elapsed().as_secs_f64());
     io::copy(&mut io::stdin(), &mut io::sink())?;
     Ok(())
 }

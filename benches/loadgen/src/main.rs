@@ -44,9 +44,7 @@ fn main() -> ExitCode {
         "echo" => echo::run(&options),
         "churn" => churn::run(&options),
         "idle" => idle::run(&options),
-        other => Err(io::Error::other(format!(
-            "unknown command {other:?}: use echo, churn or idle"
-        ))),
+        other => Err(io::Error::other(format!("unknown command {other:?}: use echo, churn or idle"))),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -71,9 +69,8 @@ impl Options {
         };
         while let Some(name) = arguments.next() {
             let text = arguments.next().unwrap_or_default();
-            let number: f64 = text
-                .parse()
-                .map_err(|_| io::Error::other(format!("{name} needs a number, not {text:?}")))?;
+            let number: f64 =
+                text.parse().map_err(|_| io::Error::other(format!("{name} needs a number, not {text:?}")))?;
             match name.as_str() {
                 "--port" => options.port = number as u16,
                 "--connections" => options.n_connections = (number as usize).max(1),

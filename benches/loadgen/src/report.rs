@@ -46,10 +46,7 @@ impl Report {
     }
 
     pub(crate) fn print(&self, size: usize) -> io::Result<()> {
-        let elapsed = self
-            .measured_since
-            .map(|since| since.elapsed().as_secs_f64())
-            .unwrap_or_default();
+        let elapsed = self.measured_since.map(|since| since.elapsed().as_secs_f64()).unwrap_or_default();
         if self.n_measured == 0 || elapsed == 0.0 {
             return Err(io::Error::other("nothing came back in the measured time"));
         }

@@ -55,9 +55,7 @@ pub(crate) fn check_echo(socket: &Socket, size: usize) -> io::Result<()> {
         let message = message(size);
         let writer = scope.spawn(move || (&mut &*socket).write_all(&message));
         let received = receive(socket, size);
-        writer
-            .join()
-            .unwrap_or_else(|_| Err(io::Error::other("the writing thread panicked")))?;
+        writer.join().unwrap_or_else(|_| Err(io::Error::other("the writing thread panicked")))?;
         received
     })
 }
@@ -71,11 +69,7 @@ pub(crate) fn exchange(mut socket: &Socket, size: usize) -> io::Result<()> {
 fn receive(mut socket: &Socket, size: usize) -> io::Result<()> {
     let mut echo = vec![0; size];
     socket.read_exact(&mut echo)?;
-    if echo == message(size) {
-        Ok(())
-    } else {
-        Err(io::Error::other("the echo differs from what was sent"))
-    }
+    if echo == message(size) { Ok(()) } else { Err(io::Error::other("the echo differs from what was sent")) }
 }
 
 /// Bytes that all differ from their neighbours, so that a lost or doubled piece shows.

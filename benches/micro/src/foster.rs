@@ -6,33 +6,16 @@ use std::time::Duration;
 use foster_compat::{Result, move_on_after, open_nursery, run, sleep_forever};
 
 use crate::stopwatch::{Elapsed, Stopwatch};
-use crate::{
-    AT_ONCE, CANCEL_SLEEPING, CANCEL_WAITING, Contender, DEADLINE, HOUR, SETTLE, WINDOW, WINDOWS,
-};
+use crate::{AT_ONCE, CANCEL_SLEEPING, CANCEL_WAITING, Contender, DEADLINE, HOUR, SETTLE, WINDOW, WINDOWS};
 
 /// Foster's row for the measurement of this title.
 pub(crate) fn contenders(title: &str) -> Vec<Contender> {
     match title {
-        AT_ONCE => vec![Contender {
-            name: "foster nursery",
-            run: |n| elapsed(run(start_and_join(n, n))),
-        }],
-        WINDOWS => vec![Contender {
-            name: "foster nursery",
-            run: |n| elapsed(run(start_and_join(n, WINDOW))),
-        }],
-        CANCEL_WAITING => vec![Contender {
-            name: "foster nursery",
-            run: |n| elapsed(run(cancel_waiting(n))),
-        }],
-        CANCEL_SLEEPING => vec![Contender {
-            name: "foster nursery",
-            run: |n| elapsed(run(cancel_sleeping(n))),
-        }],
-        DEADLINE => vec![Contender {
-            name: "foster move_on_after",
-            run: |n| elapsed(run(deadline_of_ready(n))),
-        }],
+        AT_ONCE => vec![Contender { name: "foster nursery", run: |n| elapsed(run(start_and_join(n, n))) }],
+        WINDOWS => vec![Contender { name: "foster nursery", run: |n| elapsed(run(start_and_join(n, WINDOW))) }],
+        CANCEL_WAITING => vec![Contender { name: "foster nursery", run: |n| elapsed(run(cancel_waiting(n))) }],
+        CANCEL_SLEEPING => vec![Contender { name: "foster nursery", run: |n| elapsed(run(cancel_sleeping(n))) }],
+        DEADLINE => vec![Contender { name: "foster move_on_after", run: |n| elapsed(run(deadline_of_ready(n))) }],
         _ => Vec::new(),
     }
 }

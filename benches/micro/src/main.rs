@@ -31,25 +31,18 @@ struct Measurement {
 fn main() {
     let n_rounds = option("--rounds").unwrap_or(5).max(1);
     let n_tasks = option("--tasks").unwrap_or(1_000_000).max(WINDOW);
-    println!(
-        "{n_rounds} rounds, {n_tasks} tasks; ns per child, medians; ratios of processor time\n"
-    );
+    println!("{n_rounds} rounds, {n_tasks} tasks; ns per child, medians; ratios of processor time\n");
     for measurement in measurements(n_tasks) {
         measurement.run(n_rounds);
     }
 }
 
 fn measurements(n_tasks: usize) -> Vec<Measurement> {
-    #[cfg_attr(
-        not(feature = "foster"),
-        expect(unused_mut, reason = "only Foster's rows are added later")
-    )]
+    #[cfg_attr(not(feature = "foster"), expect(unused_mut, reason = "only Foster's rows are added later"))]
     let mut measurements = peers::measurements(n_tasks);
     #[cfg(feature = "foster")]
     for measurement in &mut measurements {
-        measurement
-            .contenders
-            .extend(foster::contenders(measurement.title));
+        measurement.contenders.extend(foster::contenders(measurement.title));
     }
     measurements
 }
@@ -58,46 +51,21 @@ impl Measurement {
     fn run(&self, n_rounds: usize) {
         // One round more than asked for: the first warms the allocator and the caches and is not kept.
         let rounds: Vec<Vec<Elapsed>> = (0..=n_rounds)
-            .map(|_| {
-                self.contenders
-                    .iter()
-                    .map(|contender| (contender.run)(self.n_children))
-                    .collect()
-            })
+            .map(|_| self.contenders.iter().map(|contender| (contender.run)(self.n_children)).collect())
             .skip(1)
             .collect();
         println!("### {}\n", self.title);
         print!("| implementation | wall | processor |");
-        self.references
-            .iter()
-            .for_each(|reference| print!(" to {reference} |"));
+        self.references.iter().for_each(|reference| print!(" to {reference} |"));
         println!("\n|---|--:|--:|{}", "--:|".repeat(self.references.len()));
         for (index, contender) in self.contenders.iter().enumerate() {
             let per_child = |of: fn(&Elapsed) -> Duration| {
-                median(
-                    rounds
-                        .iter()
-                        .map(|round| of(&round[index]).as_nanos() as f64 / self.n_children as f64),
-                )
+                median(rounds.iter().map(|round| of(&round[index]).as_nanos() as f64 / self.n_children as f64))
             };
-            print!(
-                "| {} | {:.1} | {:.1} |",
-                contender.name,
-                per_child(|it| it.wall),
-                per_child(|it| it.processor)
-            );
+            print!("| {} | {:.1} | {:.1} |", contender.name, per_child(|it| it.wall), per_child(|it| it.processor));
             for reference in self.references {
-                let base = self
-                    .contenders
-                    .iter()
-                    .position(|contender| contender.name == *reference);
-                let ratio = base.map(|base| {
-                    median(
-                        rounds
-                            .iter()
-                            .map(|round| round[index].ratio_to(&round[base])),
-                    )
-                });
+                let base = self.contenders.iter().position(|contender| contender.name == *reference);
+                let ratio = base.map(|base| median(rounds.iter().map(|round| round[index].ratio_to(&round[base]))));
                 print!(" {:.2} |", ratio.unwrap_or(f64::NAN));
             }
             println!();
@@ -110,22 +78,12 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     let mut values: Vec<f64> = values.collect();
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
-    if values.len() % 2 == 1 {
-        values[middle]
-    } else {
-        (values[middle - 1] + values[middle]) / 2.0
-    }
+    if values.len() % 2 == 1 { values[middle] } else { (values[middle - 1] + values[middle]) / 2.0 }
 }
 
 fn option(name: &str) -> Option<usize> {
-    let value = std::env::args()
-        .skip_while(|argument| argument != name)
-        .nth(1)?;
-    Some(
-        value
-            .parse()
-            .unwrap_or_else(|_| panic!("{name} needs a number, not {value:?}")),
-    )
+    let value = std::env::args().skip_while(|argument| argument != name).nth(1)?;
+    Some(value.parse().unwrap_or_else(|_| panic!("{name} needs a number, not {value:?}")))
 }
 
 const AT_ONCE: &str = "start and join, all at once";

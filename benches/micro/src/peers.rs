@@ -10,8 +10,7 @@ use tokio::time::{sleep, timeout};
 
 use crate::stopwatch::{Elapsed, Stopwatch};
 use crate::{
-    AT_ONCE, CANCEL_SLEEPING, CANCEL_WAITING, Contender, DEADLINE, HOUR, Measurement, SETTLE,
-    WINDOW, WINDOWS,
+    AT_ONCE, CANCEL_SLEEPING, CANCEL_WAITING, Contender, DEADLINE, HOUR, Measurement, SETTLE, WINDOW, WINDOWS,
 };
 
 pub(crate) fn measurements(n_tasks: usize) -> Vec<Measurement> {
@@ -21,18 +20,9 @@ pub(crate) fn measurements(n_tasks: usize) -> Vec<Measurement> {
             n_children: n_tasks,
             references: &["JoinSet", "tokio::spawn"],
             contenders: vec![
-                Contender {
-                    name: "JoinSet",
-                    run: |n| on_tokio(join_set(n, n)),
-                },
-                Contender {
-                    name: "tokio::spawn",
-                    run: |n| on_tokio(spawn(n, n)),
-                },
-                Contender {
-                    name: "FuturesUnordered",
-                    run: |n| on_tokio(unordered(n, n)),
-                },
+                Contender { name: "JoinSet", run: |n| on_tokio(join_set(n, n)) },
+                Contender { name: "tokio::spawn", run: |n| on_tokio(spawn(n, n)) },
+                Contender { name: "FuturesUnordered", run: |n| on_tokio(unordered(n, n)) },
             ],
         },
         Measurement {
@@ -40,18 +30,9 @@ pub(crate) fn measurements(n_tasks: usize) -> Vec<Measurement> {
             n_children: n_tasks / WINDOW * WINDOW,
             references: &["JoinSet", "tokio::spawn"],
             contenders: vec![
-                Contender {
-                    name: "JoinSet",
-                    run: |n| on_tokio(join_set(n, WINDOW)),
-                },
-                Contender {
-                    name: "tokio::spawn",
-                    run: |n| on_tokio(spawn(n, WINDOW)),
-                },
-                Contender {
-                    name: "FuturesUnordered",
-                    run: |n| on_tokio(unordered(n, WINDOW)),
-                },
+                Contender { name: "JoinSet", run: |n| on_tokio(join_set(n, WINDOW)) },
+                Contender { name: "tokio::spawn", run: |n| on_tokio(spawn(n, WINDOW)) },
+                Contender { name: "FuturesUnordered", run: |n| on_tokio(unordered(n, WINDOW)) },
             ],
         },
         Measurement {
@@ -59,18 +40,9 @@ pub(crate) fn measurements(n_tasks: usize) -> Vec<Measurement> {
             n_children: 10_000,
             references: &["JoinSet", "tokio::spawn"],
             contenders: vec![
-                Contender {
-                    name: "JoinSet",
-                    run: |n| on_tokio(cancel_join_set(n, pending)),
-                },
-                Contender {
-                    name: "tokio::spawn",
-                    run: |n| on_tokio(cancel_spawned(n, pending)),
-                },
-                Contender {
-                    name: "FuturesUnordered",
-                    run: |n| on_tokio(cancel_unordered(n, pending::<()>)),
-                },
+                Contender { name: "JoinSet", run: |n| on_tokio(cancel_join_set(n, pending)) },
+                Contender { name: "tokio::spawn", run: |n| on_tokio(cancel_spawned(n, pending)) },
+                Contender { name: "FuturesUnordered", run: |n| on_tokio(cancel_unordered(n, pending::<()>)) },
             ],
         },
         Measurement {
@@ -78,28 +50,16 @@ pub(crate) fn measurements(n_tasks: usize) -> Vec<Measurement> {
             n_children: 10_000,
             references: &["JoinSet", "tokio::spawn"],
             contenders: vec![
-                Contender {
-                    name: "JoinSet",
-                    run: |n| on_tokio(cancel_join_set(n, || sleep(HOUR))),
-                },
-                Contender {
-                    name: "tokio::spawn",
-                    run: |n| on_tokio(cancel_spawned(n, || sleep(HOUR))),
-                },
-                Contender {
-                    name: "FuturesUnordered",
-                    run: |n| on_tokio(cancel_unordered(n, || sleep(HOUR))),
-                },
+                Contender { name: "JoinSet", run: |n| on_tokio(cancel_join_set(n, || sleep(HOUR))) },
+                Contender { name: "tokio::spawn", run: |n| on_tokio(cancel_spawned(n, || sleep(HOUR))) },
+                Contender { name: "FuturesUnordered", run: |n| on_tokio(cancel_unordered(n, || sleep(HOUR))) },
             ],
         },
         Measurement {
             title: DEADLINE,
             n_children: n_tasks,
             references: &["timeout"],
-            contenders: vec![Contender {
-                name: "timeout",
-                run: |n| on_tokio(timeout_of_ready(n)),
-            }],
+            contenders: vec![Contender { name: "timeout", run: |n| on_tokio(timeout_of_ready(n)) }],
         },
     ]
 }
@@ -163,18 +123,14 @@ where
     let stopwatch = Stopwatch::start();
     handles.iter().for_each(|handle| handle.abort());
     for handle in handles {
-        handle
-            .await
-            .expect_err("every child waits until it is cancelled");
+        handle.await.expect_err("every child waits until it is cancelled");
     }
     stopwatch.stop()
 }
 
 async fn cancel_unordered<F: Future<Output = ()>>(n_children: usize, child: fn() -> F) -> Elapsed {
     let mut group: FuturesUnordered<_> = (0..n_children).map(|_| child()).collect();
-    timeout(SETTLE, group.next())
-        .await
-        .expect_err("every child waits");
+    timeout(SETTLE, group.next()).await.expect_err("every child waits");
     let stopwatch = Stopwatch::start();
     drop(group);
     stopwatch.stop()
@@ -192,13 +148,6 @@ async fn timeout_of_ready(n_children: usize) -> Elapsed {
 /// As a task and not inside `block_on`: a server's work runs in tasks, and a task takes its turn in the queue behind
 /// the children it has started.
 fn on_tokio(work: impl Future<Output = Elapsed> + Send + 'static) -> Elapsed {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_time()
-        .build()
-        .expect("a runtime");
-    runtime.block_on(async {
-        tokio::spawn(work)
-            .await
-            .expect("the measurement does not panic")
-    })
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    runtime.block_on(async { tokio::spawn(work).await.expect("the measurement does not panic") })
 }

@@ -1,8 +1,5 @@
 //! Wall time and the processor time of the calling thread.
-#![expect(
-    unsafe_code,
-    reason = "the thread's processor clock has no safe interface in std; this is no library code"
-)]
+#![expect(unsafe_code, reason = "the thread's processor clock has no safe interface in std; this is no library code")]
 
 use std::time::{Duration, Instant};
 
@@ -19,17 +16,11 @@ pub(crate) struct Elapsed {
 
 impl Stopwatch {
     pub(crate) fn start() -> Stopwatch {
-        Stopwatch {
-            wall: Instant::now(),
-            processor: thread_time(),
-        }
+        Stopwatch { wall: Instant::now(), processor: thread_time() }
     }
 
     pub(crate) fn stop(self) -> Elapsed {
-        Elapsed {
-            processor: thread_time().saturating_sub(self.processor),
-            wall: self.wall.elapsed(),
-        }
+        Elapsed { processor: thread_time().saturating_sub(self.processor), wall: self.wall.elapsed() }
     }
 }
 
@@ -40,10 +31,7 @@ impl Elapsed {
 }
 
 fn thread_time() -> Duration {
-    let mut now = libc::timespec {
-        tv_sec: 0,
-        tv_nsec: 0,
-    };
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: the kernel fills in the structure, which outlives the call.
     let result = unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, &mut now) };
     assert_eq!(result, 0, "this kernel has no processor clock for threads");

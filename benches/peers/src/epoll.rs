@@ -30,16 +30,10 @@ pub(crate) fn run(listener: TcpListener) -> io::Result<()> {
     }
 }
 
-fn accept_all(
-    listener: &TcpListener,
-    epoll: &Epoll,
-    connections: &mut Vec<Option<Connection>>,
-) -> io::Result<()> {
+fn accept_all(listener: &TcpListener, epoll: &Epoll, connections: &mut Vec<Option<Connection>>) -> io::Result<()> {
     // One call makes the socket non-blocking too, as mio has it. Any error ends the batch: would block, or a connection
     // that is gone.
-    while let Ok((socket, _)) =
-        SockRef::from(listener).accept4(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC)
-    {
+    while let Ok((socket, _)) = SockRef::from(listener).accept4(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC) {
         let stream = TcpStream::from(socket);
         stream.set_nodelay(true)?;
         let token = stream.as_raw_fd() as usize;
@@ -47,10 +41,7 @@ fn accept_all(
             connections.resize_with(token + 1, || None);
         }
         epoll.add(&stream, Interest::Read, token)?;
-        connections[token] = Some(Connection {
-            stream,
-            unsent: Vec::new(),
-        });
+        connections[token] = Some(Connection { stream, unsent: Vec::new() });
     }
     Ok(())
 }
@@ -64,11 +55,7 @@ struct Connection {
 impl Connection {
     /// False when the connection has ended.
     fn echo(&mut self, buffer: &mut [u8], epoll: &Epoll, token: usize) -> bool {
-        let result = if self.unsent.is_empty() {
-            self.read(buffer, epoll, token)
-        } else {
-            self.flush(epoll, token)
-        };
+        let result = if self.unsent.is_empty() { self.read(buffer, epoll, token) } else { self.flush(epoll, token) };
         match result {
             Ok(is_open) => is_open,
             Err(err) => err.kind() == ErrorKind::WouldBlock,

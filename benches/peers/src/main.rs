@@ -16,9 +16,7 @@ fn main() -> io::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let [name, "--port", port] = arguments[..] else {
-        return Err(io::Error::other(
-            "usage: peers epoll|tokio|tokio-2 --port P",
-        ));
+        return Err(io::Error::other("usage: peers epoll|tokio|tokio-2 --port P"));
     };
     let listener = listen(port.parse().map_err(io::Error::other)?)?;
     match name {

@@ -7,32 +7,18 @@ use tokio::runtime::{Builder, Runtime};
 use crate::READ_SIZE;
 
 pub(crate) fn run_current_thread(listener: std::net::TcpListener) -> io::Result<()> {
-    run(
-        Builder::new_current_thread().enable_all().build()?,
-        listener,
-    )
+    run(Builder::new_current_thread().enable_all().build()?, listener)
 }
 
-pub(crate) fn run_multi_thread(
-    listener: std::net::TcpListener,
-    n_workers: usize,
-) -> io::Result<()> {
-    run(
-        Builder::new_multi_thread()
-            .worker_threads(n_workers)
-            .enable_all()
-            .build()?,
-        listener,
-    )
+pub(crate) fn run_multi_thread(listener: std::net::TcpListener, n_workers: usize) -> io::Result<()> {
+    run(Builder::new_multi_thread().worker_threads(n_workers).enable_all().build()?, listener)
 }
 
 fn run(runtime: Runtime, listener: std::net::TcpListener) -> io::Result<()> {
     runtime.block_on(async {
         let listener = TcpListener::from_std(listener)?;
         // Accepting in a task: connections then start on a worker and not in `block_on`.
-        tokio::spawn(accept(listener))
-            .await
-            .map_err(io::Error::other)
+        tokio::spawn(accept(listener)).await.map_err(io::Error::other)
     })
 }
 

@@ -31,7 +31,6 @@ pub(crate) use tree::{Kind, Node, NodeId, Owner};
 pub(crate) use wake::{Door, Knock, SourceKey};
 
 pub use context::ContextVar;
-pub use interrupt::Interrupted;
 pub use report::{ExceptionContext, Panicked};
 pub use run::{Cancelled, run, run_here};
 pub use thread::{LoopThread, run_in_thread};

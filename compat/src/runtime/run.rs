@@ -14,11 +14,12 @@ use tokio::time::{Instant, Sleep};
 
 use super::context::Context;
 use super::core::{self, Core, MakeCurrent};
-use super::interrupt::{Interrupted, Interrupts};
+use super::interrupt::Interrupts;
 use super::ready::Item;
 use super::tasks::{Exit, NewTask, Payload, Supervisor, TaskId, TaskName};
 use super::tree::{CancelReason, CancelSource, Kind, NodeId, Owner};
 use crate::error::{Error, Result};
+use crate::interrupted::Interrupted;
 
 /// Runs a future to its end on a new loop, and everything it starts: `trio.run`, `asyncio.run`.
 ///
