@@ -69,11 +69,7 @@ fn first_difference(expected: &[String], seen: &[String]) -> Option<String> {
 }
 
 /// The same lines in any order, but for the pairs of line starts whose order matters.
-fn partial_difference(
-    expected: &[String],
-    seen: &[String],
-    order: &[(String, String)],
-) -> Option<String> {
+fn partial_difference(expected: &[String], seen: &[String], order: &[(String, String)]) -> Option<String> {
     let mut surplus: BTreeMap<&str, isize> = BTreeMap::new();
     for line in seen {
         *surplus.entry(line).or_default() += 1;
@@ -89,15 +85,13 @@ fn partial_difference(
     order.iter().find_map(|(first, then)| {
         let last_of_first = seen.iter().rposition(|line| line.starts_with(first))?;
         let first_of_then = seen.iter().position(|line| line.starts_with(then))?;
-        (last_of_first > first_of_then)
-            .then(|| format!("order: '{first}' must come before '{then}'"))
+        (last_of_first > first_of_then).then(|| format!("order: '{first}' must come before '{then}'"))
     })
 }
 
 /// Each line as often as its number says; not at all for a number below one.
 fn listed<'a>(lines: impl Iterator<Item = (&'a str, isize)>) -> String {
-    let repeated = lines
-        .flat_map(|(line, n)| std::iter::repeat_n(format!("'{line}'"), n.max(0).unsigned_abs()));
+    let repeated = lines.flat_map(|(line, n)| std::iter::repeat_n(format!("'{line}'"), n.max(0).unsigned_abs()));
     repeated.collect::<Vec<_>>().join(", ")
 }
 
@@ -114,45 +108,24 @@ mod tests {
 
     fn seen(trace: &[&str], peer: &[&str]) -> Observation {
         let owned = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect();
-        Observation {
-            trace: owned(trace),
-            peer: owned(peer),
-            complaints: Vec::new(),
-        }
+        Observation { trace: owned(trace), peer: owned(peer), complaints: Vec::new() }
     }
 
     fn differences(scenario: &Scenario, seen: &Observation, rule: Rule) -> Vec<String> {
-        compare(scenario, seen, rule)
-            .iter()
-            .map(Difference::to_string)
-            .collect()
+        compare(scenario, seen, rule).iter().map(Difference::to_string).collect()
     }
 
     #[test]
     fn equal_traces_conform() {
         let scenario = scenario(json!({"server": ["made", "lost None"], "peer": ["c EOF"]}));
-        assert!(
-            compare(
-                &scenario,
-                &seen(&["made", "lost None"], &["c EOF"]),
-                Rule::Strict
-            )
-            .is_empty()
-        );
+        assert!(compare(&scenario, &seen(&["made", "lost None"], &["c EOF"]), Rule::Strict).is_empty());
     }
 
     #[test]
     fn the_first_differing_line_of_each_side_is_named() {
         let scenario = scenario(json!({"server": ["made", "lost None"], "peer": ["c EOF"]}));
-        let found = differences(
-            &scenario,
-            &seen(&["made", "eof", "lost"], &["c RST"]),
-            Rule::Strict,
-        );
-        let expected = [
-            "trace line 2: expected lost None; got eof",
-            "peer line 1: expected c EOF; got c RST",
-        ];
+        let found = differences(&scenario, &seen(&["made", "eof", "lost"], &["c RST"]), Rule::Strict);
+        let expected = ["trace line 2: expected lost None; got eof", "peer line 1: expected c EOF; got c RST"];
         assert_eq!(found, expected);
     }
 
@@ -167,51 +140,28 @@ mod tests {
 
     #[test]
     fn an_alternative_conforms_under_the_relaxed_rule_only() {
-        let scenario = scenario(
-            json!({"server": ["pause", "mark"], "peer": [], "relaxed": [["x"], ["mark", "pause"]]}),
-        );
+        let scenario =
+            scenario(json!({"server": ["pause", "mark"], "peer": [], "relaxed": [["x"], ["mark", "pause"]]}));
         let late = seen(&["mark", "pause"], &[]);
         assert!(compare(&scenario, &late, Rule::Relaxed).is_empty());
         assert_eq!(compare(&scenario, &late, Rule::Strict).len(), 1);
         assert!(compare(&scenario, &seen(&["pause", "mark"], &[]), Rule::Relaxed).is_empty());
-        assert_eq!(
-            compare(&scenario, &seen(&["mark"], &[]), Rule::Relaxed).len(),
-            1
-        );
+        assert_eq!(compare(&scenario, &seen(&["mark"], &[]), Rule::Relaxed).len(), 1);
     }
 
     #[test]
     fn a_partial_order_accepts_any_order_of_the_other_lines() {
         let expect = json!({"server": ["made", "out", "err", "lost"], "peer": [], "order": [["made", "lost"]]});
         let scenario = scenario(expect);
-        assert!(
-            compare(
-                &scenario,
-                &seen(&["err", "made", "lost", "out"], &[]),
-                Rule::Strict
-            )
-            .is_empty()
-        );
+        assert!(compare(&scenario, &seen(&["err", "made", "lost", "out"], &[]), Rule::Strict).is_empty());
     }
 
     #[test]
     fn a_partial_order_holds_for_all_lines_with_the_two_starts() {
-        let expect =
-            json!({"server": ["a 1", "a 2", "b 1", "b 2"], "peer": [], "order": [["a", "b"]]});
+        let expect = json!({"server": ["a 1", "a 2", "b 1", "b 2"], "peer": [], "order": [["a", "b"]]});
         let scenario = scenario(expect);
-        assert!(
-            compare(
-                &scenario,
-                &seen(&["a 2", "a 1", "b 2", "b 1"], &[]),
-                Rule::Strict
-            )
-            .is_empty()
-        );
-        let found = differences(
-            &scenario,
-            &seen(&["a 1", "b 1", "a 2", "b 2"], &[]),
-            Rule::Strict,
-        );
+        assert!(compare(&scenario, &seen(&["a 2", "a 1", "b 2", "b 1"], &[]), Rule::Strict).is_empty());
+        let found = differences(&scenario, &seen(&["a 1", "b 1", "a 2", "b 2"], &[]), Rule::Strict);
         assert_eq!(found, ["trace order: 'a' must come before 'b'"]);
     }
 
@@ -226,12 +176,7 @@ mod tests {
     fn a_complaint_about_the_driver_is_a_difference() {
         let scenario = scenario(json!({"server": [], "peer": []}));
         let mut observation = seen(&[], &[]);
-        observation
-            .complaints
-            .push("driver: exit status 1".to_owned());
-        assert_eq!(
-            differences(&scenario, &observation, Rule::Strict),
-            ["driver: exit status 1"]
-        );
+        observation.complaints.push("driver: exit status 1".to_owned());
+        assert_eq!(differences(&scenario, &observation, Rule::Strict), ["driver: exit status 1"]);
     }
 }

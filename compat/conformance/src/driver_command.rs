@@ -16,11 +16,7 @@ pub struct DriverCommand {
 impl DriverCommand {
     /// A driver without arguments.
     pub fn new(program: impl Into<OsString>) -> DriverCommand {
-        DriverCommand {
-            program: program.into(),
-            arguments: Vec::new(),
-            shows_stderr: false,
-        }
+        DriverCommand { program: program.into(), arguments: Vec::new(), shows_stderr: false }
     }
 
     /// The driver that a command line stands for; it is split as a shell does, but no shell is used.
@@ -48,15 +44,8 @@ impl DriverCommand {
 
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command
-            .args(&self.arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped());
-        command.stderr(if self.shows_stderr {
-            Stdio::inherit()
-        } else {
-            Stdio::null()
-        });
+        command.args(&self.arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.stderr(if self.shows_stderr { Stdio::inherit() } else { Stdio::null() });
         command
     }
 }
@@ -64,9 +53,7 @@ impl DriverCommand {
 impl fmt::Display for DriverCommand {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.program.to_string_lossy())?;
-        self.arguments
-            .iter()
-            .try_for_each(|argument| write!(f, " {}", argument.to_string_lossy()))
+        self.arguments.iter().try_for_each(|argument| write!(f, " {}", argument.to_string_lossy()))
     }
 }
 
@@ -84,9 +71,7 @@ impl fmt::Display for DriverCommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             DriverCommandError::Empty => "the driver's command line is empty",
-            DriverCommandError::Unfinished => {
-                "the driver's command line ends inside a quote or an escape"
-            }
+            DriverCommandError::Unfinished => "the driver's command line ends inside a quote or an escape",
         })
     }
 }
@@ -115,11 +100,7 @@ fn split(line: &str) -> Result<Vec<String>, DriverCommandError> {
         }
     }
     words.extend(word);
-    if quote.is_some() {
-        Err(DriverCommandError::Unfinished)
-    } else {
-        Ok(words)
-    }
+    if quote.is_some() { Err(DriverCommandError::Unfinished) } else { Ok(words) }
 }
 
 #[cfg(test)]
@@ -132,25 +113,15 @@ mod tests {
 
     #[test]
     fn words_are_split_at_blanks_outside_quotes() {
-        assert_eq!(
-            words("  python3 driver.py  --loop uvloop "),
-            ["python3", "driver.py", "--loop", "uvloop"]
-        );
+        assert_eq!(words("  python3 driver.py  --loop uvloop "), ["python3", "driver.py", "--loop", "uvloop"]);
         assert_eq!(words(r#"'a b' c" d" e\ f """#), ["a b", "c d", "e f", ""]);
     }
 
     #[test]
     fn an_unfinished_or_empty_command_line_is_refused() {
         for line in ["'a", "\"a", "a\\"] {
-            assert_eq!(
-                DriverCommand::parse(line).err(),
-                Some(DriverCommandError::Unfinished),
-                "{line}"
-            );
+            assert_eq!(DriverCommand::parse(line).err(), Some(DriverCommandError::Unfinished), "{line}");
         }
-        assert_eq!(
-            DriverCommand::parse("  ").err(),
-            Some(DriverCommandError::Empty)
-        );
+        assert_eq!(DriverCommand::parse("  ").err(), Some(DriverCommandError::Empty));
     }
 }

@@ -36,11 +36,7 @@ pub(crate) struct Heard {
 
 impl DriverLink {
     pub(crate) fn new(input: Option<ChildStdin>) -> DriverLink {
-        DriverLink {
-            heard: Mutex::default(),
-            changed: Condvar::new(),
-            input: Mutex::new(input),
-        }
+        DriverLink { heard: Mutex::default(), changed: Condvar::new(), input: Mutex::new(input) }
     }
 
     /// Reads what the driver prints until it ends.
@@ -48,10 +44,7 @@ impl DriverLink {
         let mut output = BufReader::new(output);
         let mut line = Vec::new();
         // An error ends the reading as the end of the output does: the driver is gone.
-        while output
-            .read_until(b'\n', &mut line)
-            .is_ok_and(|n_bytes| n_bytes > 0)
-        {
+        while output.read_until(b'\n', &mut line).is_ok_and(|n_bytes| n_bytes > 0) {
             let text = String::from_utf8_lossy(&line);
             self.heard().hear(text.trim_end_matches(['\r', '\n']));
             self.changed.notify_all();
@@ -66,11 +59,7 @@ impl DriverLink {
     }
 
     /// Waits until the test holds. Returns whether it does: false after the timeout and after the snapshot.
-    pub(crate) fn wait_until(
-        &self,
-        timeout: Duration,
-        mut test: impl FnMut(&Heard) -> bool,
-    ) -> bool {
+    pub(crate) fn wait_until(&self, timeout: Duration, mut test: impl FnMut(&Heard) -> bool) -> bool {
         let deadline = Deadline::after(timeout);
         let mut heard = self.heard();
         loop {
@@ -181,20 +170,12 @@ mod tests {
 
     #[test]
     fn control_lines_are_not_part_of_the_trace() {
-        let link = heard(
-            "ADDR 127.0.0.1 80\nmade\r\nREADY\nADDR s ::1 81\nADDR u unix /tmp/s\nlost None\nDONE\n",
-        );
+        let link = heard("ADDR 127.0.0.1 80\nmade\r\nREADY\nADDR s ::1 81\nADDR u unix /tmp/s\nlost None\nDONE\n");
         assert_eq!(link.freeze(), ["made", "lost None"]);
         let heard = link.heard();
         assert!(heard.is_ready && heard.is_done && heard.has_ended);
-        assert_eq!(
-            heard.addresses[""],
-            Address::Inet(([127, 0, 0, 1], 80).into())
-        );
-        assert_eq!(
-            heard.addresses["s"],
-            Address::Inet(([0, 0, 0, 0, 0, 0, 0, 1], 81).into())
-        );
+        assert_eq!(heard.addresses[""], Address::Inet(([127, 0, 0, 1], 80).into()));
+        assert_eq!(heard.addresses["s"], Address::Inet(([0, 0, 0, 0, 0, 0, 0, 1], 81).into()));
         assert_eq!(heard.addresses["u"], Address::Unix("/tmp/s".into()));
     }
 
@@ -214,9 +195,6 @@ mod tests {
     fn waiting_ends_with_the_snapshot() {
         let link = heard("made\n");
         link.freeze();
-        assert!(
-            !link.wait_until(Duration::from_secs(600), |heard| heard.trace.count("data")
-                > 0)
-        );
+        assert!(!link.wait_until(Duration::from_secs(600), |heard| heard.trace.count("data") > 0));
     }
 }

@@ -20,10 +20,7 @@ pub(crate) struct DriverProcess {
 
 impl DriverProcess {
     /// Starts the driver in a process group of its own and sends it the start message.
-    pub(crate) fn start(
-        driver: &DriverCommand,
-        start_message: &Value,
-    ) -> io::Result<DriverProcess> {
+    pub(crate) fn start(driver: &DriverCommand, start_message: &Value) -> io::Result<DriverProcess> {
         let mut command = driver.command();
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
@@ -51,9 +48,7 @@ impl DriverProcess {
             None => {
                 self.kill();
                 let seconds = EXIT_TIMEOUT.as_secs();
-                Some(format!(
-                    "driver: did not end within {seconds} s of the end of its input"
-                ))
+                Some(format!("driver: did not end within {seconds} s of the end of its input"))
             }
         }
     }
@@ -79,11 +74,7 @@ impl DriverProcess {
         {
             let kill = format!("kill -s KILL -- -{}", self.child.id());
             let mut shell = Command::new("sh");
-            shell
-                .args(["-c", &kill])
-                .stdin(Stdio::null())
-                .stdout(Stdio::null())
-                .stderr(Stdio::null());
+            shell.args(["-c", &kill]).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
             // Without a shell at least the driver itself is killed below.
             drop(shell.status());
         }

@@ -15,36 +15,19 @@ pub struct Filter {
 impl Filter {
     /// The filter that the text stands for; blanks around the commas do not count.
     pub fn parse(text: &str) -> Filter {
-        let parts = text
-            .split(',')
-            .map(str::trim)
-            .filter(|part| !part.is_empty());
-        Filter {
-            prefixes: parts.map(str::to_owned).collect(),
-        }
+        let parts = text.split(',').map(str::trim).filter(|part| !part.is_empty());
+        Filter { prefixes: parts.map(str::to_owned).collect() }
     }
 
     /// Whether the scenario is selected.
     pub fn selects(&self, scenario: &Scenario) -> bool {
-        self.prefixes.is_empty()
-            || self
-                .prefixes
-                .iter()
-                .any(|prefix| scenario.id.starts_with(prefix))
+        self.prefixes.is_empty() || self.prefixes.iter().any(|prefix| scenario.id.starts_with(prefix))
     }
 
     /// The parts that select none of the scenarios, which are probably misspelt.
     pub fn useless_parts<'a>(&'a self, scenarios: &[Scenario]) -> Vec<&'a str> {
-        let is_useless = |prefix: &&str| {
-            !scenarios
-                .iter()
-                .any(|scenario| scenario.id.starts_with(prefix))
-        };
-        self.prefixes
-            .iter()
-            .map(String::as_str)
-            .filter(is_useless)
-            .collect()
+        let is_useless = |prefix: &&str| !scenarios.iter().any(|scenario| scenario.id.starts_with(prefix));
+        self.prefixes.iter().map(String::as_str).filter(is_useless).collect()
     }
 }
 
@@ -60,8 +43,7 @@ mod tests {
     use crate::{load_scenarios, scenarios_file};
 
     fn selected(filter: &str) -> Vec<String> {
-        let scenarios =
-            load_scenarios(&scenarios_file()).expect("the package's scenarios are valid");
+        let scenarios = load_scenarios(&scenarios_file()).expect("the package's scenarios are valid");
         let filter = Filter::parse(filter);
         let chosen = scenarios.iter().filter(|scenario| filter.selects(scenario));
         chosen.map(|scenario| scenario.id.clone()).collect()
@@ -74,18 +56,13 @@ mod tests {
 
     #[test]
     fn the_empty_filter_selects_everything() {
-        let scenarios =
-            load_scenarios(&scenarios_file()).expect("the package's scenarios are valid");
+        let scenarios = load_scenarios(&scenarios_file()).expect("the package's scenarios are valid");
         assert_eq!(selected("").len(), scenarios.len());
     }
 
     #[test]
     fn a_part_that_selects_nothing_is_found() {
-        let scenarios =
-            load_scenarios(&scenarios_file()).expect("the package's scenarios are valid");
-        assert_eq!(
-            Filter::parse("A,Q,E99").useless_parts(&scenarios),
-            ["Q", "E99"]
-        );
+        let scenarios = load_scenarios(&scenarios_file()).expect("the package's scenarios are valid");
+        assert_eq!(Filter::parse("A,Q,E99").useless_parts(&scenarios), ["Q", "E99"]);
     }
 }

@@ -23,10 +23,7 @@ impl IdList {
     pub fn load(path: &Path) -> Result<IdList, LoadError> {
         match fs::read_to_string(path) {
             Ok(text) => Ok(IdList::parse(&text)),
-            Err(err) => Err(LoadError::Unreadable {
-                path: path.to_owned(),
-                err,
-            }),
+            Err(err) => Err(LoadError::Unreadable { path: path.to_owned(), err }),
         }
     }
 
@@ -37,9 +34,7 @@ impl IdList {
             Some((id, remark)) => (id.to_owned(), remark.trim().to_owned()),
             None => (line.to_owned(), String::new()),
         };
-        IdList {
-            entries: entries.map(split).collect(),
-        }
+        IdList { entries: entries.map(split).collect() }
     }
 
     /// Adds the entries of another list; where both have a remark, the later one counts.
@@ -69,9 +64,7 @@ pub fn conforming_scenarios() -> Result<Vec<Scenario>, LoadError> {
     let list = IdList::load(&conforming_file())?;
     let find = |id: &str| {
         let found = scenarios.iter().find(|scenario| scenario.id == id);
-        found
-            .cloned()
-            .ok_or_else(|| LoadError::UnknownId { id: id.to_owned() })
+        found.cloned().ok_or_else(|| LoadError::UnknownId { id: id.to_owned() })
     };
     list.ids().map(find).collect()
 }
@@ -112,8 +105,7 @@ mod tests {
 
     #[test]
     fn every_known_difference_of_cpython_is_about_an_existing_scenario() {
-        let scenarios =
-            load_scenarios(&scenarios_file()).expect("the package's scenarios are valid");
+        let scenarios = load_scenarios(&scenarios_file()).expect("the package's scenarios are valid");
         let known = known_cpython_differences().expect("the list can be read");
         for id in known.ids() {
             assert!(scenarios.iter().any(|scenario| scenario.id == id), "{id}");

@@ -27,10 +27,7 @@ pub(crate) fn clean(lines: &[String]) -> Vec<String> {
         Some((head, tail)) => format!("{head}{tail}"),
         None => line.clone(),
     };
-    lines
-        .iter()
-        .map(|line| without_name(line).trim_end().to_owned())
-        .collect()
+    lines.iter().map(|line| without_name(line).trim_end().to_owned()).collect()
 }
 
 /// What stands before and behind the name of a failed callback; the tail is ` [EXC]`.
@@ -39,9 +36,8 @@ fn callback_name(line: &str) -> Option<(&str, &str)> {
     let (head, rest) = line.split_at_checked(line.find(REPORT)? + REPORT.len())?;
     let tail = &rest[rest.rfind(" [")?..];
     let exception = tail.strip_prefix(" [")?.strip_suffix(']')?;
-    (is_protocol_name(exception)
-        && !rest.starts_with(|char: char| is_protocol_name(char.encode_utf8(&mut [0; 4]))))
-    .then_some((head, tail))
+    (is_protocol_name(exception) && !rest.starts_with(|char: char| is_protocol_name(char.encode_utf8(&mut [0; 4]))))
+        .then_some((head, tail))
 }
 
 /// Makes one line `data* <TOTAL>` of adjacent `data` (or `updated`) lines of one protocol, also of a single one.
@@ -95,10 +91,7 @@ fn pipe_payload(line: &str) -> Option<(&str, usize)> {
     const EVENT: &str = "pipe_data ";
     let (descriptor, payload) = line.strip_prefix(EVENT)?.split_once(' ')?;
     descriptor.parse::<u32>().ok()?;
-    Some((
-        &line[..EVENT.len() + descriptor.len()],
-        shown_size(payload)?,
-    ))
+    Some((&line[..EVENT.len() + descriptor.len()], shown_size(payload)?))
 }
 
 fn total_line((head, total): (&str, usize)) -> String {
@@ -131,11 +124,8 @@ mod tests {
             "HANDLER Exception in callback [OSError]",
             "lost None  ",
         ]);
-        let expected = [
-            "HANDLER Exception in callback [RuntimeError]",
-            "HANDLER Exception in callback [OSError]",
-            "lost None",
-        ];
+        let expected =
+            ["HANDLER Exception in callback [RuntimeError]", "HANDLER Exception in callback [OSError]", "lost None"];
         assert_eq!(clean(&seen), expected);
     }
 
@@ -162,35 +152,14 @@ mod tests {
 
     #[test]
     fn merge_keeps_protocols_and_events_apart() {
-        let seen = lines(&[
-            "data 'a'",
-            "B:data 'b'",
-            "B:data 'c'",
-            "B:updated 'd'",
-            "data 'e'",
-            "mark m",
-            "data 'f'",
-        ]);
-        let expected = [
-            "data* <1>",
-            "B:data* <2>",
-            "B:updated* <1>",
-            "data* <1>",
-            "mark m",
-            "data* <1>",
-        ];
+        let seen = lines(&["data 'a'", "B:data 'b'", "B:data 'c'", "B:updated 'd'", "data 'e'", "mark m", "data 'f'"]);
+        let expected = ["data* <1>", "B:data* <2>", "B:updated* <1>", "data* <1>", "mark m", "data* <1>"];
         assert_eq!(merge(&seen), expected);
     }
 
     #[test]
     fn merge_leaves_lines_that_only_look_like_payloads() {
-        let seen = lines(&[
-            "data",
-            "data x",
-            "database 'a'",
-            "mark data 'a'",
-            "a b:data 'x'",
-        ]);
+        let seen = lines(&["data", "data x", "database 'a'", "mark data 'a'", "a b:data 'x'"]);
         assert_eq!(merge(&seen), seen);
     }
 
@@ -204,13 +173,7 @@ mod tests {
             "pipe_data 1 <50>",
             "lost None",
         ]);
-        let expected = [
-            "made",
-            "pipe_data 1* <52>",
-            "pipe_data 2* <1>",
-            "pipe_lost 2 None",
-            "lost None",
-        ];
+        let expected = ["made", "pipe_data 1* <52>", "pipe_data 2* <1>", "pipe_lost 2 None", "lost None"];
         assert_eq!(merge_pipes(&seen), expected);
     }
 
@@ -223,11 +186,7 @@ mod tests {
     #[test]
     fn options_apply_only_where_the_scenario_asks_for_them() {
         let seen = lines(&["data 'a'", "data 'a'"]);
-        let mut options = Normalisation {
-            merge: false,
-            merge_pipes: false,
-            collapse: false,
-        };
+        let mut options = Normalisation { merge: false, merge_pipes: false, collapse: false };
         assert_eq!(normalise(&options, &seen), seen);
         options.collapse = true;
         assert_eq!(normalise(&options, &seen), ["data 'a' x2"]);

@@ -33,16 +33,8 @@ impl Peer {
     /// Starts to play. The driver must have told its address, unless the peer is the one that accepts.
     pub(crate) fn start(scenario: &Scenario, link: &Arc<DriverLink>, sockets: PeerSockets) -> Peer {
         let shared = Arc::new(Shared::default());
-        let player = Player::new(
-            scenario.clone(),
-            Arc::clone(link),
-            Arc::clone(&shared),
-            sockets,
-        );
-        Peer {
-            thread: Some(thread::spawn(|| player.play())),
-            shared,
-        }
+        let player = Player::new(scenario.clone(), Arc::clone(link), Arc::clone(&shared), sockets);
+        Peer { thread: Some(thread::spawn(|| player.play())), shared }
     }
 
     pub(crate) fn has_finished(&self) -> bool {

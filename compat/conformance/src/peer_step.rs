@@ -60,9 +60,7 @@ impl PeerStep {
             Some(_) => text(position),
         };
         let number = |position: usize| match arguments.get(position).and_then(Value::as_u64) {
-            Some(number) => {
-                usize::try_from(number).map_err(|_| invalid("holds a number that is too high"))
-            }
+            Some(number) => usize::try_from(number).map_err(|_| invalid("holds a number that is too high")),
             None => Err(invalid("lacks a number")),
         };
         let (step, n_allowed) = match name.as_str() {
@@ -74,10 +72,7 @@ impl PeerStep {
             "rst" => (PeerStep::Rst, 0),
             "recv" => (PeerStep::Recv, 0),
             "recv_n" => (PeerStep::RecvN(number(0)?), 1),
-            "recv_all" => (
-                recv_all(arguments).ok_or_else(|| invalid("has an unknown flag"))?,
-                2,
-            ),
+            "recv_all" => (recv_all(arguments).ok_or_else(|| invalid("has an unknown flag"))?, 2),
             "until" => {
                 let prefix = text(0)?;
                 let n_lines = if arguments.len() > 1 { number(1)? } else { 1 };
@@ -90,12 +85,7 @@ impl PeerStep {
                 let (server, name) = (text(0)?, text_or_empty(1)?);
                 (PeerStep::Connect { server, name }, 2)
             }
-            "accept" => (
-                PeerStep::Accept {
-                    name: text_or_empty(0)?,
-                },
-                1,
-            ),
+            "accept" => (PeerStep::Accept { name: text_or_empty(0)? }, 1),
             "use" => (PeerStep::Use(text(0)?), 1),
             "go" => (PeerStep::Go(text(0)?), 1),
             "mark" => (PeerStep::Mark(text(0)?), 1),
@@ -153,26 +143,14 @@ mod tests {
 
     #[test]
     fn until_waits_for_one_line_unless_told_otherwise() {
-        let until = |n_lines| PeerStep::Until {
-            prefix: "data".to_owned(),
-            n_lines,
-        };
+        let until = |n_lines| PeerStep::Until { prefix: "data".to_owned(), n_lines };
         assert_eq!(PeerStep::from_json(&json!(["until", "data"])), Ok(until(1)));
-        assert_eq!(
-            PeerStep::from_json(&json!(["until", "data", 2])),
-            Ok(until(2))
-        );
+        assert_eq!(PeerStep::from_json(&json!(["until", "data", 2])), Ok(until(2)));
     }
 
     #[test]
     fn a_step_that_the_language_does_not_know_is_refused() {
-        for step in [
-            json!(["sing"]),
-            json!([]),
-            json!("close"),
-            json!(["recv_all", "exact"]),
-            json!(["close", 1]),
-        ] {
+        for step in [json!(["sing"]), json!([]), json!("close"), json!(["recv_all", "exact"]), json!(["close", 1])] {
             assert!(PeerStep::from_json(&step).is_err(), "{step} was read");
         }
     }

@@ -39,12 +39,7 @@ struct Connection {
 }
 
 impl Player {
-    pub(crate) fn new(
-        scenario: Scenario,
-        link: Arc<DriverLink>,
-        peer: Arc<Shared>,
-        sockets: PeerSockets,
-    ) -> Player {
+    pub(crate) fn new(scenario: Scenario, link: Arc<DriverLink>, peer: Arc<Shared>, sockets: PeerSockets) -> Player {
         Player {
             scenario,
             link,
@@ -64,9 +59,7 @@ impl Player {
         match result {
             Ok(()) => {}
             Err(StepError::Io(err)) => self.peer.log(format_args!("failed: {}", python_name(&err))),
-            Err(StepError::Impossible(problem)) => {
-                self.peer.log(format_args!("PEER ERROR {problem}"))
-            }
+            Err(StepError::Impossible(problem)) => self.peer.log(format_args!("PEER ERROR {problem}")),
         }
         self
     }
@@ -99,11 +92,7 @@ impl Player {
             }
             match self.play_step(&step) {
                 Err(StepError::Io(err)) => {
-                    let name = if is_timeout(&err) {
-                        "timeout"
-                    } else {
-                        python_name(&err)
-                    };
+                    let name = if is_timeout(&err) { "timeout" } else { python_name(&err) };
                     self.peer.log(format_args!("{}: {name}", step.name()));
                 }
                 other => other?,
@@ -142,8 +131,7 @@ impl Player {
             PeerStep::RecvFrom => {
                 let mut datagram = vec![0; RECEIVE_BYTES];
                 let n_bytes = (&*self.socket()?).read(&mut datagram)?;
-                self.peer
-                    .log(format_args!("dgram {}", show(&datagram[..n_bytes])));
+                self.peer.log(format_args!("dgram {}", show(&datagram[..n_bytes])));
                 Ok(())
             }
             PeerStep::Connect { server, name } => self.connect_to(server, name),
@@ -156,8 +144,7 @@ impl Player {
             PeerStep::Use(name) => {
                 self.put_aside();
                 let connection = self.others.remove(name);
-                let connection =
-                    connection.ok_or_else(|| format!("use: there is no connection {name}"))?;
+                let connection = connection.ok_or_else(|| format!("use: there is no connection {name}"))?;
                 self.current = connection;
                 Ok(())
             }
@@ -180,8 +167,7 @@ impl Player {
             heard.addresses.contains_key(server) || heard.is_done || heard.has_ended
         });
         let Ok(address) = self.address(server) else {
-            self.peer
-                .log(format_args!("connect: no address of {server}"));
+            self.peer.log(format_args!("connect: no address of {server}"));
             return Ok(());
         };
         self.put_aside();
@@ -208,10 +194,7 @@ impl Player {
     }
 
     fn accept(&mut self) -> Result<(), StepError> {
-        let listener = self
-            .listener
-            .as_ref()
-            .ok_or("accept: the peer does not listen")?;
+        let listener = self.listener.as_ref().ok_or("accept: the peer does not listen")?;
         self.peer.register(listener);
         listener.set_read_timeout(Some(OPERATION_TIMEOUT))?;
         let (socket, _) = listener.accept()?;
@@ -231,8 +214,7 @@ impl Player {
     fn take_socket(&mut self, socket: Arc<Socket>, timeout: Duration) -> io::Result<Arc<Socket>> {
         socket.set_read_timeout(Some(timeout))?;
         self.peer.register(&socket);
-        self.replaced
-            .extend(self.current.socket.replace(Arc::clone(&socket)));
+        self.replaced.extend(self.current.socket.replace(Arc::clone(&socket)));
         Ok(socket)
     }
 
@@ -240,8 +222,7 @@ impl Player {
     fn put_aside(&mut self) {
         let aside = std::mem::take(&mut self.current);
         let replaced = self.others.insert(aside.name.clone(), aside);
-        self.replaced
-            .extend(replaced.and_then(|connection| connection.socket));
+        self.replaced.extend(replaced.and_then(|connection| connection.socket));
     }
 
     // ---- sending and receiving
@@ -260,9 +241,7 @@ impl Player {
         let mut chunk = vec![0; RECEIVE_BYTES];
         match (&*self.socket()?).read(&mut chunk)? {
             0 => self.peer.log("EOF"),
-            n_bytes => self
-                .peer
-                .log(format_args!("recv {}", show(&chunk[..n_bytes]))),
+            n_bytes => self.peer.log(format_args!("recv {}", show(&chunk[..n_bytes]))),
         }
         Ok(())
     }
@@ -277,11 +256,7 @@ impl Player {
                 n_bytes => n_received += n_bytes,
             }
         }
-        let end = if n_received == n_wanted {
-            ""
-        } else {
-            " then EOF"
-        };
+        let end = if n_received == n_wanted { "" } else { " then EOF" };
         self.peer.log(format_args!("got <{n_received}>{end}"));
         Ok(())
     }
@@ -303,11 +278,7 @@ impl Player {
                 Err(err) => return Err(err.into()),
             }
         };
-        let end = if any_end && end != "(open)" {
-            "EOF|RST"
-        } else {
-            end
-        };
+        let end = if any_end && end != "(open)" { "EOF|RST" } else { end };
         let payload = match n_received {
             0..=SHOWN_BYTES => show(&beginning),
             _ if inexact => "<...>".to_owned(),
@@ -319,8 +290,7 @@ impl Player {
 
     fn until(&mut self, prefix: &str, n_lines: usize) {
         let is_there = |heard: &Heard| heard.trace.count(prefix) >= n_lines;
-        self.link
-            .wait_until(UNTIL_TIMEOUT, |heard| is_there(heard) || heard.has_ended);
+        self.link.wait_until(UNTIL_TIMEOUT, |heard| is_there(heard) || heard.has_ended);
         let heard = self.link.heard();
         if !is_there(&heard) && !heard.trace.is_frozen() {
             self.peer.log(format_args!("until-timeout {prefix}"));
@@ -338,9 +308,7 @@ impl Player {
     fn address(&self, server: &str) -> Result<Address, StepError> {
         let heard = self.link.heard();
         let address = heard.addresses.get(server);
-        Ok(address
-            .ok_or_else(|| format!("no address of '{server}'"))?
-            .clone())
+        Ok(address.ok_or_else(|| format!("no address of '{server}'"))?.clone())
     }
 }
 

@@ -63,13 +63,7 @@ pub fn play(driver: &DriverCommand, scenario: &Scenario) -> Result<Observation, 
     scenario.check_playable().map_err(PlayError::NotPlayable)?;
     let stage = Stage::set_up(scenario)?;
     let process = DriverProcess::start(driver, stage.start_message())?;
-    Ok(Play {
-        scenario,
-        stage,
-        process,
-        complaint: None,
-    }
-    .observe())
+    Ok(Play { scenario, stage, process, complaint: None }.observe())
 }
 
 /// A scenario that is being played.
@@ -93,11 +87,7 @@ impl Play<'_> {
             self.complaint = complaint;
             self.add_missing_lines();
         } else {
-            let ended = if self.process.link().heard().has_ended {
-                " (it ended)"
-            } else {
-                ""
-            };
+            let ended = if self.process.link().heard().has_ended { " (it ended)" } else { "" };
             self.complaint = Some(format!("driver: no ADDR or READY line{ended}"));
         }
         let trace = self.process.link().freeze();
@@ -107,11 +97,7 @@ impl Play<'_> {
         complaints.extend(end.filter(|_| complaints.is_empty()));
         // The peer's sockets are closed only now that the driver has ended.
         drop(peer);
-        Observation {
-            trace: normalise(&self.scenario.normalisation, &trace),
-            peer: clean(&peer_trace),
-            complaints,
-        }
+        Observation { trace: normalise(&self.scenario.normalisation, &trace), peer: clean(&peer_trace), complaints }
     }
 
     fn start_peer(&self) -> Peer {
@@ -122,8 +108,7 @@ impl Play<'_> {
         let link = self.process.link();
         link.wait_until(START_TIMEOUT, |heard| heard.is_ready || heard.has_ended);
         let heard = link.heard();
-        heard.is_ready
-            && (!self.scenario.kind.must_tell_address() || heard.addresses.contains_key(""))
+        heard.is_ready && (!self.scenario.kind.must_tell_address() || heard.addresses.contains_key(""))
     }
 
     /// Waits until all that is expected can have happened. Returns a complaint if the driver ends before.
@@ -138,9 +123,7 @@ impl Play<'_> {
                 Some(status) => status.to_string(),
                 None => "unknown exit status".to_owned(),
             };
-            return Some(format!(
-                "driver: ended before the end of its input, {status}"
-            ));
+            return Some(format!("driver: ended before the end of its input, {status}"));
         }
         thread::sleep(self.scenario.completion.grace);
         None

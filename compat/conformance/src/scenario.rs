@@ -62,18 +62,14 @@ impl Scenario {
     /// [`NotPlayable`] for a scenario whose peer has to speak TLS.
     pub fn check_playable(&self) -> Result<(), NotPlayable> {
         if matches!(self.kind, Kind::Tls | Kind::TlsClient) {
-            return Err(NotPlayable {
-                needs: format!("kind {}", self.kind),
-            });
+            return Err(NotPlayable { needs: format!("kind {}", self.kind) });
         }
         let tls_step = self.peer.iter().find_map(|step| match step {
             PeerStep::Tls(name) => Some(name),
             _ => None,
         });
         match tls_step {
-            Some(name) => Err(NotPlayable {
-                needs: format!("peer step {name}"),
-            }),
+            Some(name) => Err(NotPlayable { needs: format!("peer step {name}") }),
             None => Ok(()),
         }
     }
@@ -114,10 +110,7 @@ impl Kind {
     }
 
     pub(crate) fn from_name(name: &str) -> Option<Kind> {
-        KIND_NAMES
-            .iter()
-            .find(|(_, known)| *known == name)
-            .map(|(kind, _)| *kind)
+        KIND_NAMES.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind)
     }
 }
 

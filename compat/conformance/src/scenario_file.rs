@@ -16,20 +16,12 @@ use crate::scenario::{Completion, Expectation, Kind, Normalisation, Scenario, So
 ///
 /// [`LoadError`] if the file cannot be read, is not a JSON list, or holds a scenario that does not follow the language.
 pub fn load_scenarios(path: &Path) -> Result<Vec<Scenario>, LoadError> {
-    let not_a_list = |found: String| LoadError::NotAList {
-        path: path.to_owned(),
-        found,
-    };
-    let text = fs::read_to_string(path).map_err(|err| LoadError::Unreadable {
-        path: path.to_owned(),
-        err,
-    })?;
+    let not_a_list = |found: String| LoadError::NotAList { path: path.to_owned(), found };
+    let text = fs::read_to_string(path).map_err(|err| LoadError::Unreadable { path: path.to_owned(), err })?;
     match serde_json::from_str(&text) {
-        Ok(Value::Array(scenarios)) => scenarios
-            .iter()
-            .enumerate()
-            .map(|(position, value)| read_scenario(position + 1, value))
-            .collect(),
+        Ok(Value::Array(scenarios)) => {
+            scenarios.iter().enumerate().map(|(position, value)| read_scenario(position + 1, value)).collect()
+        }
         Ok(other) => Err(not_a_list(type_name(&other).to_owned())),
         Err(err) => Err(not_a_list(err.to_string())),
     }
@@ -41,10 +33,7 @@ pub(crate) fn read_scenario(position: usize, value: &Value) -> Result<Scenario, 
         Some(id) => id.to_owned(),
         None => format!("number {position}"),
     };
-    scenario_from(value).map_err(|problem| LoadError::InvalidScenario {
-        scenario: name,
-        problem,
-    })
+    scenario_from(value).map_err(|problem| LoadError::InvalidScenario { scenario: name, problem })
 }
 
 fn scenario_from(value: &Value) -> Result<Scenario, String> {
@@ -55,8 +44,8 @@ fn scenario_from(value: &Value) -> Result<Scenario, String> {
     }
     let fields = Fields(map);
     let kind_name = fields.text("kind")?;
-    let kind = Kind::from_name(kind_name)
-        .ok_or_else(|| format!("its kind \"{kind_name}\" is not one of the language"))?;
+    let kind =
+        Kind::from_name(kind_name).ok_or_else(|| format!("its kind \"{kind_name}\" is not one of the language"))?;
     let wire = map
         .iter()
         .filter(|(name, _)| DRIVER_FIELDS.contains(&name.as_str()))
@@ -68,11 +57,7 @@ fn scenario_from(value: &Value) -> Result<Scenario, String> {
         group: fields.text("group")?.to_owned(),
         kind,
         wire: Value::Object(wire),
-        peer: fields
-            .list("peer")?
-            .iter()
-            .map(PeerStep::from_json)
-            .collect::<Result<_, _>>()?,
+        peer: fields.list("peer")?.iter().map(PeerStep::from_json).collect::<Result<_, _>>()?,
         sockets: SocketOptions {
             receive_buffer: fields.number("rcvbuf")?.map(to_size).transpose()?,
             peer_closed: fields.flag("peer_closed")?,
@@ -103,27 +88,17 @@ fn completion_from(kind: Kind, fields: &Fields<'_>) -> Result<Completion, String
 fn expectation_from(fields: &Fields<'_>) -> Result<Expectation, String> {
     let map = fields.value("expect")?.as_object();
     let expect = Fields(map.ok_or("its field \"expect\" is not an object")?);
-    if let Some(name) = expect
-        .0
-        .keys()
-        .find(|n| !EXPECT_FIELDS.contains(&n.as_str()))
-    {
+    if let Some(name) = expect.0.keys().find(|n| !EXPECT_FIELDS.contains(&n.as_str())) {
         return Err(format!("\"expect\" has the unknown field \"{name}\""));
     }
     let relaxed = match expect.0.get("relaxed") {
-        Some(traces) => list_of("relaxed", traces)?
-            .iter()
-            .map(|lines| texts_of("relaxed", lines))
-            .collect::<Result<_, _>>()?,
+        Some(traces) => {
+            list_of("relaxed", traces)?.iter().map(|lines| texts_of("relaxed", lines)).collect::<Result<_, _>>()?
+        }
         None => Vec::new(),
     };
     let order = match expect.0.get("order") {
-        Some(pairs) => Some(
-            list_of("order", pairs)?
-                .iter()
-                .map(pair_from)
-                .collect::<Result<_, _>>()?,
-        ),
+        Some(pairs) => Some(list_of("order", pairs)?.iter().map(pair_from).collect::<Result<_, _>>()?),
         None => None,
     };
     Ok(Expectation {
@@ -137,10 +112,7 @@ fn expectation_from(fields: &Fields<'_>) -> Result<Expectation, String> {
 fn pair_from(pair: &Value) -> Result<(String, String), String> {
     match texts_of("order", pair)?.as_slice() {
         [first, then] => Ok((first.clone(), then.clone())),
-        other => Err(format!(
-            "\"order\" holds {} texts where a pair belongs",
-            other.len()
-        )),
+        other => Err(format!("\"order\" holds {} texts where a pair belongs", other.len())),
     }
 }
 
@@ -149,16 +121,12 @@ struct Fields<'a>(&'a Map<String, Value>);
 
 impl<'a> Fields<'a> {
     fn value(&self, name: &str) -> Result<&'a Value, String> {
-        self.0
-            .get(name)
-            .ok_or_else(|| format!("it has no field \"{name}\""))
+        self.0.get(name).ok_or_else(|| format!("it has no field \"{name}\""))
     }
 
     fn text(&self, name: &str) -> Result<&'a str, String> {
         let value = self.value(name)?;
-        value
-            .as_str()
-            .ok_or_else(|| wrong_type(name, "text", value))
+        value.as_str().ok_or_else(|| wrong_type(name, "text", value))
     }
 
     fn list(&self, name: &str) -> Result<&'a [Value], String> {
@@ -168,9 +136,7 @@ impl<'a> Fields<'a> {
     /// False if the field is absent.
     fn flag(&self, name: &str) -> Result<bool, String> {
         match self.0.get(name) {
-            Some(value) => value
-                .as_bool()
-                .ok_or_else(|| wrong_type(name, "true or false", value)),
+            Some(value) => value.as_bool().ok_or_else(|| wrong_type(name, "true or false", value)),
             None => Ok(false),
         }
     }
@@ -212,15 +178,11 @@ fn to_size(number: f64) -> Result<usize, String> {
 }
 
 fn to_duration(seconds: f64) -> Result<Duration, String> {
-    Duration::try_from_secs_f64(seconds)
-        .map_err(|err| format!("{seconds} s cannot be waited for: {err}"))
+    Duration::try_from_secs_f64(seconds).map_err(|err| format!("{seconds} s cannot be waited for: {err}"))
 }
 
 fn wrong_type(name: &str, wanted: &str, found: &Value) -> String {
-    format!(
-        "its field \"{name}\" must be {wanted}, not {}",
-        type_name(found)
-    )
+    format!("its field \"{name}\" must be {wanted}, not {}", type_name(found))
 }
 
 fn type_name(value: &Value) -> &'static str {
@@ -302,10 +264,7 @@ mod tests {
     }
 
     fn n_lost(kind: &str, more: Value) -> Option<usize> {
-        scenario(kind, more)
-            .expect("the scenario of the test is valid")
-            .completion
-            .n_lost
+        scenario(kind, more).expect("the scenario of the test is valid").completion.n_lost
     }
 
     #[test]

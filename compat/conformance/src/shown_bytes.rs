@@ -9,11 +9,7 @@ pub(crate) fn show(payload: &[u8]) -> String {
         return format!("<{}>", payload.len());
     }
     // Python prefers single quotes and escapes them only if double quotes occur too.
-    let quote = if payload.contains(&b'\'') && !payload.contains(&b'"') {
-        '"'
-    } else {
-        '\''
-    };
+    let quote = if payload.contains(&b'\'') && !payload.contains(&b'"') { '"' } else { '\'' };
     let mut shown = String::from(quote);
     for &byte in payload {
         match byte {
@@ -32,17 +28,11 @@ pub(crate) fn show(payload: &[u8]) -> String {
 
 /// How many bytes the shown payload stands for; none if the text is not a payload.
 pub(crate) fn shown_size(shown: &str) -> Option<usize> {
-    if let Some(digits) = shown
-        .strip_prefix('<')
-        .and_then(|rest| rest.strip_suffix('>'))
-    {
+    if let Some(digits) = shown.strip_prefix('<').and_then(|rest| rest.strip_suffix('>')) {
         let is_count = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
         return if is_count { digits.parse().ok() } else { None };
     }
-    let quote = shown
-        .chars()
-        .next()
-        .filter(|first| matches!(first, '\'' | '"'))?;
+    let quote = shown.chars().next().filter(|first| matches!(first, '\'' | '"'))?;
     let mut rest = shown.strip_prefix(quote)?.strip_suffix(quote)?.chars();
     let mut size = 0;
     while let Some(next) = rest.next() {
@@ -84,23 +74,14 @@ mod tests {
 
     #[test]
     fn the_size_of_a_shown_payload_is_that_of_the_payload() {
-        for payload in [
-            &b"abc"[..],
-            b"",
-            b"it's",
-            b"'\"",
-            b"a\\b\r\n\t\x00\xff",
-            &[b'x'; 3000],
-        ] {
+        for payload in [&b"abc"[..], b"", b"it's", b"'\"", b"a\\b\r\n\t\x00\xff", &[b'x'; 3000]] {
             assert_eq!(shown_size(&show(payload)), Some(payload.len()));
         }
     }
 
     #[test]
     fn a_text_that_is_no_payload_has_no_size() {
-        for text in [
-            "", "abc", "'abc", "'", "<>", "<+1>", "<1", r"'\q'", r"'\x0'",
-        ] {
+        for text in ["", "abc", "'abc", "'", "<>", "<+1>", "<1", r"'\q'", r"'\x0'"] {
             assert_eq!(shown_size(text), None, "{text}");
         }
     }

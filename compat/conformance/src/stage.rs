@@ -77,12 +77,7 @@ impl Stage {
             }
         }
         let start_message = json!({"version": 1, "scenario": scenario.wire, "params": params});
-        Ok(Stage {
-            start_message,
-            sockets,
-            _kept: kept,
-            _directory: directory,
-        })
+        Ok(Stage { start_message, sockets, _kept: kept, _directory: directory })
     }
 
     /// What the driver is sent first.

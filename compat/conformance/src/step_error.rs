@@ -44,10 +44,7 @@ impl From<&str> for StepError {
 
 /// Whether a socket's timeout ended the call; a blocking socket reports it as "would block".
 pub(crate) fn is_timeout(err: &io::Error) -> bool {
-    matches!(
-        err.kind(),
-        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
-    )
+    matches!(err.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
 
 /// The name that Python gives the error, because the expected lines are Python's.

@@ -25,13 +25,7 @@ pub struct Suite {
 impl Suite {
     /// The strict rule, four scenarios at a time, one retry.
     pub fn new(driver: DriverCommand) -> Suite {
-        Suite {
-            driver,
-            rule: Rule::Strict,
-            n_jobs: USUAL_JOBS,
-            n_retries: 1,
-            known: IdList::default(),
-        }
+        Suite { driver, rule: Rule::Strict, n_jobs: USUAL_JOBS, n_retries: 1, known: IdList::default() }
     }
 
     /// Sets the rule of comparison.
@@ -60,15 +54,12 @@ impl Suite {
 
     /// Plays the scenarios; the results are in the order of the scenarios.
     pub fn run(&self, scenarios: &[Scenario]) -> Vec<Played> {
-        let results: Vec<Mutex<Option<Played>>> =
-            scenarios.iter().map(|_| Mutex::new(None)).collect();
+        let results: Vec<Mutex<Option<Played>>> = scenarios.iter().map(|_| Mutex::new(None)).collect();
         let next = AtomicUsize::new(0);
         let play_all = || {
             loop {
                 let position = next.fetch_add(1, Ordering::Relaxed);
-                let (Some(scenario), Some(result)) =
-                    (scenarios.get(position), results.get(position))
-                else {
+                let (Some(scenario), Some(result)) = (scenarios.get(position), results.get(position)) else {
                     break;
                 };
                 let played = self.play_once(scenario);
@@ -80,9 +71,7 @@ impl Suite {
                 scope.spawn(play_all);
             }
         });
-        let results = results
-            .into_iter()
-            .map(|result| result.into_inner().unwrap_or_else(PoisonError::into_inner));
+        let results = results.into_iter().map(|result| result.into_inner().unwrap_or_else(PoisonError::into_inner));
         let retried = |(played, scenario): (Option<Played>, &Scenario)| {
             let played = played.unwrap_or_else(|| self.play_once(scenario));
             self.retry(played, scenario)
@@ -94,43 +83,24 @@ impl Suite {
         let (seen, verdict) = match play(&self.driver, scenario) {
             Ok(seen) => {
                 let differences = compare(scenario, &seen, self.rule);
-                let verdict = if differences.is_empty() {
-                    Verdict::Conforms
-                } else {
-                    Verdict::Differs(differences)
-                };
+                let verdict = if differences.is_empty() { Verdict::Conforms } else { Verdict::Differs(differences) };
                 (seen, verdict)
             }
-            Err(PlayError::NotPlayable(reason)) => {
-                (Observation::default(), Verdict::NotPlayable(reason))
-            }
+            Err(PlayError::NotPlayable(reason)) => (Observation::default(), Verdict::NotPlayable(reason)),
             Err(err @ PlayError::SetUp(_)) => {
                 let complaint = format!("runner: {err} (driver: {})", self.driver);
-                let seen = Observation {
-                    complaints: vec![complaint.clone()],
-                    ..Observation::default()
-                };
-                (
-                    seen,
-                    Verdict::Differs(vec![Difference::Complaint(complaint)]),
-                )
+                let seen = Observation { complaints: vec![complaint.clone()], ..Observation::default() };
+                (seen, Verdict::Differs(vec![Difference::Complaint(complaint)]))
             }
         };
-        Played {
-            id: scenario.id.clone(),
-            seen,
-            verdict,
-        }
+        Played { id: scenario.id.clone(), seen, verdict }
     }
 
     /// Plays a differing scenario again, unless the difference is known or the driver itself is at fault.
     fn retry(&self, mut played: Played, scenario: &Scenario) -> Played {
         let is_known = self.known.remark(&scenario.id).is_some();
         for _ in 0..self.n_retries {
-            if !matches!(played.verdict, Verdict::Differs(_))
-                || is_known
-                || !played.seen.complaints.is_empty()
-            {
+            if !matches!(played.verdict, Verdict::Differs(_)) || is_known || !played.seen.complaints.is_empty() {
                 break;
             }
             let before = played.verdict;

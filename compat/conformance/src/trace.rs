@@ -16,10 +16,7 @@ impl Trace {
     }
 
     pub(crate) fn count(&self, prefix: &str) -> usize {
-        self.lines
-            .iter()
-            .filter(|line| line.starts_with(prefix))
-            .count()
+        self.lines.iter().filter(|line| line.starts_with(prefix)).count()
     }
 
     /// How many connections were lost, under whatever protocol name.
@@ -46,10 +43,7 @@ fn is_lost(line: &str) -> bool {
 
 /// Whether the text can stand before the colon of a protocol's line.
 pub(crate) fn is_protocol_name(text: &str) -> bool {
-    !text.is_empty()
-        && text
-            .chars()
-            .all(|char| char.is_alphanumeric() || char == '_')
+    !text.is_empty() && text.chars().all(|char| char.is_alphanumeric() || char == '_')
 }
 
 #[cfg(test)]
@@ -68,15 +62,9 @@ mod tests {
     #[test]
     fn lost_lines_count_whatever_protocol_lost_its_connection() {
         let mut trace = Trace::default();
-        for line in [
-            "lost None",
-            "lost",
-            "B:lost ConnectionResetError",
-            "2:lost None",
-            "mark lost x",
-            "losty",
-            ":lost x",
-        ] {
+        for line in
+            ["lost None", "lost", "B:lost ConnectionResetError", "2:lost None", "mark lost x", "losty", ":lost x"]
+        {
             trace.add(line);
         }
         assert_eq!(trace.n_lost(), 4);

@@ -32,35 +32,22 @@ fn list_shows_ids_kinds_and_titles() {
 fn a_difference_is_one_line_and_the_last_line_counts() {
     let output = run(&["--driver", "true", "--filter", "A01,A03"]);
     let lines: Vec<String> = text(&output.stdout).lines().map(str::to_owned).collect();
-    assert_eq!(
-        lines.last().map(String::as_str),
-        Some("0 of 2 scenarios conform")
-    );
-    assert!(
-        lines[0].starts_with(
-            "DIFF A01 (connect then close): trace line 1: expected factory; got (end)"
-        )
-    );
+    assert_eq!(lines.last().map(String::as_str), Some("0 of 2 scenarios conform"));
+    assert!(lines[0].starts_with("DIFF A01 (connect then close): trace line 1: expected factory; got (end)"));
     assert_eq!(output.status.code(), Some(1));
 }
 
 #[test]
 fn a_scenario_that_cannot_be_played_is_reported_and_counts() {
     let output = run(&["--driver", "true", "--filter", "H01"]);
-    assert!(
-        text(&output.stdout)
-            .contains("DIFF H01 (TLS echo, clean close_notify by the peer): not playable")
-    );
+    assert!(text(&output.stdout).contains("DIFF H01 (TLS echo, clean close_notify by the peer): not playable"));
     assert!(text(&output.stdout).ends_with("0 of 1 scenarios conform\n"));
     assert_eq!(output.status.code(), Some(1));
 }
 
 fn run(words: &[&str]) -> Output {
     let mut program = Command::new(env!("CARGO_BIN_EXE_foster-conformance"));
-    program
-        .args(words)
-        .output()
-        .expect("the program can be started")
+    program.args(words).output().expect("the program can be started")
 }
 
 fn text(bytes: &[u8]) -> &str {

@@ -2,25 +2,15 @@
 
 use std::process::Command;
 
-use foster_conformance::{
-    DriverCommand, Filter, Played, Rule, Suite, cpython_driver, load_scenarios, scenarios_file,
-};
+use foster_conformance::{DriverCommand, Filter, Played, Rule, Suite, cpython_driver, load_scenarios, scenarios_file};
 
 #[test]
 fn the_reference_driver_conforms_in_every_kind_that_the_runner_plays() {
     let Some(driver) = driver() else { return };
-    let results = play(
-        Suite::new(driver),
-        "A05,A11,C35,D01,F01,G01,G10,J04,K01,L11,U01",
-    );
+    let results = play(Suite::new(driver), "A05,A11,C35,D01,F01,G01,G10,J04,K01,L11,U01");
     assert_eq!(results.len(), 11);
     for played in results {
-        assert!(
-            played.verdict.conforms(),
-            "{}: {}",
-            played.id,
-            played.verdict
-        );
+        assert!(played.verdict.conforms(), "{}: {}", played.id, played.verdict);
     }
 }
 
@@ -28,11 +18,7 @@ fn the_reference_driver_conforms_in_every_kind_that_the_runner_plays() {
 fn a_late_pause_writing_conforms_under_the_relaxed_rule_only() {
     let Some(driver) = driver() else { return };
     let suite = Suite::new(driver.argument("--defer").argument("callbacks")).retries(0);
-    let conforms = |suite: Suite| {
-        play(suite, "D01")
-            .iter()
-            .all(|played| played.verdict.conforms())
-    };
+    let conforms = |suite: Suite| play(suite, "D01").iter().all(|played| played.verdict.conforms());
     assert!(conforms(suite.clone().rule(Rule::Relaxed)));
     assert!(!conforms(suite));
 }

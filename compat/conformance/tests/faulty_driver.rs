@@ -1,17 +1,12 @@
 //! What the runner says about drivers that do not keep to their protocol. They are shell scripts.
 #![cfg(unix)]
 
-use foster_conformance::{
-    DriverCommand, Observation, PlayError, Scenario, load_scenarios, play, scenarios_file,
-};
+use foster_conformance::{DriverCommand, Observation, PlayError, Scenario, load_scenarios, play, scenarios_file};
 
 #[test]
 fn a_driver_that_ends_at_once_is_complained_about() {
     let seen = observe("exit 0", "A01");
-    assert_eq!(
-        seen.complaints,
-        ["driver: no ADDR or READY line (it ended)"]
-    );
+    assert_eq!(seen.complaints, ["driver: no ADDR or READY line (it ended)"]);
 }
 
 #[test]
@@ -23,19 +18,13 @@ fn a_server_that_tells_no_address_is_complained_about() {
 #[test]
 fn a_driver_that_ends_before_its_input_does_is_complained_about() {
     let seen = observe("read start; echo READY; echo mark a; exit 7", "K01");
-    assert_eq!(
-        seen.complaints,
-        ["driver: ended before the end of its input, exit status: 7"]
-    );
+    assert_eq!(seen.complaints, ["driver: ended before the end of its input, exit status: 7"]);
     assert_eq!(seen.trace, ["mark a", "(program not done within limit)"]);
 }
 
 #[test]
 fn a_driver_that_fails_at_the_end_is_complained_about() {
-    let seen = observe(
-        "read start; echo READY; echo DONE; cat > /dev/null; exit 7",
-        "K01",
-    );
+    let seen = observe("read start; echo READY; echo DONE; cat > /dev/null; exit 7", "K01");
     assert_eq!(seen.complaints, ["driver: exit status: 7"]);
 }
 
@@ -68,11 +57,9 @@ fn a_driver_that_cannot_be_started_is_an_error() {
 
 #[test]
 fn a_scenario_that_needs_tls_is_an_error_of_its_own() {
-    for (id, reason) in [
-        ("H01", "kind tls needs"),
-        ("H18", "kind tls-client needs"),
-        ("T01", "peer step tls_wrap needs"),
-    ] {
+    for (id, reason) in
+        [("H01", "kind tls needs"), ("H18", "kind tls-client needs"), ("T01", "peer step tls_wrap needs")]
+    {
         match play(&DriverCommand::new("/nowhere/driver"), &scenario(id)) {
             Err(PlayError::NotPlayable(err)) => assert!(err.to_string().contains(reason), "{err}"),
             other => panic!("{id} gave {other:?}"),
@@ -87,10 +74,7 @@ fn observe(script: &str, id: &str) -> Observation {
 
 fn scenario(id: &str) -> Scenario {
     let scenarios = load_scenarios(&scenarios_file()).expect("the scenarios are valid");
-    scenarios
-        .into_iter()
-        .find(|scenario| scenario.id() == id)
-        .expect("the scenario exists")
+    scenarios.into_iter().find(|scenario| scenario.id() == id).expect("the scenario exists")
 }
 
 /// Whether the process ends within a second: a killed one may take a moment.

@@ -211,9 +211,10 @@ impl<T: 'static> fmt::Debug for Future<T> {
 
 impl<T> Drop for State<T> {
     fn drop(&mut self) {
-        if let Some(Err(err)) = self.outcome.take()
-            && !self.is_retrieved.get()
-        {
+        if self.is_retrieved.get() {
+            return;
+        }
+        if let Some(Err(err)) = self.outcome.take() {
             self.core.call_exception_handler(&ExceptionContext::new(self.complaint, Some(err)));
         }
     }

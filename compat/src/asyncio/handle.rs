@@ -83,9 +83,7 @@ impl TimerHandle {
     /// Moves the timer to `delay` from now, much cheaper than cancelling it and making another: for a time-out that
     /// traffic puts off. Not in asyncio. Does nothing once it has run or was cancelled.
     pub fn reschedule(&self, delay: Duration) {
-        if let Some(timer) = self.timer.get()
-            && let Some(when) = Instant::now().checked_add(delay)
-        {
+        if let (Some(timer), Some(when)) = (self.timer.get(), Instant::now().checked_add(delay)) {
             self.core.reset_timer(timer.key, when);
             self.timer.set(Some(Timer { when, ..timer }));
         }

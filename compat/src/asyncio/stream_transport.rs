@@ -298,10 +298,10 @@ impl<S: StreamIo> StreamTransport<S> {
                 if let Err(failure) = got {
                     return self.fatal(failure, "Fatal error: protocol.get_buffer() call failed.");
                 }
-                if let Some(n) = self.settle_read(outcome, capacity)
-                    && let Err(failure) = self.lp.call(|| buffered.borrow_mut().buffer_updated(n))
-                {
-                    self.fatal(failure, "Fatal error: protocol.buffer_updated() call failed.");
+                if let Some(n) = self.settle_read(outcome, capacity) {
+                    if let Err(failure) = self.lp.call(|| buffered.borrow_mut().buffer_updated(n)) {
+                        self.fatal(failure, "Fatal error: protocol.buffer_updated() call failed.");
+                    }
                 }
             }
             Kind::Exclusive(_) | Kind::Shared(_) => {
@@ -332,10 +332,8 @@ impl<S: StreamIo> StreamTransport<S> {
                 None
             }
             Ok(n) => {
-                if n < capacity
-                    && let Some(io) = &*self.io.borrow()
-                {
-                    io.clear_read_ready();
+                if n < capacity {
+                    self.clear_read_ready();
                 }
                 self.stay_awake();
                 Some(n)
@@ -469,9 +467,7 @@ impl<S: StreamIo> StreamTransport<S> {
         self.n_lost.set(self.n_lost.get().max(1));
         self.is_closing.set(true);
         self.shut();
-        if let Some(acceptor) = &self.acceptor
-            && let Some(client) = self.take_client()
-        {
+        if let (Some(acceptor), Some(client)) = (&self.acceptor, self.take_client()) {
             acceptor.detach(client);
         }
         if self.n_children.get() > 0 {
@@ -593,11 +589,9 @@ impl<S: StreamIo> StreamTransport<S> {
     fn add_reader(&self) {
         if self.is_reading() {
             self.reader.switch(true);
-            if self.protocol.borrow().as_ref().is_some_and(ProtocolCell::is_buffered)
-                && let Some(io) = &*self.io.borrow()
-            {
+            if self.protocol.borrow().as_ref().is_some_and(ProtocolCell::is_buffered) {
                 // tokio takes a new socket for ready; a protocol that is asked for a buffer would see that guess.
-                io.clear_read_ready();
+                self.clear_read_ready();
             }
             self.watch_read();
         }
@@ -629,12 +623,16 @@ impl<S: StreamIo> StreamTransport<S> {
         }
     }
 
+    fn clear_read_ready(&self) {
+        if let Some(io) = &*self.io.borrow() {
+            io.clear_read_ready();
+        }
+    }
+
     fn shutdown_write(&self) {
-        if let Some(io) = &*self.io.borrow()
-            && let Err(err) = io.shutdown_write()
-        {
-            // The peer is gone: the next read or write finds out what happened.
-            debug_assert_ne!(err.kind(), io::ErrorKind::InvalidInput);
+        if let Some(io) = &*self.io.borrow() {
+            // It fails only if the peer is gone, which the next read or write finds out.
+            let _ = io.shutdown_write();
         }
     }
 
@@ -790,9 +788,9 @@ impl<S: StreamIo> SocketAccess for StreamTransport<S> {
 
 impl<S: StreamIo> BaseTransport for StreamTransport<S> {
     fn get_extra_info(&self, name: &str) -> Option<ExtraInfo> {
-        if let Some(rest) = &*self.rest.borrow()
-            && let Some((_, value)) = rest.extra.iter().find(|(key, _)| *key == name)
-        {
+        let own = self.rest.borrow();
+        let own = own.as_ref().and_then(|rest| rest.extra.iter().find(|(key, _)| *key == name));
+        if let Some((_, value)) = own {
             return Some(value.clone());
         }
         let io = self.io.borrow();

@@ -233,10 +233,9 @@ impl<F: Future> Run<F> {
             }
             exit = Some(RootExit::Cancelled(this.signal.get()));
         }
-        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| this.root.set(None)))
-            && !matches!(exit, Some(RootExit::Panicked(_)))
-        {
-            exit = Some(RootExit::Panicked(payload));
+        match catch_unwind(AssertUnwindSafe(|| this.root.set(None))) {
+            Err(payload) if !matches!(exit, Some(RootExit::Panicked(_))) => exit = Some(RootExit::Panicked(payload)),
+            _ => {}
         }
         drop(inside);
         core.set_context(None);
@@ -286,9 +285,7 @@ impl<F: Future> Run<F> {
                 (None, _) => this.sleep.set(None),
             }
         }
-        if let Some(sleep) = this.sleep.as_mut().as_pin_mut()
-            && sleep.poll(cx).is_ready()
-        {
+        if this.sleep.as_mut().as_pin_mut().is_some_and(|sleep| sleep.poll(cx).is_ready()) {
             *this.armed = None;
             return false;
         }

@@ -90,9 +90,7 @@ impl<T> LoopThread<T> {
         self.stopper = None;
         let thread = self.thread.take();
         let outcome = std::mem::replace(&mut self.outcome, oneshot::channel().1).blocking_recv();
-        if let Some(thread) = thread
-            && let Err(payload) = thread.join()
-        {
+        if let Some(Err(payload)) = thread.map(JoinHandle::join) {
             resume_unwind(payload);
         }
         settle(outcome)

@@ -69,9 +69,7 @@ impl Arguments {
                     let python = words.next_if(|word| !word.starts_with('-'));
                     given.cpython = Some(python.unwrap_or_else(|| USUAL_PYTHON.to_owned()));
                 }
-                "--scenarios" => given
-                    .scenario_files
-                    .push(value(&option, &mut words)?.into()),
+                "--scenarios" => given.scenario_files.push(value(&option, &mut words)?.into()),
                 "--filter" => given.filter = value(&option, &mut words)?,
                 "--shared" => given.is_shared = true,
                 "--relaxed" => given.is_relaxed = true,
@@ -91,11 +89,7 @@ impl Arguments {
     }
 
     pub(crate) fn scenario_files(&self) -> Vec<PathBuf> {
-        if self.scenario_files.is_empty() {
-            vec![scenarios_file()]
-        } else {
-            self.scenario_files.clone()
-        }
+        if self.scenario_files.is_empty() { vec![scenarios_file()] } else { self.scenario_files.clone() }
     }
 
     /// The driver to play against.
@@ -108,43 +102,26 @@ impl Arguments {
         if self.is_shared {
             driver = driver.argument("--shared");
         }
-        Ok(if self.shows_stderr {
-            driver.show_stderr()
-        } else {
-            driver
-        })
+        Ok(if self.shows_stderr { driver.show_stderr() } else { driver })
     }
 }
 
 fn driver_beside_this_program() -> Result<PathBuf, Box<dyn Error>> {
-    let driver =
-        std::env::current_exe()?.with_file_name(format!("foster-conformance-driver{EXE_SUFFIX}"));
+    let driver = std::env::current_exe()?.with_file_name(format!("foster-conformance-driver{EXE_SUFFIX}"));
     if driver.exists() {
         Ok(driver)
     } else {
-        Err(format!(
-            "there is no driver {}: build it, or name one with --driver or --cpython",
-            driver.display()
-        )
-        .into())
+        Err(format!("there is no driver {}: build it, or name one with --driver or --cpython", driver.display()).into())
     }
 }
 
 fn value(option: &str, words: &mut impl Iterator<Item = String>) -> Result<String, WrongUse> {
-    words
-        .next()
-        .ok_or_else(|| WrongUse::NoValue(option.to_owned()))
+    words.next().ok_or_else(|| WrongUse::NoValue(option.to_owned()))
 }
 
-fn number<N: FromStr>(
-    option: &str,
-    words: &mut impl Iterator<Item = String>,
-) -> Result<N, WrongUse> {
+fn number<N: FromStr>(option: &str, words: &mut impl Iterator<Item = String>) -> Result<N, WrongUse> {
     let text = value(option, words)?;
-    text.parse().map_err(|_| WrongUse::NotANumber {
-        option: option.to_owned(),
-        text,
-    })
+    text.parse().map_err(|_| WrongUse::NotANumber { option: option.to_owned(), text })
 }
 
 /// Why the command line makes no sense.
@@ -166,9 +143,9 @@ impl fmt::Display for WrongUse {
             WrongUse::NotANumber { option, text } => {
                 write!(f, "{option} needs a number, and {text} is none it can use")
             }
-            WrongUse::TwoDrivers => f.write_str(
-                "--cpython names the driver, so --driver and --shared cannot be given too",
-            ),
+            WrongUse::TwoDrivers => {
+                f.write_str("--cpython names the driver, so --driver and --shared cannot be given too")
+            }
         }
     }
 }
@@ -194,45 +171,24 @@ mod tests {
 
     #[test]
     fn the_python_behind_cpython_may_be_left_out() {
-        assert_eq!(
-            arguments("--cpython --verbose").cpython.as_deref(),
-            Some("python3")
-        );
-        assert_eq!(
-            arguments("--cpython python3.14").cpython.as_deref(),
-            Some("python3.14")
-        );
+        assert_eq!(arguments("--cpython --verbose").cpython.as_deref(), Some("python3"));
+        assert_eq!(arguments("--cpython python3.14").cpython.as_deref(), Some("python3.14"));
     }
 
     #[test]
     fn shared_is_passed_on_to_the_driver() {
-        let driver = arguments("--driver echo --shared")
-            .driver()
-            .expect("the command line is complete");
+        let driver = arguments("--driver echo --shared").driver().expect("the command line is complete");
         assert_eq!(driver.to_string(), "echo --shared");
     }
 
     #[test]
     fn wrong_arguments_are_refused_with_the_reason() {
-        assert_eq!(
-            parse("--sing").err(),
-            Some(WrongUse::UnknownOption("--sing".to_owned()))
-        );
-        assert_eq!(
-            parse("--filter").err(),
-            Some(WrongUse::NoValue("--filter".to_owned()))
-        );
-        let not_a_number = |option: &str, text: &str| {
-            Some(WrongUse::NotANumber {
-                option: option.to_owned(),
-                text: text.to_owned(),
-            })
-        };
+        assert_eq!(parse("--sing").err(), Some(WrongUse::UnknownOption("--sing".to_owned())));
+        assert_eq!(parse("--filter").err(), Some(WrongUse::NoValue("--filter".to_owned())));
+        let not_a_number =
+            |option: &str, text: &str| Some(WrongUse::NotANumber { option: option.to_owned(), text: text.to_owned() });
         assert_eq!(parse("--jobs 0").err(), not_a_number("--jobs", "0"));
         assert_eq!(parse("--retries x").err(), not_a_number("--retries", "x"));
-        assert_eq!(
-            parse("--cpython --shared").err(),
-            Some(WrongUse::TwoDrivers)
-        );
+        assert_eq!(parse("--cpython --shared").err(), Some(WrongUse::TwoDrivers));
     }
 }

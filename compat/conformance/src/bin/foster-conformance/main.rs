@@ -6,8 +6,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use foster_conformance::{
-    Filter, IdList, Played, Rule, Scenario, Suite, Verdict, known_cpython_differences,
-    load_scenarios,
+    Filter, IdList, Played, Rule, Scenario, Suite, Verdict, known_cpython_differences, load_scenarios,
 };
 
 use crate::arguments::{Arguments, Request, USAGE};
@@ -38,12 +37,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     let scenarios = selected_scenarios(arguments)?;
     if arguments.lists_only {
         for scenario in &scenarios {
-            println!(
-                "{} [{}] {}",
-                scenario.id(),
-                scenario.kind(),
-                scenario.title()
-            );
+            println!("{} [{}] {}", scenario.id(), scenario.kind(), scenario.title());
         }
         return Ok(true);
     }
@@ -52,10 +46,7 @@ fn run(arguments: &Arguments) -> Result<bool, Box<dyn Error>> {
     for (played, scenario) in results.iter().zip(&scenarios) {
         report(played, scenario, &known, arguments.is_verbose);
     }
-    let n_conforming = results
-        .iter()
-        .filter(|played| played.verdict.conforms())
-        .count();
+    let n_conforming = results.iter().filter(|played| played.verdict.conforms()).count();
     println!("{n_conforming} of {} scenarios conform", results.len());
     Ok(n_conforming == results.len())
 }
