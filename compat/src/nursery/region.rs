@@ -22,6 +22,8 @@ pub(crate) struct Region {
     core: Rc<Core>,
     node: NodeId,
     is_guard: bool,
+    /// The future was polled: before that a cancellation waits for its first suspension.
+    has_begun: bool,
 }
 
 /// How the future of a region ended.
@@ -47,7 +49,7 @@ impl Region {
             tree.raise_guards(parent, 1);
         }
         drop(tree);
-        Region { core, node, is_guard }
+        Region { core, node, is_guard, has_begun: false }
     }
 
     pub(crate) fn core(&self) -> &Rc<Core> {
@@ -78,7 +80,8 @@ impl Region {
         let Some(future) = slot.as_mut().as_pin_mut() else {
             return Poll::Ready(Ended::Dropped);
         };
-        if !(core.by_cancel.get() && core.tree.borrow().must_drop(self.node)) {
+        let has_begun = std::mem::replace(&mut self.has_begun, true);
+        if !(has_begun && core.by_cancel.get() && core.tree.borrow().must_drop(self.node)) {
             let _inside = core.enter(self.node);
             match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
                 Ok(Poll::Ready(value)) => return Poll::Ready(Ended::Value(value)),
@@ -100,14 +103,25 @@ impl Region {
                 Err(payload) => Ended::Panic(payload),
             });
         }
-        let mut tree = core.tree.borrow_mut();
+        self.watch(cx);
+        Poll::Pending
+    }
+
+    /// Leaves the waker for a cancellation.
+    pub(crate) fn watch(&self, cx: &Context<'_>) {
+        let mut tree = self.core.tree.borrow_mut();
         let node = &mut tree[self.node];
         if !node.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             let old = node.waker.replace(cx.waker().clone());
             drop(tree);
             drop(old);
         }
-        Poll::Pending
+    }
+
+    /// Hides the cancellation of the scopes around the region from now on.
+    pub(crate) fn raise_shield(&mut self) {
+        self.core.tree.borrow_mut()[self.node].shield = true;
+        self.core.refresh(self.node);
     }
 
     /// Sets the timer for a deadline at the first suspension, and cancels at once if it has passed.
@@ -136,8 +150,10 @@ impl Region {
             return;
         }
         let n_guards = tree[self.node].guards + u32::from(self.is_guard);
-        if !parent.is_none() {
-            tree.lower_guards(parent, n_guards);
+        if n_guards > 0 {
+            drop(tree);
+            core.lower_guards(parent, n_guards);
+            tree = core.tree.borrow_mut();
         }
         tree.reparent(self.node, here);
         tree.raise_guards(here, n_guards);
@@ -153,12 +169,11 @@ impl Region {
 
     fn set_guard(&mut self, is_guard: bool) {
         if std::mem::replace(&mut self.is_guard, is_guard) != is_guard {
-            let mut tree = self.core.tree.borrow_mut();
-            let parent = tree[self.node].parent;
+            let parent = self.core.tree.borrow()[self.node].parent;
             if is_guard {
-                tree.raise_guards(parent, 1);
+                self.core.tree.borrow_mut().raise_guards(parent, 1);
             } else {
-                tree.lower_guards(parent, 1);
+                self.core.lower_guards(parent, 1);
             }
         }
     }

@@ -6,6 +6,7 @@ use std::panic::resume_unwind;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -165,12 +166,14 @@ impl CancelScope {
         }
     }
 
-    /// Whether the scope was cancelled or its deadline has passed, whatever came of it.
+    /// Whether the scope was cancelled or its deadline has passed, whatever came of it. A deadline that passes after
+    /// the scope was left does not count.
     pub fn cancel_called(&self) -> bool {
         let active = self.state.active.borrow().clone();
         match active {
             Some(active) => active.cancel_called(),
-            None => self.state.called.borrow().is_some() || has_passed(self.deadline()),
+            None if self.state.called.borrow().is_some() => true,
+            None => !self.state.is_used.get() && has_passed(self.deadline()),
         }
     }
 
@@ -216,17 +219,18 @@ impl CancelScope {
         }
         let active = self.state.active.borrow().clone();
         if let Some(ScopeHandle { core, node, .. }) = active {
-            {
+            let parent = {
                 let mut tree = core.tree.borrow_mut();
-                let parent = tree[node].parent;
                 tree[node].shield = is_shielded;
-                if is_shielded {
-                    tree.raise_guards(parent, 1);
-                } else {
-                    tree.lower_guards(parent, 1);
-                }
+                tree[node].parent
+            };
+            if is_shielded {
+                core.tree.borrow_mut().raise_guards(parent, 1);
+                core.refresh(node);
+            } else {
+                core.refresh(node);
+                core.lower_guards(parent, 1);
             }
-            core.refresh(node);
         }
     }
 
@@ -326,20 +330,18 @@ impl ScopeHandle {
         if !self.is_active() {
             return;
         }
-        let mut tree = self.core.tree.borrow_mut();
-        let node = &mut tree[self.node];
-        node.deadline = deadline;
-        let timer = node.timer;
+        let (timer, is_cancelled) = {
+            let node = &mut self.core.tree.borrow_mut()[self.node];
+            node.deadline = deadline;
+            (if deadline.is_some() { node.timer } else { node.timer.take() }, node.own)
+        };
         match (timer, deadline) {
             (Some(timer), Some(deadline)) => self.core.reset_timer(timer, deadline),
-            (Some(timer), None) => {
-                node.timer = None;
-                drop(tree);
-                self.core.clear_timer(timer);
-            }
-            (None, Some(deadline)) if !node.own => {
+            (Some(timer), None) => self.core.clear_timer(timer),
+            (None, Some(deadline)) if !is_cancelled => {
                 let alarm = Alarm::Cancel { node: self.node, generation: self.generation };
-                node.timer = Some(self.core.set_timer(deadline, alarm));
+                let timer = self.core.set_timer(deadline, alarm);
+                self.core.tree.borrow_mut()[self.node].timer = Some(timer);
             }
             (None, _) => {}
         }
@@ -411,13 +413,17 @@ pub async fn shield<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// After a region lost its work: never comes back if a scope further out is cancelled too, because that one takes
-/// the whole.
+/// After a region lost its work: does not come back while a scope further out is cancelled too, because that one
+/// takes the whole.
 pub(crate) async fn give_way(core: &Core) {
-    if core.is_cancelled() {
-        core.waits_for.set("to be dropped by a cancelled scope");
-        std::future::pending().await
-    }
+    std::future::poll_fn(|_| {
+        if core.is_cancelled() {
+            core.waits_for.set("to be dropped by a cancelled scope");
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    })
+    .await
 }
 
 fn has_passed(deadline: Option<Instant>) -> bool {

@@ -16,7 +16,7 @@ use super::ready::{Callback, Event, Item, Source};
 use super::report::{ExceptionContext, ExceptionHandler, Failure, Panicked};
 use super::tasks::{Payload, Slot, TaskId};
 use super::timers::{TimerKey, Timers};
-use super::tree::{CancelReason, CancelSource, Kind, NodeId, Owner, Tree};
+use super::tree::{CancelReason, CancelSource, Kind, Node, NodeId, Owner, Tree};
 use super::wake::{Door, Knock, SourceKey, SourceWaker, TaskWaker};
 
 /// What happens when a timer is due.
@@ -53,6 +53,8 @@ pub(crate) struct Core {
     pub(super) task: Cell<TaskId>,
     /// The running step was asked for by a cancellation only.
     pub(crate) by_cancel: Cell<bool>,
+    /// The running step was queued before its task was cancelled: what it finds done stays done.
+    pub(super) keeps_result: Cell<bool>,
     /// What the running step says it waits for.
     pub(crate) waits_for: Cell<&'static str>,
     context: RefCell<Option<Rc<Context>>>,
@@ -165,6 +167,7 @@ impl Core {
             scope: Cell::new(NodeId::NONE),
             task: Cell::new(TaskId::ROOT),
             by_cancel: Cell::new(false),
+            keeps_result: Cell::new(false),
             waits_for: Cell::new(""),
             context: RefCell::new(None),
             is_polling: Cell::new(false),
@@ -385,6 +388,12 @@ impl Core {
         self.tree.borrow().is_cancelled(self.scope())
     }
 
+    /// Whether a wait of Foster's own must stay pending whatever has come to it, so that cancelled code goes no
+    /// further. One that had begun to wait may end in a step that was queued before the cancellation.
+    pub(crate) fn holds_wait(&self, has_begun: bool) -> bool {
+        self.is_cancelled() && !(has_begun && self.keeps_result.get())
+    }
+
     /// Cancels a node, once.
     pub(crate) fn cancel(&self, id: NodeId, reason: impl FnOnce() -> CancelReason) {
         {
@@ -401,14 +410,38 @@ impl Core {
 
     /// Brings the effective cancellation below `id` up to date and gives everybody concerned a step.
     pub(crate) fn refresh(&self, id: NodeId) {
+        self.summon(|tree, summon| tree.refresh(id, summon));
+    }
+
+    /// Takes back `n` guards from `from` upwards, and gives a step to whatever that leaves to be dropped.
+    pub(crate) fn lower_guards(&self, from: NodeId, n: u32) {
+        let mut released = Vec::new();
+        self.tree.borrow_mut().lower_guards(from, n, &mut released);
+        self.summon_released(&released);
+    }
+
+    fn summon_released(&self, released: &[NodeId]) {
+        if !released.is_empty() {
+            self.summon(|tree, summon| {
+                for id in released {
+                    tree.get_mut(*id).into_iter().for_each(&mut *summon);
+                }
+            });
+        }
+    }
+
+    /// Lets `choose` name nodes, and gives each one's owner a step.
+    fn summon(&self, choose: impl FnOnce(&mut Tree, &mut dyn FnMut(&mut Node))) {
         let mut wakers = Vec::new();
         {
             let mut tree = self.tree.borrow_mut();
             let mut ready = self.ready.borrow_mut();
             let tasks = self.tasks.borrow();
-            tree.refresh(id, |node| match &node.owner {
+            choose(&mut tree, &mut |node| match &node.owner {
                 Owner::Source(source, event) => {
-                    ready.push_back(Item::Event { source: source.clone(), event: *event });
+                    if node.cancelled {
+                        ready.push_back(Item::Event { source: source.clone(), event: *event });
+                    }
                 }
                 Owner::Task(id) => {
                     let (task_waker, waker) = if *id == TaskId::ROOT {
@@ -419,7 +452,9 @@ impl Core {
                         return;
                     };
                     if task_waker.queue() {
-                        ready.push_back(Item::Task { id: *id, by_cancel: true });
+                        ready.push_back(Item::Task { id: *id, by_cancel: node.cancelled });
+                    } else if node.cancelled {
+                        task_waker.cancel_late();
                     }
                     if let Some(other) = node.waker.take().filter(|other| !other.will_wake(waker)) {
                         wakers.push(other);
@@ -467,10 +502,12 @@ impl Core {
     }
 
     pub(crate) fn free_node(&self, id: NodeId) {
-        let node = self.tree.borrow_mut().remove(id);
+        let mut released = Vec::new();
+        let node = self.tree.borrow_mut().remove(id, &mut released);
         if let Some(key) = node.timer {
             self.clear_timer(key);
         }
+        self.summon_released(&released);
     }
 
     // ---- the running task

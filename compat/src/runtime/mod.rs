@@ -21,6 +21,7 @@ mod timers;
 mod tree;
 mod wake;
 
+pub(crate) use context::Context;
 pub(crate) use core::{Alarm, Core, current, try_current};
 pub(crate) use log::warning as log_warning;
 pub(crate) use ready::{Callback, Event, Item, Source};

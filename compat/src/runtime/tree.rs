@@ -161,11 +161,12 @@ impl Tree {
     }
 
     /// Takes a node out. Its children, if foreign code leaked some or moved them away, become roots of their own,
-    /// and the guards they have raised above the node are taken back.
-    pub(crate) fn remove(&mut self, id: NodeId) -> Node {
+    /// and the guards they have raised above the node are taken back. `released` as in
+    /// [`lower_guards`](Tree::lower_guards).
+    pub(crate) fn remove(&mut self, id: NodeId, released: &mut Vec<NodeId>) -> Node {
         let (parent, guards, is_root) = (self[id].parent, self[id].guards, self[id].is_root);
         if guards > 0 && !is_root {
-            self.lower_guards(parent, guards);
+            self.lower_guards(parent, guards, released);
         }
         self.unlink(id);
         let mut child = self[id].first;
@@ -208,8 +209,18 @@ impl Tree {
     }
 
     /// Counts `n` guards less on `from` and every node above it in the same task.
-    pub(crate) fn lower_guards(&mut self, from: NodeId, n: u32) {
-        self.each_up_to_root(from, |node| node.guards -= n);
+    ///
+    /// `released` gets the cancelled nodes that nothing holds back any more: they are due to be dropped, and the task
+    /// that must do it need not be the one that runs.
+    pub(crate) fn lower_guards(&mut self, from: NodeId, n: u32, released: &mut Vec<NodeId>) {
+        let mut id = from;
+        self.each_up_to_root(from, |node| {
+            node.guards -= n;
+            if node.guards == 0 && node.cancelled {
+                released.push(id);
+            }
+            id = node.parent;
+        });
     }
 
     /// Says that everything below `id` in the same task now belongs to `task`.
@@ -225,9 +236,9 @@ impl Tree {
 
     /// Brings the effective flag of `id` and of everything below it up to date.
     ///
-    /// Calls `newly_cancelled` for each node whose flag goes up. It runs under the borrow of the tree: it may queue
-    /// and collect, not call out.
-    pub(crate) fn refresh(&mut self, id: NodeId, mut newly_cancelled: impl FnMut(&mut Node)) {
+    /// Calls `changed` for each node whose flag goes up, or down because a shield was raised. It runs under the borrow
+    /// of the tree: it may queue and collect, not call out.
+    pub(crate) fn refresh(&mut self, id: NodeId, mut changed: impl FnMut(&mut Node)) {
         let mut rest = vec![id];
         while let Some(id) = rest.pop() {
             let above = self.is_cancelled(self[id].parent);
@@ -237,9 +248,7 @@ impl Tree {
                 continue;
             }
             node.cancelled = cancelled;
-            if cancelled {
-                newly_cancelled(node);
-            }
+            changed(node);
             self.push_children(id, &mut rest);
         }
     }
