@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
-use std::panic::resume_unwind;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -110,7 +109,8 @@ impl CancelScope {
     /// clean-ups are passed over: they cannot be cancelled.
     pub fn current() -> Option<ScopeHandle> {
         let core = try_current()?;
-        let node = core.tree.borrow().innermost_scope(core.scope());
+        let scope = core.scope();
+        let node = core.tree.borrow().innermost_scope(scope);
         ScopeHandle::new(core, node)
     }
 
@@ -125,9 +125,9 @@ impl CancelScope {
     pub async fn run<F: Future>(&self, future: F) -> Option<F::Output> {
         let state = &*self.state;
         assert!(!state.is_used.replace(true), "this CancelScope was entered before: make a new one for each use");
-        let region = Region::enter(Kind::Scope, state.is_shielded.get(), state.is_shielded.get());
+        let (deadline, is_shielded) = (state.deadline.get().instant(), state.is_shielded.get());
+        let region = Region::enter_until(deadline, Kind::Scope, is_shielded, is_shielded);
         let (core, node) = (region.core().clone(), region.node());
-        core.tree.borrow_mut()[node].deadline = state.deadline.get().instant();
         *state.active.borrow_mut() = ScopeHandle::new(core.clone(), node);
         let entered = Entered { state, region };
         let called = state.called.borrow().clone();
@@ -136,7 +136,6 @@ impl CancelScope {
         }
         match entered.wait(future).await {
             Ended::Value(value) => Some(value),
-            Ended::Panic(payload) => resume_unwind(payload),
             Ended::Dropped => {
                 give_way(&core).await;
                 state.caught.set(true);
@@ -388,8 +387,9 @@ impl RemoteScope {
 /// Inside a shield this asks the scopes around the shield.
 pub fn cancel_reason() -> Option<CancelReason> {
     let core = try_current()?;
+    let scope = core.scope();
     let tree = core.tree.borrow();
-    tree.cancelled_by(core.scope()).and_then(|node| node.reason.as_deref().cloned())
+    tree.cancelled_by(scope).and_then(|node| node.reason.as_deref().cloned())
 }
 
 /// Runs `future` to its end although the scopes around it are cancelled; they wait for it.
@@ -407,7 +407,6 @@ pub async fn shield<F: Future>(future: F) -> F::Output {
     drop(region);
     match ended {
         Ended::Value(value) => value,
-        Ended::Panic(payload) => resume_unwind(payload),
         // Nobody can cancel a shield itself.
         Ended::Dropped => std::future::pending().await,
     }

@@ -12,6 +12,7 @@ use slab::Slab;
 use tokio::time::Instant;
 
 use super::context::Context;
+use super::fresh::Fresh;
 use super::ready::{Callback, Event, Item, Source};
 use super::report::{ExceptionContext, ExceptionHandler, Failure, Panicked};
 use super::tasks::{Payload, Slot, TaskId};
@@ -49,7 +50,9 @@ pub(crate) struct Core {
     /// Parent of everything: of the root task, and of what belongs to the loop itself.
     pub(crate) base: NodeId,
     /// The innermost scope, nursery or task of the code that runs.
-    scope: Cell<NodeId>,
+    pub(super) scope: Cell<NodeId>,
+    /// Scopes in their first poll, innermost last.
+    pub(super) fresh: RefCell<Vec<Fresh>>,
     pub(super) task: Cell<TaskId>,
     /// The running step was asked for by a cancellation only.
     pub(crate) by_cancel: Cell<bool>,
@@ -147,7 +150,7 @@ impl Core {
     pub(super) fn new() -> Rc<Self> {
         let door = Door::new();
         let root_waker = TaskWaker::new(TaskId::ROOT, &door);
-        let mut tree = Tree::default();
+        let mut tree = Tree::new();
         let base = tree.insert(NodeId::NONE, Kind::Nursery, Owner::Task(TaskId::ROOT), true, false);
         Rc::new(Core {
             door,
@@ -165,6 +168,7 @@ impl Core {
             root_waker: (root_waker.clone(), root_waker.into()),
             base,
             scope: Cell::new(NodeId::NONE),
+            fresh: RefCell::default(),
             task: Cell::new(TaskId::ROOT),
             by_cancel: Cell::new(false),
             keeps_result: Cell::new(false),
@@ -371,10 +375,6 @@ impl Core {
 
     // ---- scopes
 
-    pub(crate) fn scope(&self) -> NodeId {
-        self.scope.get()
-    }
-
     pub(crate) fn current_task(&self) -> TaskId {
         self.task.get()
     }
@@ -385,7 +385,8 @@ impl Core {
 
     /// Whether the running code stands in a cancelled scope.
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.tree.borrow().is_cancelled(self.scope())
+        let scope = self.scope();
+        self.tree.borrow().is_cancelled(scope)
     }
 
     /// Whether a wait of Foster's own must stay pending whatever has come to it, so that cancelled code goes no
@@ -438,11 +439,12 @@ impl Core {
             let mut ready = self.ready.borrow_mut();
             let tasks = self.tasks.borrow();
             choose(&mut tree, &mut |node| match &node.owner {
-                Owner::Source(source, event) => {
+                Owner::Source(source) => {
                     if node.cancelled {
-                        ready.push_back(Item::Event { source: source.clone(), event: *event });
+                        ready.push_back(Item::Event { source: source.clone(), event: Event::CANCELLED });
                     }
                 }
+                Owner::Nobody => {}
                 Owner::Task(id) => {
                     let (task_waker, waker) = if *id == TaskId::ROOT {
                         (&self.root_waker.0, &self.root_waker.1)
@@ -474,7 +476,7 @@ impl Core {
         for child in children {
             let is_background = match self.tree.borrow()[child].owner {
                 Owner::Task(id) => self.with_slot(id, |slot| slot.is_background && slot.node == child),
-                Owner::Source(..) => None,
+                Owner::Source(_) | Owner::Nobody => None,
             };
             if is_background == Some(true) {
                 self.cancel(child, || CancelReason::new(CancelSource::Nursery));
@@ -490,8 +492,8 @@ impl Core {
             for child in tree.children(nursery) {
                 match &tree[child].owner {
                     Owner::Task(id) if tree[child].is_root => tasks.push(*id),
-                    Owner::Task(_) => {}
-                    Owner::Source(source, _) => sources.push(source.clone()),
+                    Owner::Task(_) | Owner::Nobody => {}
+                    Owner::Source(source) => sources.push(source.clone()),
                 }
             }
         }
@@ -503,11 +505,13 @@ impl Core {
 
     pub(crate) fn free_node(&self, id: NodeId) {
         let mut released = Vec::new();
-        let node = self.tree.borrow_mut().remove(id, &mut released);
-        if let Some(key) = node.timer {
+        let leftovers = self.tree.borrow_mut().remove(id, &mut released);
+        if let Some(key) = leftovers.as_ref().and_then(|leftovers| leftovers.timer) {
             self.clear_timer(key);
         }
-        self.summon_released(&released);
+        if !released.is_empty() {
+            self.summon_released(&released);
+        }
     }
 
     // ---- the running task
