@@ -63,6 +63,8 @@ pub(crate) struct Core {
     handler: RefCell<Option<ExceptionHandler>>,
     /// The nursery of what belongs to the loop itself, kept here for the layer above.
     pub(crate) system_nursery: RefCell<Option<Rc<dyn std::any::Any>>>,
+    /// The default limiter of `to_thread`, kept here for the layer above.
+    pub(crate) thread_limiter: RefCell<Option<Box<dyn std::any::Any>>>,
     /// Tasks and adopted sources that are alive: `run` ends at zero.
     pub(crate) n_members: Cell<usize>,
     pub(crate) n_turns: Cell<u64>,
@@ -169,6 +171,7 @@ impl Core {
             numbers: Cell::new(0),
             handler: RefCell::new(None),
             system_nursery: RefCell::new(None),
+            thread_limiter: RefCell::new(None),
             n_members: Cell::new(0),
             n_turns: Cell::new(0),
             handled_signals: RefCell::default(),
