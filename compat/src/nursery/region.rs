@@ -22,7 +22,8 @@ pub(crate) struct Region {
     core: Rc<Core>,
     node: NodeId,
     is_guard: bool,
-    /// The future was polled: before that a cancellation waits for its first suspension.
+    /// The future was polled: before that the region stands where it was entered, and a cancellation waits for the
+    /// first suspension.
     has_begun: bool,
 }
 
@@ -75,12 +76,14 @@ impl Region {
         mut slot: Pin<&mut Option<F>>,
         cx: &mut Context<'_>,
     ) -> Poll<Ended<F::Output>> {
-        self.follow();
+        let has_begun = std::mem::replace(&mut self.has_begun, true);
+        if has_begun {
+            self.follow();
+        }
         let core = &*self.core;
         let Some(future) = slot.as_mut().as_pin_mut() else {
             return Poll::Ready(Ended::Dropped);
         };
-        let has_begun = std::mem::replace(&mut self.has_begun, true);
         if !(has_begun && core.by_cancel.get() && core.tree.borrow().must_drop(self.node)) {
             let _inside = core.enter(self.node);
             match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {

@@ -413,17 +413,18 @@ impl Core {
     pub(crate) fn lower_guards(&self, from: NodeId, n: u32) {
         let mut released = Vec::new();
         self.tree.borrow_mut().lower_guards(from, n, &mut released);
-        self.summon_released(&released);
+        if !released.is_empty() {
+            self.summon_released(&released);
+        }
     }
 
+    #[cold]
     fn summon_released(&self, released: &[NodeId]) {
-        if !released.is_empty() {
-            self.summon(|tree, summon| {
-                for id in released {
-                    tree.get_mut(*id).into_iter().for_each(&mut *summon);
-                }
-            });
-        }
+        self.summon(|tree, summon| {
+            for id in released {
+                tree.get_mut(*id).into_iter().for_each(&mut *summon);
+            }
+        });
     }
 
     /// Lets `choose` name nodes, and gives each one's owner a step.
@@ -499,11 +500,13 @@ impl Core {
 
     pub(crate) fn free_node(&self, id: NodeId) {
         let mut released = Vec::new();
-        let node = self.tree.borrow_mut().remove(id, &mut released);
-        if let Some(key) = node.timer {
+        let removed = self.tree.borrow_mut().remove(id, &mut released);
+        if let Some(key) = removed.timer {
             self.clear_timer(key);
         }
-        self.summon_released(&released);
+        if !released.is_empty() {
+            self.summon_released(&released);
+        }
     }
 
     // ---- the running task

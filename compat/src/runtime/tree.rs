@@ -12,7 +12,6 @@
 use std::rc::Rc;
 use std::task::Waker;
 
-use slab::Slab;
 use tokio::time::Instant;
 
 use super::ready::{Event, Source};
@@ -126,44 +125,76 @@ pub(crate) struct Node {
     pub(crate) deadline: Option<Instant>,
     pub(crate) timer: Option<TimerKey>,
     pub(crate) reason: Option<Rc<CancelReason>>,
+    /// Nobody's: it stands in [`Tree::vacant`].
+    is_vacant: bool,
 }
 
+/// What a node that was taken out still held, to be dropped when the tree is no longer borrowed.
+pub(crate) struct Removed {
+    pub(crate) timer: Option<TimerKey>,
+    _held: (Owner, Option<Waker>, Option<Rc<CancelReason>>),
+}
+
+/// A node is made and removed for every scope that is entered, so one that was removed is reused in place: only what
+/// differs is written, and nothing is moved.
 #[derive(Default)]
 pub(crate) struct Tree {
-    nodes: Slab<Node>,
+    nodes: Vec<Node>,
+    vacant: Vec<NodeId>,
     n_made: u32,
 }
 
 impl Tree {
     pub(crate) fn insert(&mut self, parent: NodeId, kind: Kind, owner: Owner, is_root: bool, shield: bool) -> NodeId {
         self.n_made = self.n_made.wrapping_add(1);
-        let cancelled = !shield && self.is_cancelled(parent);
-        let id = NodeId(self.nodes.insert(Node {
+        let id = self.vacant.pop().unwrap_or_else(|| self.grow());
+        let (cancelled, next) = match self.get_mut(parent) {
+            Some(parent) => (parent.cancelled && !shield, std::mem::replace(&mut parent.first, id)),
+            None => (false, NodeId::NONE),
+        };
+        if let Some(next) = self.get_mut(next) {
+            next.previous = id;
+        }
+        let generation = self.n_made;
+        let node = &mut self.nodes[id.0 as usize];
+        node.is_vacant = false;
+        (node.parent, node.first, node.next, node.previous) = (parent, NodeId::NONE, next, NodeId::NONE);
+        (node.kind, node.is_root, node.shield, node.generation) = (kind, is_root, shield, generation);
+        (node.own, node.cancelled, node.guards, node.deadline) = (false, cancelled, 0, None);
+        node.owner = owner;
+        id
+    }
+
+    /// Makes room for one node more.
+    #[cold]
+    fn grow(&mut self) -> NodeId {
+        let id = NodeId(self.nodes.len() as u32);
+        self.nodes.push(Node {
             parent: NodeId::NONE,
             first: NodeId::NONE,
             next: NodeId::NONE,
             previous: NodeId::NONE,
-            kind,
-            is_root,
+            kind: Kind::Scope,
+            is_root: false,
             own: false,
-            cancelled,
-            shield,
+            cancelled: false,
+            shield: false,
             guards: 0,
-            generation: self.n_made,
-            owner,
+            generation: 0,
+            owner: Owner::Task(TaskId::ROOT),
             waker: None,
             deadline: None,
             timer: None,
             reason: None,
-        }) as u32);
-        self.link(id, parent);
+            is_vacant: true,
+        });
         id
     }
 
     /// Takes a node out. Its children, if foreign code leaked some or moved them away, become roots of their own,
     /// and the guards they have raised above the node are taken back. `released` as in
     /// [`lower_guards`](Tree::lower_guards).
-    pub(crate) fn remove(&mut self, id: NodeId, released: &mut Vec<NodeId>) -> Node {
+    pub(crate) fn remove(&mut self, id: NodeId, released: &mut Vec<NodeId>) -> Removed {
         let (parent, guards, is_root) = (self[id].parent, self[id].guards, self[id].is_root);
         if guards > 0 && !is_root {
             self.lower_guards(parent, guards, released);
@@ -176,19 +207,19 @@ impl Tree {
             (node.parent, node.next, node.previous) = (NodeId::NONE, NodeId::NONE, NodeId::NONE);
             child = next;
         }
-        self.nodes.remove(id.0 as usize)
+        self.vacant.push(id);
+        let node = &mut self[id];
+        node.is_vacant = true;
+        let owner = std::mem::replace(&mut node.owner, Owner::Task(TaskId::ROOT));
+        Removed { timer: node.timer.take(), _held: (owner, node.waker.take(), node.reason.take()) }
     }
 
     pub(crate) fn get(&self, id: NodeId) -> Option<&Node> {
-        self.nodes.get(id.0 as usize)
+        self.nodes.get(id.0 as usize).filter(|node| !node.is_vacant)
     }
 
     pub(crate) fn get_mut(&mut self, id: NodeId) -> Option<&mut Node> {
-        self.nodes.get_mut(id.0 as usize)
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.nodes.len()
+        self.nodes.get_mut(id.0 as usize).filter(|node| !node.is_vacant)
     }
 
     pub(crate) fn is_cancelled(&self, id: NodeId) -> bool {
@@ -281,7 +312,7 @@ impl Tree {
 
     /// Every node that is the first of a task or of a connection.
     pub(crate) fn roots(&self) -> Vec<NodeId> {
-        let roots = self.nodes.iter().filter(|(_, node)| node.is_root);
+        let roots = self.nodes.iter().enumerate().filter(|(_, node)| node.is_root && !node.is_vacant);
         roots.map(|(index, _)| NodeId(index as u32)).collect()
     }
 
