@@ -70,7 +70,7 @@ enum Deadline {
 }
 
 impl Deadline {
-    fn from_now(self) -> Option<Instant> {
+    fn counted_from_now(self) -> Option<Instant> {
         match self {
             Deadline::Never => None,
             Deadline::At(at) => Some(at),
@@ -127,7 +127,7 @@ impl CancelScope {
         assert!(!state.is_used.replace(true), "this CancelScope was entered before: make a new one for each use");
         let region = Region::enter(Kind::Scope, state.is_shielded.get(), state.is_shielded.get());
         let (core, node) = (region.core().clone(), region.node());
-        core.tree.borrow_mut()[node].deadline = state.deadline.get().from_now();
+        core.tree.borrow_mut()[node].deadline = state.deadline.get().counted_from_now();
         *state.active.borrow_mut() = ScopeHandle::new(core.clone(), node);
         let entered = Entered { state, region };
         let called = state.called.borrow().clone();
