@@ -126,7 +126,7 @@ impl NurseryBuilder {
             std::future::poll_fn(|cx| {
                 if is_body_over {
                     region.follow();
-                } else if let Poll::Ready(ended) = region.poll(slot.as_mut(), cx) {
+                } else if let Poll::Ready(ended) = region.poll_caught(slot.as_mut(), cx) {
                     is_body_over = true;
                     match ended {
                         Ended::Value(Ok(body)) => value = Some(body),

@@ -70,41 +70,51 @@ impl Region {
         self.core.clone()
     }
 
-    /// Polls the future in `slot` inside the region, and empties the slot when it has ended.
+    /// Polls the future in `slot` inside the region; `None` if a cancellation dropped it. Its panic unwinds.
     pub(crate) fn poll<F: Future>(
         &mut self,
         mut slot: Pin<&mut Option<F>>,
         cx: &mut Context<'_>,
-    ) -> Poll<Ended<F::Output>> {
+    ) -> Poll<Option<F::Output>> {
         let has_begun = std::mem::replace(&mut self.has_begun, true);
         if has_begun {
             self.follow();
         }
         let core = &*self.core;
         let Some(future) = slot.as_mut().as_pin_mut() else {
-            return Poll::Ready(Ended::Dropped);
+            return Poll::Ready(None);
         };
         if !(has_begun && core.by_cancel.get() && core.tree.borrow().must_drop(self.node)) {
             let _inside = core.enter(self.node);
-            match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
-                Ok(Poll::Ready(value)) => return Poll::Ready(Ended::Value(value)),
-                Ok(Poll::Pending) => {}
-                Err(payload) => return Poll::Ready(Ended::Panic(payload)),
+            if let Poll::Ready(value) = future.poll(cx) {
+                return Poll::Ready(Some(value));
             }
         }
         self.suspend(slot, cx)
     }
 
+    /// As [`poll`](Region::poll), for a region that has something to do after a panic.
+    pub(crate) fn poll_caught<F: Future>(
+        &mut self,
+        slot: Pin<&mut Option<F>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Ended<F::Output>> {
+        match catch_unwind(AssertUnwindSafe(|| self.poll(slot, cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(Some(value))) => Poll::Ready(Ended::Value(value)),
+            Ok(Poll::Ready(None)) => Poll::Ready(Ended::Dropped),
+            Err(payload) => Poll::Ready(Ended::Panic(payload)),
+        }
+    }
+
     /// The future waits: arms the deadline, and drops the future if the region is cancelled.
-    fn suspend<F: Future>(&mut self, mut slot: Pin<&mut Option<F>>, cx: &mut Context<'_>) -> Poll<Ended<F::Output>> {
+    fn suspend<F: Future>(&mut self, mut slot: Pin<&mut Option<F>>, cx: &mut Context<'_>) -> Poll<Option<F::Output>> {
         let core = &*self.core;
         self.arm();
         if core.tree.borrow().must_drop(self.node) {
             let _inside = core.enter(self.node);
-            return Poll::Ready(match catch_unwind(AssertUnwindSafe(|| slot.set(None))) {
-                Ok(()) => Ended::Dropped,
-                Err(payload) => Ended::Panic(payload),
-            });
+            slot.set(None);
+            return Poll::Ready(None);
         }
         self.watch(cx);
         Poll::Pending

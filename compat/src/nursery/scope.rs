@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
-use std::panic::resume_unwind;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::region::{Ended, Region};
+use super::region::Region;
 use crate::runtime::{Alarm, CancelReason, CancelSource, Core, Door, Kind, Knock, Node, NodeId, current, try_current};
 
 /// Work that can be cancelled as a whole: `trio.CancelScope`.
@@ -134,15 +133,12 @@ impl CancelScope {
         if let Some(reason) = called {
             core.cancel(node, || reason);
         }
-        match entered.wait(future).await {
-            Ended::Value(value) => Some(value),
-            Ended::Panic(payload) => resume_unwind(payload),
-            Ended::Dropped => {
-                give_way(&core).await;
-                state.caught.set(true);
-                None
-            }
+        let ended = entered.wait(future).await;
+        if ended.is_none() {
+            give_way(&core).await;
+            state.caught.set(true);
         }
+        ended
     }
 
     /// Cancels the scope; nothing happens the second time. Before entry it is remembered.
@@ -250,7 +246,7 @@ struct Entered<'a> {
 }
 
 impl Entered<'_> {
-    async fn wait<F: Future>(mut self, future: F) -> Ended<F::Output> {
+    async fn wait<F: Future>(mut self, future: F) -> Option<F::Output> {
         let mut slot = pin!(Some(future));
         std::future::poll_fn(|cx| {
             // The shield may be set and cleared while the scope is entered; its guard is counted by the scope.
@@ -405,10 +401,9 @@ pub async fn shield<F: Future>(future: F) -> F::Output {
     let ended = std::future::poll_fn(|cx| region.poll(slot.as_mut(), cx)).await;
     drop(region);
     match ended {
-        Ended::Value(value) => value,
-        Ended::Panic(payload) => resume_unwind(payload),
+        Some(value) => value,
         // Nobody can cancel a shield itself.
-        Ended::Dropped => std::future::pending().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -2,13 +2,12 @@
 
 use std::fmt;
 use std::future::Future;
-use std::panic::resume_unwind;
 use std::pin::pin;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::region::{Ended, Region};
+use super::region::Region;
 use super::scope::{after, give_way};
 use crate::runtime::{Kind, try_current};
 
@@ -74,18 +73,11 @@ async fn within<F: Future>(deadline: Option<Instant>, future: F) -> Option<F::Ou
     region.set_deadline(deadline);
     let mut slot = pin!(Some(future));
     let ended = std::future::poll_fn(|cx| region.poll(slot.as_mut(), cx)).await;
-    match ended {
-        Ended::Value(value) => Some(value),
-        Ended::Panic(payload) => {
-            drop(region);
-            resume_unwind(payload)
-        }
-        Ended::Dropped => {
-            let core = region.leave();
-            give_way(&core).await;
-            None
-        }
+    if ended.is_none() {
+        let core = region.leave();
+        give_way(&core).await;
     }
+    ended
 }
 
 /// The work was stopped by its deadline: `trio.TooSlowError`.
