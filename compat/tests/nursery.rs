@@ -621,7 +621,7 @@ async fn a_hundred_thousand_sleepers_wake_in_the_order_of_their_deadlines() {
             let woken = woken.clone();
             nursery.start_soon(async move {
                 // Spreads the deadlines, so that the order they are set in is not the order they are due in.
-                let due = n * 7919 % 100_003;
+                let due = n * 7919 % 1009;
                 sleep(ms(due + 1)).await;
                 woken.borrow_mut().push(due);
             });

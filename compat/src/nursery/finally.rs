@@ -60,7 +60,7 @@ pub async fn finally_within<B: Future, C: Future>(timeout: Duration, body: B, cl
     let mut region = Region::enter(Kind::Guard, true, false);
     let ended = {
         let mut slot = pin!(Some(body));
-        std::future::poll_fn(|cx| region.poll_catching(slot.as_mut(), cx)).await
+        std::future::poll_fn(|cx| region.poll_caught(slot.as_mut(), cx)).await
     };
     let panic = clean_up(timeout, &mut region, cleanup).await;
     settle(region, ended, panic).await
@@ -93,7 +93,7 @@ where
     let mut region = Region::enter(Kind::Guard, true, false);
     let ended = {
         let mut slot = pin!(Some(body(state)));
-        std::future::poll_fn(|cx| region.poll_catching(slot.as_mut(), cx)).await
+        std::future::poll_fn(|cx| region.poll_caught(slot.as_mut(), cx)).await
     };
     let panic = clean_up(DEFAULT_CLEANUP_TIMEOUT, &mut region, cleanup(state)).await;
     settle(region, ended, panic).await
@@ -103,31 +103,31 @@ where
 async fn clean_up<C: Future>(timeout: Duration, region: &mut Region, cleanup: C) -> Option<Payload> {
     region.raise_shield();
     let mut slot = pin!(Some(move_on_after(timeout, cleanup)));
-    match std::future::poll_fn(|cx| region.poll_catching(slot.as_mut(), cx)).await {
-        Ok(Ended::Value(Some(_))) => {}
-        Ok(Ended::Value(None)) => {
+    match std::future::poll_fn(|cx| region.poll_caught(slot.as_mut(), cx)).await {
+        Ended::Value(Some(_)) => {}
+        Ended::Value(None) => {
             log_warning(&format!("a clean-up was stopped after {timeout:?}, the bound of its finally"));
         }
-        Err(payload) => return Some(payload),
+        Ended::Panic(payload) => return Some(payload),
         // Nobody can cancel a shielded guard.
-        Ok(Ended::Dropped) => {}
+        Ended::Dropped => {}
     }
     None
 }
 
 /// Hands on how the body ended, now that everything is clean.
-async fn settle<T>(region: Region, body: Result<Ended<T>, Payload>, cleanup: Option<Payload>) -> T {
+async fn settle<T>(region: Region, body: Ended<T>, cleanup: Option<Payload>) -> T {
     let core = region.leave();
     match (body, cleanup) {
-        (Err(payload), cleanup) => {
+        (Ended::Panic(payload), cleanup) => {
             if let Some(other) = cleanup {
                 core.report_panic("A clean-up panicked after its body had", other);
             }
             resume_unwind(payload)
         }
         (_, Some(payload)) => resume_unwind(payload),
-        (Ok(Ended::Value(value)), None) => value,
+        (Ended::Value(value), None) => value,
         // Only a scope around it can have dropped the body; it drops this too, now that the guard is gone.
-        (Ok(Ended::Dropped), None) => std::future::pending().await,
+        (Ended::Dropped, None) => std::future::pending().await,
     }
 }

@@ -126,13 +126,13 @@ impl NurseryBuilder {
             std::future::poll_fn(|cx| {
                 if is_body_over {
                     region.follow();
-                } else if let Poll::Ready(ended) = region.poll_catching(slot.as_mut(), cx) {
+                } else if let Poll::Ready(ended) = region.poll_caught(slot.as_mut(), cx) {
                     is_body_over = true;
                     match ended {
-                        Ok(Ended::Value(Ok(body))) => value = Some(body),
-                        Ok(Ended::Value(Err(err))) => state.fail(err),
-                        Ok(Ended::Dropped) => state.drop_line(),
-                        Err(payload) => state.panic(payload),
+                        Ended::Value(Ok(body)) => value = Some(body),
+                        Ended::Value(Err(err)) => state.fail(err),
+                        Ended::Dropped => state.drop_line(),
+                        Ended::Panic(payload) => state.panic(payload),
                     }
                     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| slot.set(None))) {
                         state.panic(payload);

@@ -1,5 +1,6 @@
 //! One place in a future where a cancellation takes effect.
 
+use std::any::Any;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -8,7 +9,7 @@ use std::task::{Context, Poll};
 
 use tokio::time::Instant;
 
-use crate::runtime::{Alarm, CancelReason, CancelSource, Core, Kind, NodeId, Owner, Payload, current};
+use crate::runtime::{Alarm, CancelReason, CancelSource, Core, Kind, NodeId, Owner, current};
 
 /// A node of the cancel tree and the future that is polled inside it.
 ///
@@ -21,13 +22,15 @@ pub(crate) struct Region {
     core: Rc<Core>,
     node: NodeId,
     is_guard: bool,
-    /// The future was polled: before that a cancellation waits for its first suspension.
+    /// The future was polled: before that the region stands where it was entered, and a cancellation waits for the
+    /// first suspension.
     has_begun: bool,
 }
 
 /// How the future of a region ended.
 pub(crate) enum Ended<T> {
     Value(T),
+    Panic(Box<dyn Any + Send>),
     /// Dropped by a cancellation.
     Dropped,
 }
@@ -46,9 +49,7 @@ impl Region {
         let parent = core.scope();
         let mut tree = core.tree.borrow_mut();
         let node = tree.insert(parent, kind, Owner::Task(core.current_task()), false, is_shielded);
-        if deadline.is_some() {
-            tree[node].deadline = deadline;
-        }
+        tree[node].deadline = deadline;
         if is_guard {
             tree.raise_guards(parent, 1);
         }
@@ -74,40 +75,41 @@ impl Region {
         self.core.clone()
     }
 
-    /// As [`poll`](Region::poll), for a region that has to survive a panic of the future.
-    pub(crate) fn poll_catching<F: Future>(
-        &mut self,
-        slot: Pin<&mut Option<F>>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<Ended<F::Output>, Payload>> {
-        match catch_unwind(AssertUnwindSafe(|| self.poll(slot, cx))) {
-            Ok(poll) => poll.map(Ok),
-            Err(payload) => Poll::Ready(Err(payload)),
-        }
-    }
-
-    /// Polls the future in `slot` inside the region. A panic of the future passes through.
-    #[inline]
+    /// Polls the future in `slot` inside the region; `None` if a cancellation dropped it. Its panic unwinds.
     pub(crate) fn poll<F: Future>(
         &mut self,
         mut slot: Pin<&mut Option<F>>,
         cx: &mut Context<'_>,
-    ) -> Poll<Ended<F::Output>> {
+    ) -> Poll<Option<F::Output>> {
         let has_begun = std::mem::replace(&mut self.has_begun, true);
         if has_begun {
             self.follow();
         }
         let core = &*self.core;
         let Some(future) = slot.as_mut().as_pin_mut() else {
-            return Poll::Ready(Ended::Dropped);
+            return Poll::Ready(None);
         };
         if !(has_begun && core.by_cancel.get() && core.tree.borrow().must_drop(self.node)) {
             let _inside = core.enter(self.node);
             if let Poll::Ready(value) = future.poll(cx) {
-                return Poll::Ready(Ended::Value(value));
+                return Poll::Ready(Some(value));
             }
         }
         self.suspend(slot, cx)
+    }
+
+    /// As [`poll`](Region::poll), for a region that has something to do after a panic.
+    pub(crate) fn poll_caught<F: Future>(
+        &mut self,
+        slot: Pin<&mut Option<F>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Ended<F::Output>> {
+        match catch_unwind(AssertUnwindSafe(|| self.poll(slot, cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(Some(value))) => Poll::Ready(Ended::Value(value)),
+            Ok(Poll::Ready(None)) => Poll::Ready(Ended::Dropped),
+            Err(payload) => Poll::Ready(Ended::Panic(payload)),
+        }
     }
 
     /// The future waits: arms the deadline, and drops the future if the region is cancelled.
@@ -115,13 +117,13 @@ impl Region {
         &mut self,
         mut slot: Pin<&mut Option<F>>,
         cx: &mut Context<'_>,
-    ) -> Poll<Ended<F::Output>> {
+    ) -> Poll<Option<F::Output>> {
         let core = &*self.core;
         self.arm();
         if core.tree.borrow().must_drop(self.node) {
             let _inside = core.enter(self.node);
             slot.set(None);
-            return Poll::Ready(Ended::Dropped);
+            return Poll::Ready(None);
         }
         self.watch(cx);
         Poll::Pending

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::region::{Ended, Region};
+use super::region::Region;
 use crate::runtime::{Alarm, CancelReason, CancelSource, Core, Door, Kind, Knock, Node, NodeId, current, try_current};
 
 /// Work that can be cancelled as a whole: `trio.CancelScope`.
@@ -69,7 +69,7 @@ enum Deadline {
 }
 
 impl Deadline {
-    fn instant(self) -> Option<Instant> {
+    fn counted_from_now(self) -> Option<Instant> {
         match self {
             Deadline::Never => None,
             Deadline::At(at) => Some(at),
@@ -125,7 +125,7 @@ impl CancelScope {
     pub async fn run<F: Future>(&self, future: F) -> Option<F::Output> {
         let state = &*self.state;
         assert!(!state.is_used.replace(true), "this CancelScope was entered before: make a new one for each use");
-        let (deadline, is_shielded) = (state.deadline.get().instant(), state.is_shielded.get());
+        let (deadline, is_shielded) = (state.deadline.get().counted_from_now(), state.is_shielded.get());
         let region = Region::enter_until(deadline, Kind::Scope, is_shielded, is_shielded);
         let (core, node) = (region.core().clone(), region.node());
         *state.active.borrow_mut() = ScopeHandle::new(core.clone(), node);
@@ -134,14 +134,12 @@ impl CancelScope {
         if let Some(reason) = called {
             core.cancel(node, || reason);
         }
-        match entered.wait(future).await {
-            Ended::Value(value) => Some(value),
-            Ended::Dropped => {
-                give_way(&core).await;
-                state.caught.set(true);
-                None
-            }
+        let ended = entered.wait(future).await;
+        if ended.is_none() {
+            give_way(&core).await;
+            state.caught.set(true);
         }
+        ended
     }
 
     /// Cancels the scope; nothing happens the second time. Before entry it is remembered.
@@ -249,7 +247,7 @@ struct Entered<'a> {
 }
 
 impl Entered<'_> {
-    async fn wait<F: Future>(mut self, future: F) -> Ended<F::Output> {
+    async fn wait<F: Future>(mut self, future: F) -> Option<F::Output> {
         let mut slot = pin!(Some(future));
         std::future::poll_fn(|cx| {
             // The shield may be set and cleared while the scope is entered; its guard is counted by the scope.
@@ -406,9 +404,9 @@ pub async fn shield<F: Future>(future: F) -> F::Output {
     let ended = std::future::poll_fn(|cx| region.poll(slot.as_mut(), cx)).await;
     drop(region);
     match ended {
-        Ended::Value(value) => value,
+        Some(value) => value,
         // Nobody can cancel a shield itself.
-        Ended::Dropped => std::future::pending().await,
+        None => std::future::pending().await,
     }
 }
 

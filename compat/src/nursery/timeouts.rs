@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::region::{Ended, Region};
+use super::region::Region;
 use super::scope::{after, give_way};
 use crate::runtime::{current, try_current};
 
@@ -77,16 +77,13 @@ async fn within<F: Future>(deadline: Option<Instant>, future: F) -> Option<F::Ou
         Some(region) => region.poll(slot.as_mut(), cx),
     })
     .await;
-    match ended {
-        Ended::Value(value) => Some(value),
-        Ended::Dropped => {
-            // It had to suspend to be dropped.
-            if let Some(core) = region.map(Region::leave) {
-                give_way(&core).await;
-            }
-            None
+    if ended.is_none() {
+        // It had to suspend to be dropped.
+        if let Some(core) = region.map(Region::leave) {
+            give_way(&core).await;
         }
     }
+    ended
 }
 
 /// The first poll of a scope, which costs no node unless it suspends.
@@ -96,11 +93,11 @@ fn begin<F: Future>(
     mut slot: Pin<&mut Option<F>>,
     region: &mut Option<Region>,
     cx: &mut Context<'_>,
-) -> Poll<Ended<F::Output>> {
+) -> Poll<Option<F::Output>> {
     let core = current();
     let first = core.first_poll(deadline);
     if let Some(Poll::Ready(value)) = slot.as_mut().as_pin_mut().map(|future| future.poll(cx)) {
-        return Poll::Ready(Ended::Value(value));
+        return Poll::Ready(Some(value));
     }
     let node = first.suspend();
     region.insert(Region::suspended(core, node)).suspend(slot, cx)

@@ -67,6 +67,8 @@ pub(crate) struct Core {
     handler: RefCell<Option<ExceptionHandler>>,
     /// The nursery of what belongs to the loop itself, kept here for the layer above.
     pub(crate) system_nursery: RefCell<Option<Rc<dyn Any>>>,
+    /// The default limiter of `to_thread`, kept here for the layer above.
+    pub(crate) thread_limiter: RefCell<Option<Box<dyn Any>>>,
     /// What the asyncio layer keeps for the loop.
     extension: RefCell<Option<Rc<dyn Any>>>,
     /// Tasks and adopted sources that are alive: `run` ends at zero.
@@ -178,6 +180,7 @@ impl Core {
             numbers: Cell::new(0),
             handler: RefCell::new(None),
             system_nursery: RefCell::new(None),
+            thread_limiter: RefCell::new(None),
             extension: RefCell::new(None),
             n_members: Cell::new(0),
             n_turns: Cell::new(0),
