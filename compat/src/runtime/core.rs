@@ -63,6 +63,8 @@ pub(crate) struct Core {
     context: RefCell<Option<Rc<Context>>>,
     /// The loop's own poll is on the stack; a change made at any other time has to wake it.
     is_polling: Cell<bool>,
+    /// The loop has ended: what is still queued would never run, and keep the loop alive by what it holds.
+    is_over: Cell<bool>,
     numbers: Cell<u32>,
     handler: RefCell<Option<ExceptionHandler>>,
     /// The nursery of what belongs to the loop itself, kept here for the layer above.
@@ -177,6 +179,7 @@ impl Core {
             waits_for: Cell::new(""),
             context: RefCell::new(None),
             is_polling: Cell::new(false),
+            is_over: Cell::new(false),
             numbers: Cell::new(0),
             handler: RefCell::new(None),
             system_nursery: RefCell::new(None),
@@ -191,8 +194,11 @@ impl Core {
 
     // ---- the queue
 
-    /// Appends to the queue: what is appended during a batch runs in the next.
+    /// Appends to the queue: what is appended during a batch runs in the next. Dropped once the loop has ended.
     pub(crate) fn push(&self, item: Item) {
+        if self.is_over.get() {
+            return;
+        }
         self.ready.borrow_mut().push_back(item);
         self.wake_if_idle();
     }
@@ -249,6 +255,11 @@ impl Core {
         self.ready.borrow().is_empty() && self.recheck.borrow().is_empty()
     }
 
+    /// Whether the loop has ended and runs nothing any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over.get()
+    }
+
     pub(super) fn pop(&self) -> Option<Item> {
         self.ready.borrow_mut().pop_front()
     }
@@ -288,6 +299,7 @@ impl Core {
                 self.report_panic("Exception while a loop was dropped", payload);
             }
         }
+        self.is_over.set(true);
         while let Some(item) = self.pop() {
             let _ = catch_unwind(AssertUnwindSafe(|| drop(item)));
         }
@@ -310,6 +322,10 @@ impl Core {
     pub(crate) fn reset_timer(&self, key: TimerKey, deadline: Instant) {
         self.timers.borrow_mut().reset(key, deadline);
         self.wake_if_idle();
+    }
+
+    pub(crate) fn has_timer(&self, key: TimerKey) -> bool {
+        self.timers.borrow().contains(key)
     }
 
     pub(crate) fn clear_timer(&self, key: TimerKey) {

@@ -70,6 +70,13 @@ impl Callback {
         self.cancelled.get()
     }
 
+    /// Moves the call to a callback of its own, so that this one does nothing where it is queued; `None` if it has run
+    /// or was cancelled.
+    pub(crate) fn renew(&self) -> Option<Rc<Self>> {
+        let call = self.call.take();
+        call.map(|call| Callback::new(call, self.context.clone()))
+    }
+
     pub(crate) fn take(&self) -> Option<Call> {
         self.call.borrow_mut().take()
     }
