@@ -283,13 +283,15 @@ impl<S: StreamIo> StreamTransport<S> {
         let protocol = self.protocol.borrow().clone();
         let Some(protocol) = protocol else { return };
         match &protocol.0 {
+            // tokio takes a new socket, and one that was read with a full buffer, for ready; a protocol that is asked
+            // for a buffer would see that guess.
+            Kind::Buffered(_) if !self.has_input() => {}
             Kind::Buffered(buffered) => {
-                let (mut capacity, mut outcome) = (0, None);
+                let mut outcome = None;
                 let got = self.lp.call(|| {
                     let mut protocol = buffered.borrow_mut();
                     let buffer = protocol.get_buffer(None)?;
-                    capacity = buffer.len();
-                    if capacity == 0 {
+                    if buffer.is_empty() {
                         return Err(RuntimeError::new("get_buffer() returned an empty buffer").into());
                     }
                     outcome = self.io.borrow().as_ref().map(|io| io.try_read(buffer));
@@ -298,7 +300,7 @@ impl<S: StreamIo> StreamTransport<S> {
                 if let Err(failure) = got {
                     return self.fatal(failure, "Fatal error: protocol.get_buffer() call failed.");
                 }
-                if let Some(n) = self.settle_read(outcome, capacity) {
+                if let Some(n) = self.settle_read(outcome) {
                     if let Err(failure) = self.lp.call(|| buffered.borrow_mut().buffer_updated(n)) {
                         self.fatal(failure, "Fatal error: protocol.buffer_updated() call failed.");
                     }
@@ -307,7 +309,7 @@ impl<S: StreamIo> StreamTransport<S> {
             Kind::Exclusive(_) | Kind::Shared(_) => {
                 let mut buffer = self.lp.take_read_buffer();
                 let outcome = self.io.borrow().as_ref().map(|io| io.try_read(&mut buffer));
-                if let Some(n) = self.settle_read(outcome, buffer.len()) {
+                if let Some(n) = self.settle_read(outcome) {
                     let data = &buffer[..n];
                     let received = self.lp.call(|| match &protocol.0 {
                         Kind::Exclusive(protocol) => protocol.borrow_mut().data_received(data),
@@ -325,16 +327,13 @@ impl<S: StreamIo> StreamTransport<S> {
     }
 
     /// Gives the number of bytes that were read; the end of the stream and errors are dealt with.
-    fn settle_read(&self, outcome: Option<io::Result<usize>>, capacity: usize) -> Option<usize> {
+    fn settle_read(&self, outcome: Option<io::Result<usize>>) -> Option<usize> {
         match outcome? {
             Ok(0) => {
                 self.on_eof();
                 None
             }
             Ok(n) => {
-                if n < capacity {
-                    self.clear_read_ready();
-                }
                 self.stay_awake();
                 Some(n)
             }
@@ -589,10 +588,6 @@ impl<S: StreamIo> StreamTransport<S> {
     fn add_reader(&self) {
         if self.is_reading() {
             self.reader.switch(true);
-            if self.protocol.borrow().as_ref().is_some_and(ProtocolCell::is_buffered) {
-                // tokio takes a new socket for ready; a protocol that is asked for a buffer would see that guess.
-                self.clear_read_ready();
-            }
             self.watch_read();
         }
     }
@@ -623,10 +618,8 @@ impl<S: StreamIo> StreamTransport<S> {
         }
     }
 
-    fn clear_read_ready(&self) {
-        if let Some(io) = &*self.io.borrow() {
-            io.clear_read_ready();
-        }
+    fn has_input(&self) -> bool {
+        self.io.borrow().as_ref().is_some_and(StreamIo::has_input)
     }
 
     fn shutdown_write(&self) {
