@@ -608,6 +608,14 @@ impl<S: StreamIo> StreamTransport<S> {
         }
     }
 
+    fn queue_if_ready(&self, kind: u8) {
+        let watch = if kind == READ { &self.reader } else { &self.writer };
+        if watch.is_on.get() && !watch.is_queued.get() && self.poll_ready(kind) {
+            watch.is_queued.set(true);
+            self.lp.core.push_event(self.me(), kind, watch.generation.get());
+        }
+    }
+
     fn poll_ready(&self, kind: u8) -> bool {
         let io = self.io.borrow();
         let Some(io) = &*io else { return false };
@@ -698,12 +706,12 @@ impl<S: StreamIo> StreamTransport<S> {
 
 impl<S: StreamIo> Source for StreamTransport<S> {
     fn woken(self: Rc<Self>, kind: u8) {
-        let watch = if kind == READ { &self.reader } else { &self.writer };
-        if watch.is_on.get() && !watch.is_queued.get() && self.poll_ready(kind) {
-            watch.is_queued.set(true);
-            let generation = watch.generation.get();
-            self.lp.core.push_event(self.clone(), kind, generation);
+        // For one socket the reader comes before the writer, whichever was woken first: a connection that the peer has
+        // reset then ends with the error of the read.
+        if kind == WRITE {
+            self.queue_if_ready(READ);
         }
+        self.queue_if_ready(kind);
     }
 
     fn run(self: Rc<Self>, event: Event) {
