@@ -45,3 +45,6 @@ pub use server::Server;
 pub use task::{Task, TaskOutput};
 pub use transport::{BaseTransport, ReadTransport, Transport, WriteTransport};
 pub use transport_ref::TransportRef;
+
+#[cfg(feature = "testing")]
+pub(crate) use {loop_state::LoopState, stream_io::StreamIo, stream_transport::StreamTransport};
