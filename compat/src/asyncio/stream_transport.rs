@@ -291,7 +291,7 @@ impl<S: StreamIo> StreamTransport<S> {
             Kind::Buffered(_) if !self.has_input() => {}
             Kind::Buffered(buffered) => {
                 let mut outcome = None;
-                let got = self.lp.call(|| {
+                let got = self.call_user(|| {
                     let mut protocol = buffered.borrow_mut();
                     let buffer = protocol.get_buffer(None)?;
                     if buffer.is_empty() {
@@ -304,7 +304,7 @@ impl<S: StreamIo> StreamTransport<S> {
                     return self.fatal(failure, "Fatal error: protocol.get_buffer() call failed.");
                 }
                 if let Some(n) = self.settle_read(outcome) {
-                    if let Err(failure) = self.lp.call(|| buffered.borrow_mut().buffer_updated(n)) {
+                    if let Err(failure) = self.call_user(|| buffered.borrow_mut().buffer_updated(n)) {
                         self.fatal(failure, "Fatal error: protocol.buffer_updated() call failed.");
                     }
                 }
@@ -314,7 +314,7 @@ impl<S: StreamIo> StreamTransport<S> {
                 let outcome = self.io.borrow().as_ref().map(|io| io.try_read(&mut buffer));
                 if let Some(n) = self.settle_read(outcome) {
                     let data = &buffer[..n];
-                    let received = self.lp.call(|| match &protocol.0 {
+                    let received = self.call_user(|| match &protocol.0 {
                         Kind::Exclusive(protocol) => protocol.borrow_mut().data_received(data),
                         Kind::Shared(protocol) => protocol.data_received(data),
                         Kind::Buffered(_) => Ok(()),
@@ -542,9 +542,19 @@ impl<S: StreamIo> StreamTransport<S> {
     fn call(&self, call: Call) -> Result<bool, Failure> {
         let protocol = self.protocol.borrow().clone();
         match protocol {
-            Some(protocol) => self.lp.call(|| protocol.call(call)),
+            Some(protocol) => self.call_user(|| protocol.call(call)),
             None => Ok(false),
         }
+    }
+
+    /// Calls user code. A panic poisons the protocol before what the callback put off is delivered.
+    fn call_user<R>(&self, call: impl FnOnce() -> Result<R>) -> Result<R, Failure> {
+        self.lp.call(|| {
+            let poison = PoisonOnUnwind { is_poisoned: &self.is_poisoned };
+            let result = call();
+            std::mem::forget(poison);
+            result
+        })
     }
 
     /// Calls `pause_writing` or `resume_writing`, now or when the running callback has returned.
@@ -987,6 +997,17 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
         }
         self.rest(|rest| rest.drain_waiters.push(cx.waker().clone()));
         Poll::Pending
+    }
+}
+
+/// Marks a protocol whose callback unwinds.
+struct PoisonOnUnwind<'a> {
+    is_poisoned: &'a Cell<bool>,
+}
+
+impl Drop for PoisonOnUnwind<'_> {
+    fn drop(&mut self) {
+        self.is_poisoned.set(true);
     }
 }
 
