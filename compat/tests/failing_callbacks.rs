@@ -177,8 +177,8 @@ fn a_panic_in_resume_writing_drops_what_was_written_in_it() {
         });
         let (transport, _, peer) = testing::connect(&nursery, trace.wrap(protocol));
         peer.set_capacity(0);
-        transport.write(&[0; 100_000])?;
         turns(3).await;
+        transport.write(&[0; 100_000])?;
         peer.set_capacity(usize::MAX);
         transport.closed().await;
         assert_eq!(trace.lines(), ["made", "pause_writing", "resume_writing", How::Panic.lost()]);

@@ -527,7 +527,7 @@ impl<S: StreamIo> StreamTransport<S> {
 
     fn report(&self, message: &'static str, failure: Failure) {
         let err = failure.into_error();
-        if self.is_strict {
+        if self.is_strict && !is_expected(&err) {
             self.nursery.fail(err.clone());
         }
         let mut context = ExceptionContext::new(message, Some(err)).with("transport", TransportRef::new(self.me()));

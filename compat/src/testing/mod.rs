@@ -60,6 +60,9 @@ use memory_stream::MemoryStream;
 
 /// Connects `protocol` to the [`Peer`] that the test keeps; `connection_made` comes in the next turn.
 ///
+/// A protocol knows its transport from `connection_made` on. A test that uses the transport it gets here lets that turn
+/// pass first, with a [`checkpoint`](crate::checkpoint) or by waiting for the peer.
+///
 /// The connection is a child of `nursery`, as one that a server has accepted. If it is closed or cancelled before
 /// that turn, neither `connection_made` nor `connection_lost` is called. Its addresses are made up, from the range
 /// that is kept for documentation, and its `"socket"` has no options.
