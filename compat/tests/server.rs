@@ -15,7 +15,7 @@ use foster_compat::{
     Closed, Error, Family, Hosts, Nursery, Result, RuntimeError, Server, TaskStatus, ValueError, create_server,
     move_on_after, open_nursery, run_here, run_in_thread, run_server, sleep_forever,
 };
-use stage::{Reports, Scripted, address, bounded, real, turns, until};
+use stage::{Reports, Scripted, address, real, turns, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 

@@ -872,7 +872,7 @@ impl<S: StreamIo> BaseTransport for StreamTransport<S> {
         if self.is_lost.get() {
             return Poll::Ready(self.exc.borrow().clone());
         }
-        self.rest(|rest| rest.closed_waiters.push(cx.waker().clone()));
+        self.rest(|rest| add_waiter(&mut rest.closed_waiters, cx.waker()));
         Poll::Pending
     }
 }
@@ -995,7 +995,7 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
         if !self.is_writing_paused.get() {
             return Poll::Ready(Ok(()));
         }
-        self.rest(|rest| rest.drain_waiters.push(cx.waker().clone()));
+        self.rest(|rest| add_waiter(&mut rest.drain_waiters, cx.waker()));
         Poll::Pending
     }
 }
@@ -1019,6 +1019,13 @@ pub(crate) fn water_marks(high: Option<usize>, low: Option<usize>) -> Result<(us
         return Err(ValueError::new(format!("high ({high}) must be >= low ({low}) must be >= 0")).into());
     }
     Ok((low, high))
+}
+
+/// Keeps a waker once: who polls again and again leaves no more than one.
+pub(super) fn add_waiter(waiters: &mut Vec<Waker>, waker: &Waker) {
+    if !waiters.iter().any(|known| known.will_wake(waker)) {
+        waiters.push(waker.clone());
+    }
 }
 
 fn would_block(err: &io::Error) -> bool {
