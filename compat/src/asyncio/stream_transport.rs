@@ -700,6 +700,8 @@ impl<S: StreamIo> StreamTransport<S> {
     fn flush_batch(&self) {
         self.is_flush_due.set(false);
         if !self.out.borrow().is_empty() && !self.writer.is_on.get() {
+            // Still a part of the callback: a close in it calls connection_lost in the next turn.
+            let _depth = self.lp.go_deeper();
             self.on_write();
         }
     }
