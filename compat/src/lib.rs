@@ -5,6 +5,8 @@ mod error;
 mod interrupted;
 mod nursery;
 mod runtime;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use asyncio::{
     Address, BaseTransport, Buffered, BufferedProtocol, CancelledError, CreateServer, ExtraInfo, Family, Handle, Hosts,

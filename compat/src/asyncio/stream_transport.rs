@@ -133,6 +133,8 @@ pub(crate) struct StreamTransport<S: StreamIo> {
     is_lost: Cell<bool>,
     /// A callback panicked: the protocol gets `connection_lost` and nothing else.
     is_poisoned: Cell<bool>,
+    /// A cancellation has ended it, which its nursery has to know.
+    is_cancelled: Cell<bool>,
     is_strict: bool,
     is_batching: Cell<bool>,
     is_flush_due: Cell<bool>,
@@ -216,6 +218,7 @@ impl<S: StreamIo> StreamTransport<S> {
             has_eof: Cell::new(false),
             is_lost: Cell::new(false),
             is_poisoned: Cell::new(false),
+            is_cancelled: Cell::new(false),
             is_strict: options.is_strict,
             is_batching: Cell::new(false),
             is_flush_due: Cell::new(false),
@@ -287,7 +290,7 @@ impl<S: StreamIo> StreamTransport<S> {
             Kind::Buffered(_) if !self.has_input() => {}
             Kind::Buffered(buffered) => {
                 let mut outcome = None;
-                let got = self.lp.call(|| {
+                let got = self.call_user(|| {
                     let mut protocol = buffered.borrow_mut();
                     let buffer = protocol.get_buffer(None)?;
                     if buffer.is_empty() {
@@ -300,7 +303,7 @@ impl<S: StreamIo> StreamTransport<S> {
                     return self.fatal(failure, "Fatal error: protocol.get_buffer() call failed.");
                 }
                 if let Some(n) = self.settle_read(outcome) {
-                    if let Err(failure) = self.lp.call(|| buffered.borrow_mut().buffer_updated(n)) {
+                    if let Err(failure) = self.call_user(|| buffered.borrow_mut().buffer_updated(n)) {
                         self.fatal(failure, "Fatal error: protocol.buffer_updated() call failed.");
                     }
                 }
@@ -310,7 +313,7 @@ impl<S: StreamIo> StreamTransport<S> {
                 let outcome = self.io.borrow().as_ref().map(|io| io.try_read(&mut buffer));
                 if let Some(n) = self.settle_read(outcome) {
                     let data = &buffer[..n];
-                    let received = self.lp.call(|| match &protocol.0 {
+                    let received = self.call_user(|| match &protocol.0 {
                         Kind::Exclusive(protocol) => protocol.borrow_mut().data_received(data),
                         Kind::Shared(protocol) => protocol.data_received(data),
                         Kind::Buffered(_) => Ok(()),
@@ -420,7 +423,8 @@ impl<S: StreamIo> StreamTransport<S> {
     }
 
     fn on_cancelled(&self) {
-        if !self.is_lost.get() {
+        if self.n_lost.get() == 0 {
+            self.is_cancelled.set(true);
             self.force_close(None);
         }
     }
@@ -483,7 +487,7 @@ impl<S: StreamIo> StreamTransport<S> {
     fn leave_nursery(&self) {
         let node = self.node.replace(NodeId::NONE);
         if !node.is_none() {
-            self.nursery.release(node, Exit::Finished);
+            self.nursery.release(node, if self.is_cancelled.get() { Exit::Cancelled } else { Exit::Finished });
         }
     }
 
@@ -522,7 +526,7 @@ impl<S: StreamIo> StreamTransport<S> {
 
     fn report(&self, message: &'static str, failure: Failure) {
         let err = failure.into_error();
-        if self.is_strict {
+        if self.is_strict && !is_expected(&err) {
             self.nursery.fail(err.clone());
         }
         let mut context = ExceptionContext::new(message, Some(err)).with("transport", TransportRef::new(self.me()));
@@ -537,9 +541,19 @@ impl<S: StreamIo> StreamTransport<S> {
     fn call(&self, call: Call) -> Result<bool, Failure> {
         let protocol = self.protocol.borrow().clone();
         match protocol {
-            Some(protocol) => self.lp.call(|| protocol.call(call)),
+            Some(protocol) => self.call_user(|| protocol.call(call)),
             None => Ok(false),
         }
+    }
+
+    /// Calls user code. A panic poisons the protocol before what the callback put off is delivered.
+    fn call_user<R>(&self, call: impl FnOnce() -> Result<R>) -> Result<R, Failure> {
+        self.lp.call(|| {
+            let poison = PoisonOnUnwind { is_poisoned: &self.is_poisoned };
+            let result = call();
+            std::mem::forget(poison);
+            result
+        })
     }
 
     /// Calls `pause_writing` or `resume_writing`, now or when the running callback has returned.
@@ -685,6 +699,8 @@ impl<S: StreamIo> StreamTransport<S> {
     fn flush_batch(&self) {
         self.is_flush_due.set(false);
         if !self.out.borrow().is_empty() && !self.writer.is_on.get() {
+            // Still a part of the callback: a close in it calls connection_lost in the next turn.
+            let _depth = self.lp.go_deeper();
             self.on_write();
         }
     }
@@ -857,7 +873,7 @@ impl<S: StreamIo> BaseTransport for StreamTransport<S> {
         if self.is_lost.get() {
             return Poll::Ready(self.exc.borrow().clone());
         }
-        self.rest(|rest| rest.closed_waiters.push(cx.waker().clone()));
+        self.rest(|rest| add_waiter(&mut rest.closed_waiters, cx.waker()));
         Poll::Pending
     }
 }
@@ -980,8 +996,19 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
         if !self.is_writing_paused.get() {
             return Poll::Ready(Ok(()));
         }
-        self.rest(|rest| rest.drain_waiters.push(cx.waker().clone()));
+        self.rest(|rest| add_waiter(&mut rest.drain_waiters, cx.waker()));
         Poll::Pending
+    }
+}
+
+/// Marks a protocol whose callback unwinds.
+struct PoisonOnUnwind<'a> {
+    is_poisoned: &'a Cell<bool>,
+}
+
+impl Drop for PoisonOnUnwind<'_> {
+    fn drop(&mut self) {
+        self.is_poisoned.set(true);
     }
 }
 
@@ -993,6 +1020,13 @@ pub(crate) fn water_marks(high: Option<usize>, low: Option<usize>) -> Result<(us
         return Err(ValueError::new(format!("high ({high}) must be >= low ({low}) must be >= 0")).into());
     }
     Ok((low, high))
+}
+
+/// Keeps a waker once: who polls again and again leaves no more than one.
+pub(super) fn add_waiter(waiters: &mut Vec<Waker>, waker: &Waker) {
+    if !waiters.iter().any(|known| known.will_wake(waker)) {
+        waiters.push(waker.clone());
+    }
 }
 
 fn would_block(err: &io::Error) -> bool {

@@ -88,8 +88,9 @@ where
 ///
 /// # Cancel safety
 ///
-/// Dropping the future drops every task of the loop at once, without waiting for clean-up: `connection_lost` is not
-/// called and a [`finally`](crate::finally) does not run. Cancel a scope inside instead.
+/// Dropping the future drops every task of the loop at once, without waiting for clean-up: a
+/// [`finally`](crate::finally) does not run, and connections get their `connection_lost` while the loop ends. Cancel a
+/// scope inside instead.
 ///
 /// # Errors
 ///
