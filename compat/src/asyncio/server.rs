@@ -232,6 +232,10 @@ impl ServerState {
     }
 
     fn close(&self) {
+        self.end(Exit::Finished);
+    }
+
+    fn end(&self, exit: Exit) {
         if self.is_closed.replace(true) {
             return;
         }
@@ -244,7 +248,7 @@ impl ServerState {
         self.wake_waiters();
         let node = self.node.replace(NodeId::NONE);
         if !node.is_none() {
-            self.nursery.release(node, Exit::Finished);
+            self.nursery.release(node, exit);
         }
     }
 
@@ -263,7 +267,7 @@ impl Source for ServerState {
     fn woken(self: Rc<Self>, _kind: u8) {}
 
     fn run(self: Rc<Self>, _event: Event) {
-        self.close();
+        self.end(Exit::Cancelled);
     }
 
     fn orphaned(self: Rc<Self>) {

@@ -133,6 +133,8 @@ pub(crate) struct StreamTransport<S: StreamIo> {
     is_lost: Cell<bool>,
     /// A callback panicked: the protocol gets `connection_lost` and nothing else.
     is_poisoned: Cell<bool>,
+    /// A cancellation has ended it, which its nursery has to know.
+    is_cancelled: Cell<bool>,
     is_strict: bool,
     is_batching: Cell<bool>,
     is_flush_due: Cell<bool>,
@@ -216,6 +218,7 @@ impl<S: StreamIo> StreamTransport<S> {
             has_eof: Cell::new(false),
             is_lost: Cell::new(false),
             is_poisoned: Cell::new(false),
+            is_cancelled: Cell::new(false),
             is_strict: options.is_strict,
             is_batching: Cell::new(false),
             is_flush_due: Cell::new(false),
@@ -422,7 +425,8 @@ impl<S: StreamIo> StreamTransport<S> {
     }
 
     fn on_cancelled(&self) {
-        if !self.is_lost.get() {
+        if self.n_lost.get() == 0 {
+            self.is_cancelled.set(true);
             self.force_close(None);
         }
     }
@@ -485,7 +489,7 @@ impl<S: StreamIo> StreamTransport<S> {
     fn leave_nursery(&self) {
         let node = self.node.replace(NodeId::NONE);
         if !node.is_none() {
-            self.nursery.release(node, Exit::Finished);
+            self.nursery.release(node, if self.is_cancelled.get() { Exit::Cancelled } else { Exit::Finished });
         }
     }
 
