@@ -1,0 +1,18 @@
+//! Runs the tests at the bottom of each example.
+//!
+//! They run here and not as tests of the example targets, because Cargo builds an example either as a test or as the
+//! program, and these tests start the program.
+
+macro_rules! examples {
+    ($($name:ident at $path:literal)+) => {
+        $(
+            #[allow(dead_code, reason = "nobody calls main")]
+            #[path = $path]
+            mod $name;
+        )+
+    };
+}
+
+examples! {
+    echo at "../examples/echo.rs"
+}
