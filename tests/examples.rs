@@ -15,4 +15,5 @@ macro_rules! examples {
 
 examples! {
     echo at "../examples/echo.rs"
+    string_receiver at "../examples/string_receiver.rs"
 }
