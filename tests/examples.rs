@@ -15,5 +15,6 @@ macro_rules! examples {
 
 examples! {
     echo at "../examples/echo.rs"
+    own_nursery at "../examples/own_nursery.rs"
     string_receiver at "../examples/string_receiver.rs"
 }
