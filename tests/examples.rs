@@ -15,6 +15,7 @@ macro_rules! examples {
 
 examples! {
     echo at "../examples/echo.rs"
+    nursery at "../examples/nursery.rs"
     own_nursery at "../examples/own_nursery.rs"
     string_receiver at "../examples/string_receiver.rs"
 }
