@@ -336,7 +336,7 @@ mod tests {
         ada.writes("unread");
         ada.reads("ada: unread");
         bob.sends(b"half a li");
-        bob.is_killed();
+        bob.dies();
         ada.reads("* bob has gone");
         ada.writes("still here");
         ada.reads("ada: still here");
@@ -494,7 +494,7 @@ mod tests {
         }
 
         /// Goes as a killed process does: what it has not read makes the system send a reset.
-        fn is_killed(self) {
+        fn dies(self) {
             child::reset(self.stream.into_inner());
         }
     }

@@ -294,8 +294,7 @@ mod tests {
         for piece in pieces {
             protocol.data_received(piece).expect("the recorder never fails");
         }
-        let strings = protocol.subclass.0.take();
-        strings
+        protocol.subclass.0.take()
     }
 
     fn is_installed(program: &str) -> bool {

@@ -2,6 +2,7 @@
 //!
 //! They run here and not as tests of the example targets, because Cargo builds an example either as a test or as the
 //! program, and these tests start the program.
+#![expect(clippy::duplicate_mod, reason = "each example has the modules it needs, as if it were alone")]
 
 macro_rules! examples {
     ($($name:ident at $path:literal)+) => {
