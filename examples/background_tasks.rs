@@ -152,7 +152,7 @@ mod tests {
         let server = Child::serve("background_tasks");
         let mut client = server.connect();
         client.write_all(b"work").expect("the server reads");
-        let ended = server.interrupt();
+        let ended = server.interrupt(&[&client]);
         assert_eq!((ended.code, &*ended.stderr), (Some(130), &["Error: interrupted by SIGINT".to_owned()][..]));
     }
 

@@ -179,7 +179,7 @@ mod tests {
             let answer = answer.recv_timeout(PATIENCE).expect("the client prints an answer");
             assert_eq!(answer.expect("the client prints a whole answer"), OK);
             assert_eq!([server.line(), server.line()], ["received string: hello world", ""]);
-            assert_eq!(server.interrupt().code, Some(130));
+            assert_eq!(server.interrupt(&[]).code, Some(130));
             client.wait().expect("the shell is a child");
         } else {
             eprintln!("python3 or nc is missing: the same bytes are sent without them");
@@ -239,7 +239,7 @@ mod tests {
         send(&long, &[b'x'; MAX_LENGTH]);
         assert_eq!(receive(&long, OK.len()), OK);
         assert_eq!(server.line().len(), "received string: ".len() + MAX_LENGTH);
-        let ended = server.interrupt();
+        let ended = server.interrupt(&[&long]);
         assert_eq!(ended.stderr, ["Error: interrupted by SIGINT"]);
     }
 
@@ -264,7 +264,7 @@ mod tests {
         send(&client, b"whole");
         assert_eq!(receive(&client, OK.len()), OK);
         client.write_all(b"\x05\0\0\0ha").expect("the server reads");
-        assert_eq!(server.interrupt().code, Some(130));
+        assert_eq!(server.interrupt(&[&client]).code, Some(130));
     }
 
     fn send(mut client: &TcpStream, s: &[u8]) {

@@ -13,7 +13,7 @@ use std::time::Duration;
 /// How long a test waits for what has to come: far beyond what a busy machine needs.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How long a server may take to stop.
+/// How long a server may take to let its clients go.
 pub(crate) const STOPS_WITHIN: Duration = Duration::from_secs(1);
 
 /// A serving example. Dropping it kills the process.
@@ -66,17 +66,25 @@ impl Child {
         self.errors.recv_timeout(PATIENCE).expect("the example prints another line on stderr")
     }
 
-    /// Presses Ctrl-C and waits for the end, which has to come in time.
-    pub(crate) fn interrupt(mut self) -> Ended {
+    /// Presses Ctrl-C and waits for the end; the connections of the clients have to end at once.
+    pub(crate) fn interrupt(mut self, clients: &[&TcpStream]) -> Ended {
+        for client in clients {
+            client.set_read_timeout(Some(STOPS_WITHIN)).expect("the time-out is not zero");
+        }
         let kill = Command::new("kill").args(["-INT", &self.process.id().to_string()]).status();
         assert!(kill.expect("kill is installed").success());
-        // Both channels close when the process ends.
+        for client in clients {
+            let rest = receive_all(client);
+            assert!(rest.is_empty(), "a client got {:?}", String::from_utf8_lossy(&rest));
+        }
+        // Both channels close when the process ends. That is not held to a second: to exit with 130 from `main`, a
+        // debug build reads all its debug information first, which is long where everybody wants the processor.
         let mut ended = Ended { code: None, stdout: Vec::new(), stderr: Vec::new() };
         loop {
-            match self.lines.recv_timeout(STOPS_WITHIN) {
+            match self.lines.recv_timeout(PATIENCE) {
                 Ok(line) => ended.stdout.push(line),
                 Err(RecvTimeoutError::Disconnected) => break,
-                Err(RecvTimeoutError::Timeout) => panic!("the example did not stop within {STOPS_WITHIN:?}: {ended:?}"),
+                Err(RecvTimeoutError::Timeout) => panic!("the example did not stop: {ended:?}"),
             }
         }
         ended.stderr = self.errors.iter().collect();

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::io::{Write, stdout};
 use std::process;
 
 use foster::{Result, Server};
@@ -75,7 +76,8 @@ fn usage(name: &str, default_port: u16) -> String {
 #[allow(dead_code, reason = "own_nursery prints it in its own words")]
 pub(crate) fn announce(server: &Server) -> Result<()> {
     for socket in server.sockets() {
-        println!("serving on {}", socket.getsockname()?);
+        // Unlike println this does not panic where nobody reads the output.
+        writeln!(stdout(), "serving on {}", socket.getsockname()?)?;
     }
     Ok(())
 }
