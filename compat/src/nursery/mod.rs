@@ -22,6 +22,7 @@ pub use error::NurseryError;
 pub use finally::{DEFAULT_CLEANUP_TIMEOUT, finally, finally_with, finally_within};
 pub use gather::{Gather, gather};
 pub use nursery::{Closed, Nursery, NurseryBuilder, open_nursery};
+pub(crate) use outcome::Never;
 pub use outcome::Outcome;
 pub use scope::{CancelScope, RemoteScope, ScopeHandle, cancel_reason, shield};
 pub(crate) use sleep::primitive;
