@@ -549,6 +549,7 @@ async fn a_task_of_an_ended_nursery_is_cancelled_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_queued_after_the_end_of_the_loop_is_dropped_at_once() {
+    let (_logged, _guard) = logged();
     let journal = Journal::default();
     let loop_ = run_here(async { get_running_loop() }).await.expect("it is running");
     let holds = [Drops(journal.clone(), "soon"), Drops(journal.clone(), "later"), Drops(journal.clone(), "future")];

@@ -4,8 +4,11 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use foster_compat::{Loop, Nursery, Result, open_nursery, run_here};
@@ -69,6 +72,11 @@ impl Drop for Drops {
     fn drop(&mut self) {
         self.0.say(self.1);
     }
+}
+
+/// Polls a future once, in this task, and says whether it waits.
+pub(crate) async fn is_pending<F: Future + Unpin>(future: &mut F) -> bool {
+    poll_fn(|cx| Poll::Ready(Pin::new(&mut *future).poll(cx).is_pending())).await
 }
 
 pub(crate) fn ms(n: u64) -> Duration {
