@@ -59,3 +59,6 @@ pub use transport_ref::TransportRef;
 pub use wait::{ALL_COMPLETED, Awaited, FIRST_COMPLETED, FIRST_EXCEPTION, ReturnWhen, Wait, wait};
 
 pub use crate::nursery::{Gather, gather, sleep};
+
+#[cfg(feature = "testing")]
+pub(crate) use {loop_state::LoopState, stream_io::StreamIo, stream_transport::StreamTransport};

@@ -25,6 +25,11 @@ pub(crate) struct Event {
     pub(crate) generation: u32,
 }
 
+impl Event {
+    /// The nursery that the source lives in was cancelled.
+    pub(crate) const CANCELLED: Event = Event { kind: u8::MAX, generation: 0 };
+}
+
 /// Something that lives on the loop without being a task: a connection costs no future and an event no allocation.
 pub(crate) trait Source {
     /// A waker of this source fired. Called while the batch is gathered, so it may queue events but runs nothing.
