@@ -31,6 +31,7 @@ pub use memory_channel::{
     MemoryChannelStatistics, MemoryReceiveChannel, MemorySendChannel, ReceiveError, SendError, open_memory_channel,
 };
 pub use nursery::{Closed, Nursery, NurseryBuilder, open_nursery};
+pub(crate) use outcome::Never;
 pub use outcome::Outcome;
 pub use scope::{CancelScope, RemoteScope, ScopeHandle, cancel_reason, shield};
 pub(crate) use sleep::primitive;
