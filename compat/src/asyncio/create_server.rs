@@ -289,7 +289,13 @@ impl<'n> CreateServer<'n> {
     async fn make(self) -> Result<Server> {
         let connection = self.options.check()?;
         let sockets = match &self.bind {
-            Bind::Socket(socket) => vec![socket.try_clone()?],
+            Bind::Socket(socket) => {
+                // A descriptor of any kind converts to the type that `sock` takes.
+                if socket.r#type()? != Type::STREAM {
+                    return Err(ValueError::new(format!("A Stream Socket was expected, got {socket:?}")).into());
+                }
+                vec![socket.try_clone()?]
+            }
             Bind::At(hosts, port) => {
                 let addresses = resolve(hosts, *port, self.family).await?;
                 self.bind_all(&addresses)?

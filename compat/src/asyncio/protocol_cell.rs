@@ -36,11 +36,6 @@ impl ProtocolCell {
         !matches!(self.0, Kind::Shared(_))
     }
 
-    /// Whether reads go into the protocol's own buffer.
-    pub(crate) fn is_buffered(&self) -> bool {
-        matches!(self.0, Kind::Buffered(_))
-    }
-
     /// Makes the call; only `Eof` gives anything but `false`.
     pub(crate) fn call(&self, call: Call) -> Result<bool> {
         match (&self.0, call) {

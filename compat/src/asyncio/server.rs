@@ -15,7 +15,7 @@ use super::extra_info::TransportSocket;
 use super::listener::Listener;
 use super::loop_state::LoopState;
 use super::protocol_cell::ProtocolCell;
-use super::stream_transport::{Acceptor, Client, ConnectionOptions};
+use super::stream_transport::{Acceptor, Client, ConnectionOptions, add_waiter};
 use crate::error::Result;
 use crate::nursery::{Nursery, finally, move_on_after, primitive};
 use crate::runtime::{Event, Exit, Failure, NodeId, Source};
@@ -48,8 +48,6 @@ pub(crate) struct ServerState {
     waiters: RefCell<Vec<Waker>>,
 }
 
-const CANCELLED: u8 = 0;
-
 impl Server {
     /// Puts a new server into its nursery.
     pub(super) fn new(
@@ -73,7 +71,7 @@ impl Server {
             has_forever: Cell::new(false),
             waiters: RefCell::default(),
         });
-        state.node.set(nursery.adopt(state.clone(), Event { kind: CANCELLED, generation: 0 })?);
+        state.node.set(nursery.adopt(state.clone())?);
         Ok(Server { state })
     }
 
@@ -199,7 +197,7 @@ impl Server {
             if is_done(&self.state) {
                 return Poll::Ready(());
             }
-            self.state.waiters.borrow_mut().push(cx.waker().clone());
+            add_waiter(&mut self.state.waiters.borrow_mut(), cx.waker());
             Poll::Pending
         });
         primitive("a server to close", wait).await;

@@ -1,6 +1,7 @@
 //! The sockets that a stream transport runs on, behind one narrow trait.
 
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::task::{Context, Poll};
 
@@ -17,12 +18,17 @@ use super::extra_info::Address;
 pub(crate) trait StreamIo: 'static {
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Whether a read would find bytes, the end of the stream or an error. Readiness alone may be a guess.
+    fn has_input(&self) -> bool {
+        true
+    }
+
+    /// Reads what there is. A read that comes back short has also found that there is no more until the next event.
     fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize>;
+
     fn try_write(&self, data: &[u8]) -> io::Result<usize>;
     fn try_write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize>;
-
-    /// Says that a read came back short: there is no more until the next event.
-    fn clear_read_ready(&self);
 
     fn shutdown_write(&self) -> io::Result<()>;
     fn peername(&self) -> Option<Address>;
@@ -43,8 +49,23 @@ macro_rules! stream_io {
                 <$stream>::poll_write_ready(self, cx)
             }
 
+            fn has_input(&self) -> bool {
+                let mut byte = [MaybeUninit::uninit()];
+                let peeked = self.try_io(Interest::READABLE, || SockRef::from(self).peek(&mut byte));
+                !matches!(peeked, Err(err) if err.kind() == io::ErrorKind::WouldBlock)
+            }
+
+            // tokio clears the readiness that it knew of before an operation that would block, and only that: an
+            // event that comes in during the read, from another thread, is kept.
             fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-                <$stream>::try_read(self, buffer)
+                let capacity = buffer.len();
+                let mut n_read = None;
+                let outcome = self.try_io(Interest::READABLE, || {
+                    let n = <$stream>::try_read(self, buffer)?;
+                    n_read = Some(n);
+                    if 0 < n && n < capacity { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(n) }
+                });
+                n_read.map_or(outcome, Ok)
             }
 
             fn try_write(&self, data: &[u8]) -> io::Result<usize> {
@@ -53,13 +74,6 @@ macro_rules! stream_io {
 
             fn try_write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
                 <$stream>::try_write_vectored(self, pieces)
-            }
-
-            // tokio clears the readiness that it knew of when an operation would block, and only that: an event that
-            // comes in between is kept.
-            fn clear_read_ready(&self) {
-                let cleared = self.try_io(Interest::READABLE, || Err::<(), _>(io::ErrorKind::WouldBlock.into()));
-                debug_assert!(cleared.is_err());
             }
 
             fn shutdown_write(&self) -> io::Result<()> {

@@ -19,6 +19,10 @@ impl NurseryError {
         (!errors.is_empty()).then_some(NurseryError { errors })
     }
 
+    pub(crate) fn from_error(err: Error) -> Self {
+        NurseryError { errors: vec![err] }
+    }
+
     /// The members, first in time first.
     pub fn errors(&self) -> &[Error] {
         &self.errors

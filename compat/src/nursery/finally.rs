@@ -6,8 +6,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use super::region::{Ended, Region};
-use super::scope::CancelScope;
-use crate::runtime::{Kind, log_warning};
+use super::timeouts::move_on_after;
+use crate::runtime::{Kind, Payload, log_warning};
 
 /// How long the clean-up of a [`finally`] may take unless told otherwise.
 ///
@@ -26,7 +26,8 @@ pub const DEFAULT_CLEANUP_TIMEOUT: Duration = Duration::from_secs(5);
 ///
 /// # Panics
 ///
-/// Outside a loop. A panic of the body is resumed after the clean-up.
+/// Outside a loop. A panic of the body is resumed after the clean-up. A panic of the clean-up comes out too, unless
+/// the body panicked before it; then it goes to the exception handler.
 ///
 /// # Examples
 ///
@@ -59,10 +60,10 @@ pub async fn finally_within<B: Future, C: Future>(timeout: Duration, body: B, cl
     let mut region = Region::enter(Kind::Guard, true, false);
     let ended = {
         let mut slot = pin!(Some(body));
-        std::future::poll_fn(|cx| region.poll(slot.as_mut(), cx)).await
+        std::future::poll_fn(|cx| region.poll_caught(slot.as_mut(), cx)).await
     };
-    clean_up(timeout, &mut region, cleanup).await;
-    settle(region, ended).await
+    let panic = clean_up(timeout, &mut region, cleanup).await;
+    settle(region, ended, panic).await
 }
 
 /// As [`finally`], for a body and a clean-up that need the same state: it is lent to each in turn.
@@ -92,34 +93,41 @@ where
     let mut region = Region::enter(Kind::Guard, true, false);
     let ended = {
         let mut slot = pin!(Some(body(state)));
-        std::future::poll_fn(|cx| region.poll(slot.as_mut(), cx)).await
+        std::future::poll_fn(|cx| region.poll_caught(slot.as_mut(), cx)).await
     };
-    clean_up(DEFAULT_CLEANUP_TIMEOUT, &mut region, cleanup(state)).await;
-    settle(region, ended).await
+    let panic = clean_up(DEFAULT_CLEANUP_TIMEOUT, &mut region, cleanup(state)).await;
+    settle(region, ended, panic).await
 }
 
-/// Runs a clean-up shielded and bounded, while the region keeps the scopes around it waiting.
-async fn clean_up<C: Future>(timeout: Duration, region: &mut Region, cleanup: C) {
-    let scope = CancelScope::with_timeout(timeout);
-    scope.set_shield(true);
-    let mut cleanup = pin!(scope.run(cleanup));
-    let done = std::future::poll_fn(|cx| {
-        region.follow();
-        cleanup.as_mut().poll(cx)
-    })
-    .await;
-    if done.is_none() {
-        log_warning(&format!("a clean-up was stopped after {timeout:?}, the bound of its finally"));
+/// Runs a clean-up shielded and bounded, while the region keeps the scopes around it waiting. Gives its panic.
+async fn clean_up<C: Future>(timeout: Duration, region: &mut Region, cleanup: C) -> Option<Payload> {
+    region.raise_shield();
+    let mut slot = pin!(Some(move_on_after(timeout, cleanup)));
+    match std::future::poll_fn(|cx| region.poll_caught(slot.as_mut(), cx)).await {
+        Ended::Value(Some(_)) => {}
+        Ended::Value(None) => {
+            log_warning(&format!("a clean-up was stopped after {timeout:?}, the bound of its finally"));
+        }
+        Ended::Panic(payload) => return Some(payload),
+        // Nobody can cancel a shielded guard.
+        Ended::Dropped => {}
     }
+    None
 }
 
 /// Hands on how the body ended, now that everything is clean.
-async fn settle<T>(region: Region, ended: Ended<T>) -> T {
-    drop(region);
-    match ended {
-        Ended::Value(value) => value,
-        Ended::Panic(payload) => resume_unwind(payload),
+async fn settle<T>(region: Region, body: Ended<T>, cleanup: Option<Payload>) -> T {
+    let core = region.leave();
+    match (body, cleanup) {
+        (Ended::Panic(payload), cleanup) => {
+            if let Some(other) = cleanup {
+                core.report_panic("A clean-up panicked after its body had", other);
+            }
+            resume_unwind(payload)
+        }
+        (_, Some(payload)) => resume_unwind(payload),
+        (Ended::Value(value), None) => value,
         // Only a scope around it can have dropped the body; it drops this too, now that the guard is gone.
-        Ended::Dropped => std::future::pending().await,
+        (Ended::Dropped, None) => std::future::pending().await,
     }
 }

@@ -1,11 +1,14 @@
 //! `gather`: several futures at once, results in order.
 
+use std::cell::RefCell;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
+use std::rc::Rc;
 
 use super::error::NurseryError;
 use super::nursery::Nursery;
 use crate::error::Result;
+use crate::runtime::Cancelled;
 
 /// Runs futures concurrently and gives their results in the order they were given: quattro's and asyncio's `gather`.
 ///
@@ -14,7 +17,7 @@ use crate::error::Result;
 ///
 /// # Errors
 ///
-/// One [`NurseryError`] with every error, first in time first.
+/// One [`NurseryError`] with every error, first in time first; one with [`Cancelled`] if a member cancelled itself.
 ///
 /// # Examples
 ///
@@ -57,12 +60,10 @@ where
     /// Unlike asyncio's it does not turn a cancellation into a result.
     pub async fn return_errors(self) -> Vec<Result<T>> {
         let Gather { futures, concurrency_limit } = self;
-        let futures = futures.into_iter().map(|future| async move { Ok(future.await) });
-        match collect(futures, concurrency_limit).await {
-            Ok(results) => results,
-            // A child that gives Ok cannot fail; its panic is resumed before this.
-            Err(group) => group.into_errors().into_iter().map(Err).collect(),
-        }
+        let results =
+            run_all(futures.into_iter().map(|future| async move { Ok(future.await) }), concurrency_limit).await;
+        // A child that gives Ok cannot fail; its panic was resumed before this.
+        results.into_iter().flatten().map(|result| result.unwrap_or_else(|| Err(Cancelled.into()))).collect()
     }
 }
 
@@ -87,7 +88,20 @@ where
     F: Future<Output = Result<T>> + 'static,
     T: 'static,
 {
-    let results = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let results: Option<Vec<T>> = run_all(futures, concurrency_limit).await?.into_iter().collect();
+    results.ok_or_else(|| NurseryError::from_error(Cancelled.into()))
+}
+
+/// Gives `None` for a member that cancelled itself: any other way to end without a result is an error of the nursery.
+async fn run_all<F, T>(
+    futures: impl Iterator<Item = F>,
+    concurrency_limit: Option<usize>,
+) -> Result<Vec<Option<T>>, NurseryError>
+where
+    F: Future<Output = Result<T>> + 'static,
+    T: 'static,
+{
+    let results = Rc::new(RefCell::new(Vec::new()));
     let slots = results.clone();
     let mut builder = Nursery::builder();
     if let Some(limit) = concurrency_limit {
@@ -107,6 +121,5 @@ where
             Ok(())
         })
         .await?;
-    // Every child ended well, or the nursery would have given an error or not have come back.
-    Ok(results.take().into_iter().flatten().collect())
+    Ok(results.take())
 }

@@ -2,40 +2,62 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::rc::Rc;
 
-use crate::runtime::NewTask;
+use crate::runtime::{Context, NewTask, TaskId};
 
 /// Lets a number of children run and keeps the others in line.
 pub(super) struct Limit {
     n_free: Cell<usize>,
-    waiting: RefCell<VecDeque<NewTask>>,
+    line: RefCell<VecDeque<Waiting>>,
 }
+
+/// A child that waits in line, with the context variables of the moment it was started.
+pub(super) struct Waiting {
+    pub(super) task: NewTask,
+    pub(super) context: Option<Rc<Context>>,
+    pub(super) place: Place,
+}
+
+/// Where a child stands in line: nowhere any more once it has an id.
+pub(super) type Place = Rc<Cell<Option<TaskId>>>;
 
 impl Limit {
     pub(super) fn new(limit: usize) -> Self {
-        Limit { n_free: Cell::new(limit), waiting: RefCell::default() }
+        Limit { n_free: Cell::new(limit), line: RefCell::default() }
     }
 
-    /// Gives the task back if it may start now, else puts it in line.
-    pub(super) fn admit(&self, task: NewTask) -> Option<NewTask> {
-        if self.n_free.get() == 0 {
-            self.waiting.borrow_mut().push_back(task);
-            return None;
-        }
-        self.n_free.set(self.n_free.get() - 1);
-        Some(task)
+    /// Takes one of the free places, if there is one.
+    pub(super) fn try_admit(&self) -> bool {
+        let n_free = self.n_free.get();
+        self.n_free.set(n_free.saturating_sub(1));
+        n_free > 0
+    }
+
+    pub(super) fn line_up(&self, task: NewTask, context: Option<Rc<Context>>) -> Place {
+        let place = Place::default();
+        self.line.borrow_mut().push_back(Waiting { task, context, place: place.clone() });
+        place
     }
 
     /// A child has ended: gives the next one that may start.
-    pub(super) fn release(&self) -> Option<NewTask> {
-        let next = self.waiting.borrow_mut().pop_front();
+    pub(super) fn release(&self) -> Option<Waiting> {
+        let next = self.pop();
         if next.is_none() {
             self.n_free.set(self.n_free.get() + 1);
         }
         next
     }
 
-    pub(super) fn take_waiting(&self) -> VecDeque<NewTask> {
-        self.waiting.take()
+    /// Takes the first one out of the line.
+    pub(super) fn pop(&self) -> Option<Waiting> {
+        self.line.borrow_mut().pop_front()
+    }
+
+    /// Takes the one at `place` out of the line.
+    pub(super) fn remove(&self, place: &Place) -> Option<Waiting> {
+        let mut line = self.line.borrow_mut();
+        let at = line.iter().position(|waiting| Rc::ptr_eq(&waiting.place, place))?;
+        line.remove(at)
     }
 }

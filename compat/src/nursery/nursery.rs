@@ -3,20 +3,20 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::future::Future;
-use std::panic::resume_unwind;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
 use super::error::NurseryError;
-use super::limit::Limit;
+use super::limit::{Limit, Place, Waiting};
 use super::outcome::Outcome;
 use super::region::{Ended, Region};
-use super::scope::ScopeHandle;
+use super::scope::{ScopeHandle, give_way};
 use crate::error::{Error, Result};
 use crate::runtime::{
-    CancelReason, CancelSource, Core, Event, ExceptionContext, Exit, Kind, NewTask, NodeId, Owner, Panicked, Payload,
-    Source, Supervisor, TaskId, TaskName, current, log_warning,
+    CancelReason, CancelSource, Core, Event, ExceptionContext, Exit, Item, Kind, NewTask, NodeId, Owner, Panicked,
+    Payload, Source, Supervisor, TaskId, TaskName, current, log_warning,
 };
 
 /// Opens a nursery, runs `body` in it, and ends after the body and every child: `trio.open_nursery`.
@@ -126,21 +126,24 @@ impl NurseryBuilder {
             std::future::poll_fn(|cx| {
                 if is_body_over {
                     region.follow();
-                } else if let Poll::Ready(ended) = region.poll(slot.as_mut(), cx) {
+                } else if let Poll::Ready(ended) = region.poll_caught(slot.as_mut(), cx) {
                     is_body_over = true;
                     match ended {
                         Ended::Value(Ok(body)) => value = Some(body),
                         Ended::Value(Err(err)) => state.fail(err),
+                        Ended::Dropped => state.drop_line(),
                         Ended::Panic(payload) => state.panic(payload),
-                        Ended::Dropped => {}
                     }
-                    slot.set(None);
+                    if let Err(payload) = catch_unwind(AssertUnwindSafe(|| slot.set(None))) {
+                        state.panic(payload);
+                    }
                 }
-                if is_body_over && state.is_done() {
-                    return Poll::Ready(());
+                state.core.waits_for.set("the children of a nursery");
+                if !is_body_over {
+                    return Poll::Pending;
                 }
-                state.wait(cx.waker(), is_body_over);
-                Poll::Pending
+                region.watch(cx);
+                if state.poll_done(cx.waker()) { Poll::Ready(()) } else { Poll::Pending }
             })
             .await;
         }
@@ -149,8 +152,8 @@ impl NurseryBuilder {
         let is_cancelled_itself = state.core.tree.borrow()[state.node].own;
         let core = region.leave();
         state.settle(&core)?;
-        if core.is_cancelled() && (value.is_none() || (state.lost_a_child.get() && !is_cancelled_itself)) {
-            std::future::pending::<()>().await;
+        if value.is_none() || (state.lost_a_child.get() && !is_cancelled_itself) {
+            give_way(&core).await;
         }
         Ok(value)
     }
@@ -175,13 +178,7 @@ impl Nursery {
         F: Future + 'static,
         F::Output: Outcome,
     {
-        if let Err(Closed) = self.try_start_soon(child) {
-            if std::thread::panicking() || self.state.is_torn.get() {
-                log_warning("a child was not started: its nursery is closed");
-            } else {
-                panic!("the nursery is closed: it has ended and takes no new children");
-            }
-        }
+        self.expect_open(self.try_start_soon(child));
     }
 
     /// As [`start_soon`](Nursery::start_soon), for use where the nursery may have ended.
@@ -207,8 +204,7 @@ impl Nursery {
         F: Future + 'static,
         F::Output: Outcome,
     {
-        let started = self.spawn(TaskName::Given(name.into()), false, child);
-        assert!(started.is_ok(), "the nursery is closed: it has ended and takes no new children");
+        self.expect_open(self.spawn(TaskName::Given(name.into()), false, child).map(drop));
     }
 
     /// Starts a child that is cancelled once the body and the ordinary children are done: quattro's
@@ -222,8 +218,18 @@ impl Nursery {
         F: Future + 'static,
         F::Output: Outcome,
     {
-        let started = self.spawn(TaskName::Type(std::any::type_name::<F>()), true, child);
-        assert!(started.is_ok(), "the nursery is closed: it has ended and takes no new children");
+        self.expect_open(self.spawn(TaskName::Type(std::any::type_name::<F>()), true, child).map(drop));
+    }
+
+    #[track_caller]
+    fn expect_open(&self, started: Result<(), Closed>) {
+        match started {
+            Ok(()) => {}
+            Err(Closed) if std::thread::panicking() || self.state.is_torn.get() => {
+                log_warning("a child was not started: its nursery is closed");
+            }
+            Err(Closed) => panic!("{Closed}"),
+        }
     }
 
     /// The nursery's scope: cancels everything in it.
@@ -248,7 +254,7 @@ impl Nursery {
         self.state.n_live.get() + self.state.n_background.get()
     }
 
-    pub(super) fn spawn<F>(&self, name: TaskName, is_background: bool, child: F) -> Result<Option<TaskId>, Closed>
+    pub(super) fn spawn<F>(&self, name: TaskName, is_background: bool, child: F) -> Result<Started, Closed>
     where
         F: Future + 'static,
         F::Output: Outcome,
@@ -266,20 +272,20 @@ impl Nursery {
             is_background,
             name,
         };
-        Ok(match state.limit.as_ref().filter(|_| !is_background) {
-            Some(limit) => limit.admit(task).map(|task| state.core.spawn(task)),
-            None => Some(state.core.spawn(task)),
+        Ok(match state.limit.as_ref().filter(|limit| !is_background && !limit.try_admit()) {
+            Some(limit) => Started::InLine(limit.line_up(task, state.core.context())),
+            None => Started::Running(state.core.spawn(task)),
         })
     }
 
     // ---- for what lives in a nursery without being a task: a connection
 
-    /// Takes a source in as a child. A cancellation of the nursery queues `on_cancel` for it.
+    /// Takes a source in as a child. A cancellation of the nursery queues `Event::CANCELLED` for it.
     ///
     /// # Errors
     ///
     /// [`Closed`] if the nursery has ended.
-    pub(crate) fn adopt(&self, source: Rc<dyn Source>, on_cancel: Event) -> Result<NodeId, Closed> {
+    pub(crate) fn adopt(&self, source: Rc<dyn Source>) -> Result<NodeId, Closed> {
         let state = &self.state;
         if state.is_closed.get() {
             return Err(Closed);
@@ -287,10 +293,10 @@ impl Nursery {
         state.n_live.set(state.n_live.get() + 1);
         let core = &state.core;
         core.n_members.set(core.n_members.get() + 1);
-        let owner = Owner::Source(source.clone(), on_cancel);
+        let owner = Owner::Source(source.clone());
         let node = core.tree.borrow_mut().insert(state.node, Kind::Connection, owner, true, false);
         if core.tree.borrow().is_cancelled(node) {
-            core.push_event(source, on_cancel.kind, on_cancel.generation);
+            core.push(Item::Event { source, event: Event::CANCELLED });
         }
         Ok(node)
     }
@@ -300,7 +306,7 @@ impl Nursery {
         let core = &self.state.core;
         core.free_node(node);
         core.n_members.set(core.n_members.get() - 1);
-        self.state.child_ended(exit, false);
+        self.state.ended(exit, &self.state.n_live);
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {
@@ -357,6 +363,7 @@ pub(crate) struct NurseryState {
     /// Ordinary children, those that wait in line for the limit included.
     pub(super) n_live: Cell<usize>,
     n_background: Cell<usize>,
+    /// No child can be started and none is left; [`node`](NurseryState::node) may name something else by now.
     is_closed: Cell<bool>,
     /// Foreign code dropped the nursery while it was open.
     is_torn: Cell<bool>,
@@ -420,20 +427,45 @@ impl NurseryState {
         self.n_live.get() == 0 && self.n_background.get() == 0
     }
 
-    /// Leaves the waker for the last child. Once only background children are left, they are cancelled.
-    fn wait(&self, waker: &Waker, is_body_over: bool) {
-        self.core.waits_for.set("the children of a nursery");
+    /// Whether the last child has ended, once the body is over; else leaves the waker for it. Once only background
+    /// children are left, they are cancelled.
+    fn poll_done(&self, waker: &Waker) -> bool {
+        if self.is_cancelled() {
+            self.drop_line();
+        }
+        if self.is_done() {
+            return true;
+        }
         if !self.waiter.borrow().as_ref().is_some_and(|old| old.will_wake(waker)) {
             let old = self.waiter.replace(Some(waker.clone()));
             drop(old);
         }
-        if let Some(limit) = self.limit.as_ref().filter(|_| self.is_cancelled()) {
-            let waiting = limit.take_waiting();
-            self.n_live.set(self.n_live.get() - waiting.len());
-            self.wake_waiter_if_few();
-        }
-        if is_body_over && self.n_live.get() == 0 {
+        if self.n_live.get() == 0 {
             self.core.cancel_background(self.node);
+        }
+        false
+    }
+
+    /// Drops the children in line for the limit: the nursery ended before their first step.
+    fn drop_line(&self) {
+        let Some(limit) = &self.limit else { return };
+        while let Some(waiting) = limit.pop() {
+            self.drop_waiting(waiting);
+        }
+    }
+
+    /// Drops a child that has left the line. A panic there counts as the child's.
+    fn drop_waiting(&self, waiting: Waiting) {
+        match catch_unwind(AssertUnwindSafe(|| drop(waiting))) {
+            Ok(()) => self.ended(Exit::Cancelled, &self.n_live),
+            Err(payload) => self.ended(Exit::Panicked(payload), &self.n_live),
+        }
+    }
+
+    /// Cancels a child that may still stand in line.
+    pub(super) fn cancel_in_line(&self, place: &Place) {
+        if let Some(waiting) = self.limit.as_ref().and_then(|limit| limit.remove(place)) {
+            self.drop_waiting(waiting);
         }
     }
 
@@ -463,21 +495,55 @@ impl NurseryState {
     }
 }
 
-impl Supervisor for NurseryState {
-    fn child_ended(&self, exit: Exit, is_background: bool) {
+impl NurseryState {
+    /// A child that `count` counts has ended.
+    fn ended(&self, exit: Exit, count: &Cell<usize>) {
         match exit {
             Exit::Finished => {}
             Exit::Failed(err) => self.fail(err),
             Exit::Panicked(payload) => self.panic(payload),
             Exit::Cancelled => self.lost_a_child.set(true),
         }
-        let count = if is_background { &self.n_background } else { &self.n_live };
         count.set(count.get() - 1);
-        if let Some(next) = self.limit.as_ref().filter(|_| !is_background).and_then(Limit::release) {
-            self.core.spawn(next);
-        }
         self.wake_waiter_if_few();
     }
+
+    /// A child under the limit has ended: the next one begins, unless the nursery is cancelled.
+    fn release_limit(&self, limit: &Limit) {
+        if !self.is_open() || self.is_cancelled() {
+            self.drop_line();
+        }
+        if let Some(Waiting { task, context, place }) = limit.release() {
+            place.set(Some(self.core.spawn_in(task, context)));
+        }
+    }
+}
+
+impl Supervisor for NurseryState {
+    fn child_ended(&self, exit: Exit, is_background: bool) {
+        if is_background {
+            return self.ended(exit, &self.n_background);
+        }
+        self.ended(exit, &self.n_live);
+        if let Some(limit) = &self.limit {
+            self.release_limit(limit);
+        }
+    }
+}
+
+/// A nursery as the supervisor of a child that its limit does not count: one that came by `start`.
+pub(super) struct Unlimited(pub(super) Rc<NurseryState>);
+
+impl Supervisor for Unlimited {
+    fn child_ended(&self, exit: Exit, _is_background: bool) {
+        self.0.ended(exit, &self.0.n_live);
+    }
+}
+
+/// What became of a new child.
+pub(super) enum Started {
+    Running(TaskId),
+    InLine(Place),
 }
 
 /// Ends the children of a nursery that foreign code drops; does nothing after a regular end.
@@ -488,15 +554,11 @@ struct Orphans<'a> {
 impl Drop for Orphans<'_> {
     fn drop(&mut self) {
         let state = self.state;
-        if state.is_done() {
+        if state.is_closed.replace(true) {
             return;
         }
-        state.is_closed.set(true);
         state.is_torn.set(true);
-        if let Some(limit) = &state.limit {
-            let waiting = limit.take_waiting();
-            state.n_live.set(state.n_live.get() - waiting.len());
-        }
+        state.drop_line();
         state.core.orphan_children(state.node);
     }
 }

@@ -2,15 +2,15 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
-use std::panic::resume_unwind;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::region::{Ended, Region};
+use super::region::Region;
 use crate::runtime::{Alarm, CancelReason, CancelSource, Core, Door, Kind, Knock, Node, NodeId, current, try_current};
 
 /// Work that can be cancelled as a whole: `trio.CancelScope`.
@@ -69,7 +69,7 @@ enum Deadline {
 }
 
 impl Deadline {
-    fn instant(self) -> Option<Instant> {
+    fn counted_from_now(self) -> Option<Instant> {
         match self {
             Deadline::Never => None,
             Deadline::At(at) => Some(at),
@@ -109,7 +109,8 @@ impl CancelScope {
     /// clean-ups are passed over: they cannot be cancelled.
     pub fn current() -> Option<ScopeHandle> {
         let core = try_current()?;
-        let node = core.tree.borrow().innermost_scope(core.scope());
+        let scope = core.scope();
+        let node = core.tree.borrow().innermost_scope(scope);
         ScopeHandle::new(core, node)
     }
 
@@ -124,24 +125,21 @@ impl CancelScope {
     pub async fn run<F: Future>(&self, future: F) -> Option<F::Output> {
         let state = &*self.state;
         assert!(!state.is_used.replace(true), "this CancelScope was entered before: make a new one for each use");
-        let region = Region::enter(Kind::Scope, state.is_shielded.get(), state.is_shielded.get());
+        let (deadline, is_shielded) = (state.deadline.get().counted_from_now(), state.is_shielded.get());
+        let region = Region::enter_until(deadline, Kind::Scope, is_shielded, is_shielded);
         let (core, node) = (region.core().clone(), region.node());
-        core.tree.borrow_mut()[node].deadline = state.deadline.get().instant();
         *state.active.borrow_mut() = ScopeHandle::new(core.clone(), node);
         let entered = Entered { state, region };
         let called = state.called.borrow().clone();
         if let Some(reason) = called {
             core.cancel(node, || reason);
         }
-        match entered.wait(future).await {
-            Ended::Value(value) => Some(value),
-            Ended::Panic(payload) => resume_unwind(payload),
-            Ended::Dropped => {
-                give_way(&core).await;
-                state.caught.set(true);
-                None
-            }
+        let ended = entered.wait(future).await;
+        if ended.is_none() {
+            give_way(&core).await;
+            state.caught.set(true);
         }
+        ended
     }
 
     /// Cancels the scope; nothing happens the second time. Before entry it is remembered.
@@ -165,12 +163,14 @@ impl CancelScope {
         }
     }
 
-    /// Whether the scope was cancelled or its deadline has passed, whatever came of it.
+    /// Whether the scope was cancelled or its deadline has passed, whatever came of it. A deadline that passes after
+    /// the scope was left does not count.
     pub fn cancel_called(&self) -> bool {
         let active = self.state.active.borrow().clone();
         match active {
             Some(active) => active.cancel_called(),
-            None => self.state.called.borrow().is_some() || has_passed(self.deadline()),
+            None if self.state.called.borrow().is_some() => true,
+            None => !self.state.is_used.get() && has_passed(self.deadline()),
         }
     }
 
@@ -216,17 +216,18 @@ impl CancelScope {
         }
         let active = self.state.active.borrow().clone();
         if let Some(ScopeHandle { core, node, .. }) = active {
-            {
+            let parent = {
                 let mut tree = core.tree.borrow_mut();
-                let parent = tree[node].parent;
                 tree[node].shield = is_shielded;
-                if is_shielded {
-                    tree.raise_guards(parent, 1);
-                } else {
-                    tree.lower_guards(parent, 1);
-                }
+                tree[node].parent
+            };
+            if is_shielded {
+                core.tree.borrow_mut().raise_guards(parent, 1);
+                core.refresh(node);
+            } else {
+                core.refresh(node);
+                core.lower_guards(parent, 1);
             }
-            core.refresh(node);
         }
     }
 
@@ -246,7 +247,7 @@ struct Entered<'a> {
 }
 
 impl Entered<'_> {
-    async fn wait<F: Future>(mut self, future: F) -> Ended<F::Output> {
+    async fn wait<F: Future>(mut self, future: F) -> Option<F::Output> {
         let mut slot = pin!(Some(future));
         std::future::poll_fn(|cx| {
             // The shield may be set and cleared while the scope is entered; its guard is counted by the scope.
@@ -326,20 +327,18 @@ impl ScopeHandle {
         if !self.is_active() {
             return;
         }
-        let mut tree = self.core.tree.borrow_mut();
-        let node = &mut tree[self.node];
-        node.deadline = deadline;
-        let timer = node.timer;
+        let (timer, is_cancelled) = {
+            let node = &mut self.core.tree.borrow_mut()[self.node];
+            node.deadline = deadline;
+            (if deadline.is_some() { node.timer } else { node.timer.take() }, node.own)
+        };
         match (timer, deadline) {
             (Some(timer), Some(deadline)) => self.core.reset_timer(timer, deadline),
-            (Some(timer), None) => {
-                node.timer = None;
-                drop(tree);
-                self.core.clear_timer(timer);
-            }
-            (None, Some(deadline)) if !node.own => {
+            (Some(timer), None) => self.core.clear_timer(timer),
+            (None, Some(deadline)) if !is_cancelled => {
                 let alarm = Alarm::Cancel { node: self.node, generation: self.generation };
-                node.timer = Some(self.core.set_timer(deadline, alarm));
+                let timer = self.core.set_timer(deadline, alarm);
+                self.core.tree.borrow_mut()[self.node].timer = Some(timer);
             }
             (None, _) => {}
         }
@@ -386,8 +385,9 @@ impl RemoteScope {
 /// Inside a shield this asks the scopes around the shield.
 pub fn cancel_reason() -> Option<CancelReason> {
     let core = try_current()?;
+    let scope = core.scope();
     let tree = core.tree.borrow();
-    tree.cancelled_by(core.scope()).and_then(|node| node.reason.as_deref().cloned())
+    tree.cancelled_by(scope).and_then(|node| node.reason.as_deref().cloned())
 }
 
 /// Runs `future` to its end although the scopes around it are cancelled; they wait for it.
@@ -404,20 +404,23 @@ pub async fn shield<F: Future>(future: F) -> F::Output {
     let ended = std::future::poll_fn(|cx| region.poll(slot.as_mut(), cx)).await;
     drop(region);
     match ended {
-        Ended::Value(value) => value,
-        Ended::Panic(payload) => resume_unwind(payload),
+        Some(value) => value,
         // Nobody can cancel a shield itself.
-        Ended::Dropped => std::future::pending().await,
+        None => std::future::pending().await,
     }
 }
 
-/// After a region lost its work: never comes back if a scope further out is cancelled too, because that one takes
-/// the whole.
+/// After a region lost its work: does not come back while a scope further out is cancelled too, because that one
+/// takes the whole.
 pub(crate) async fn give_way(core: &Core) {
-    if core.is_cancelled() {
-        core.waits_for.set("to be dropped by a cancelled scope");
-        std::future::pending().await
-    }
+    std::future::poll_fn(|_| {
+        if core.is_cancelled() {
+            core.waits_for.set("to be dropped by a cancelled scope");
+            return Poll::Pending;
+        }
+        Poll::Ready(())
+    })
+    .await
 }
 
 fn has_passed(deadline: Option<Instant>) -> bool {

@@ -80,11 +80,12 @@ impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        if let Some(timer) = self.timer.take() {
+        let timer = self.timer.take();
+        if let Some(timer) = timer {
             self.core.clear_timer(timer);
         }
         self.core.waits_for.set("sleep");
-        if self.core.is_cancelled() {
+        if self.core.holds_wait(timer.is_some()) {
             return Poll::Pending;
         }
         if self.deadline <= Instant::now() {
@@ -104,14 +105,16 @@ impl Drop for Sleep {
 }
 
 /// Makes a wait a Foster primitive: in a cancelled scope it stays pending whatever happens to what it waits for, so
-/// that a cancelled task goes no further, and [`dump`](crate::dump) shows what the task waits for.
+/// that a cancelled task goes no further, and [`dump`](crate::dump) shows what the task waits for. What it had got
+/// before the cancellation it still gives, in the step that was queued by then.
 pub(crate) fn primitive<F: Future>(name: &'static str, future: F) -> Primitive<F> {
-    Primitive { name, future }
+    Primitive { name, has_begun: false, future }
 }
 
 pin_project! {
     pub(crate) struct Primitive<F> {
         name: &'static str,
+        has_begun: bool,
         #[pin]
         future: F,
     }
@@ -122,11 +125,12 @@ impl<F: Future> Future for Primitive<F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
         let core = current();
-        if core.is_cancelled() {
-            core.waits_for.set(self.name);
+        let this = self.project();
+        if core.holds_wait(*this.has_begun) {
+            core.waits_for.set(this.name);
             return Poll::Pending;
         }
-        let this = self.project();
+        *this.has_begun = true;
         let poll = this.future.poll(cx);
         if poll.is_pending() {
             core.waits_for.set(this.name);

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 
-use super::nursery::{Closed, Nursery, NurseryState, open_nursery};
+use super::nursery::{Closed, Nursery, NurseryState, Started, Unlimited, open_nursery};
 use crate::error::Result;
 use crate::runtime::{Supervisor, TaskId, TaskName};
 
@@ -26,10 +26,11 @@ impl<V> TaskStatus<V> {
     pub fn started(self, value: V) {
         self.value.replace(Some(value));
         let core = &self.lodging.core;
-        let Some(child) = self.child.get().filter(|_| !self.lodging.is_cancelled()) else {
+        let can_move = self.lodging.is_open() && !self.lodging.is_cancelled() && self.target.is_open();
+        let Some(child) = self.child.get().filter(|_| can_move) else {
             return;
         };
-        let target: Rc<dyn Supervisor> = self.target.clone();
+        let target: Rc<dyn Supervisor> = Rc::new(Unlimited(self.target.clone()));
         let moved = core.with_slot(child, |slot| (slot.node, std::mem::replace(&mut slot.supervisor, target)));
         let Some((node, lodging)) = moved else { return };
         core.tree.borrow_mut().reparent(node, self.target.node);
@@ -114,7 +115,9 @@ impl Nursery {
                 target: target.clone(),
             };
             let name = TaskName::Type(std::any::type_name::<F>());
-            id.set(nursery.spawn(name, false, async move { child(status).await })?);
+            if let Started::Running(child) = nursery.spawn(name, false, async move { child(status).await })? {
+                id.set(Some(child));
+            }
             Ok(())
         })
         .await;

@@ -7,17 +7,16 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use super::nursery::{Closed, Nursery};
-use crate::runtime::{CancelReason, CancelSource, Cancelled, Core, TaskId, TaskName};
+use super::nursery::{Closed, Nursery, Started};
+use crate::runtime::{CancelReason, CancelSource, Cancelled, TaskName};
 
 /// A child whose result somebody wants: what asyncio's `TaskGroup.create_task` and anyio's `TaskHandle` are.
 ///
 /// Awaiting it gives the value, or [`Cancelled`]. An error inside the value belongs to whoever awaits it; a panic
 /// belongs to the nursery. Dropping the handle lets the child run on.
 pub struct Task<T> {
-    core: Rc<Core>,
-    /// `None` while the child waits in line for the nursery's concurrency limit.
-    id: Option<TaskId>,
+    nursery: Nursery,
+    child: Started,
     name: TaskName,
     state: Rc<RefCell<State<T>>>,
 }
@@ -26,13 +25,24 @@ struct State<T> {
     value: Option<T>,
     is_over: bool,
     waiter: Option<Waker>,
+    /// The handle was polled before.
+    has_waiter: bool,
 }
 
 impl<T> Task<T> {
-    /// Cancels the child; nothing happens if it has ended. It runs to its first suspension if it has not yet run.
+    /// Cancels the child; nothing happens if it has ended. It runs to its first suspension if it has not yet run,
+    /// but is dropped without a step if it waits for the nursery's concurrency limit.
     pub fn cancel(&self) {
-        if let Some(node) = self.id.and_then(|id| self.core.node_of(id)) {
-            self.core.cancel(node, || CancelReason::new(CancelSource::Explicit));
+        let id = match &self.child {
+            Started::Running(id) => *id,
+            Started::InLine(place) => match place.get() {
+                Some(id) => id,
+                None => return self.nursery.state.cancel_in_line(place),
+            },
+        };
+        let core = self.nursery.core();
+        if let Some(node) = core.node_of(id) {
+            core.cancel(node, || CancelReason::new(CancelSource::Explicit));
         }
     }
 
@@ -54,14 +64,16 @@ impl<T> Future for Task<T> {
     ///
     /// If it is polled again after it was ready.
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.core.waits_for.set("a task");
-        if self.core.is_cancelled() {
+        let core = self.nursery.core();
+        core.waits_for.set("a task");
+        let mut state = self.state.borrow_mut();
+        if core.holds_wait(state.has_waiter) {
             return Poll::Pending;
         }
-        let mut state = self.state.borrow_mut();
         if state.is_over {
             return Poll::Ready(state.value.take().ok_or(Cancelled));
         }
+        state.has_waiter = true;
         let old = state.waiter.replace(cx.waker().clone());
         drop(state);
         drop(old);
@@ -106,7 +118,7 @@ impl Nursery {
     {
         match self.try_create_task(TaskName::Type(std::any::type_name::<F>()), child) {
             Ok(task) => task,
-            Err(Closed) => panic!("the nursery is closed: it has ended and takes no new children"),
+            Err(Closed) => panic!("{Closed}"),
         }
     }
 
@@ -121,7 +133,7 @@ impl Nursery {
     {
         match self.try_create_task(TaskName::Given(name.into()), child) {
             Ok(task) => task,
-            Err(Closed) => panic!("the nursery is closed: it has ended and takes no new children"),
+            Err(Closed) => panic!("{Closed}"),
         }
     }
 
@@ -129,13 +141,13 @@ impl Nursery {
     where
         F: Future + 'static,
     {
-        let state = Rc::new(RefCell::new(State { value: None, is_over: false, waiter: None }));
+        let state = Rc::new(RefCell::new(State { value: None, is_over: false, waiter: None, has_waiter: false }));
         let report = Report { state: state.clone() };
-        let id = self.spawn(name.clone(), false, async move {
+        let child = self.spawn(name.clone(), false, async move {
             let value = child.await;
             report.state.borrow_mut().value = Some(value);
             drop(report);
         })?;
-        Ok(Task { core: self.core().clone(), id, name, state })
+        Ok(Task { nursery: self.clone(), child, name, state })
     }
 }

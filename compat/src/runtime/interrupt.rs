@@ -76,8 +76,8 @@ mod unix {
 
     struct Hook {
         exit_now: Arc<AtomicBool>,
-        /// Puts `exit_now` up at the first signal; absent while the program handles the signal itself.
-        raise: Option<SigId>,
+        /// Put `exit_now` of both signals up at the first one; absent while the program handles the signal itself.
+        raise: Option<[SigId; 2]>,
         n_handlers: usize,
     }
 
@@ -89,7 +89,13 @@ mod unix {
 
         fn add_loop(&mut self) -> io::Result<()> {
             if self.hooks.is_none() {
-                self.hooks = Some([Hook::install(SIGINT)?, Hook::install(SIGTERM)?]);
+                let mut hooks = [Hook::install(SIGINT)?, Hook::install(SIGTERM)?];
+                // The order matters: the flags are looked at before a signal puts them up.
+                let flags = hooks.each_ref().map(|hook| hook.exit_now.clone());
+                for (hook, signal) in hooks.iter_mut().zip(SIGNALS) {
+                    hook.raise = Some(raise_all(signal, &flags)?);
+                }
+                self.hooks = Some(hooks);
             }
             if self.n_loops == 0 {
                 self.each(|hook| hook.exit_now.store(false, Ordering::SeqCst));
@@ -106,19 +112,21 @@ mod unix {
         }
 
         fn set_handled(&mut self, at: usize, is_handled: bool) -> io::Result<()> {
-            let Some(hook) = self.hooks.as_mut().map(|hooks| &mut hooks[at]) else {
+            let Some(hooks) = &mut self.hooks else {
                 return Ok(());
             };
+            let flags = hooks.each_ref().map(|hook| hook.exit_now.clone());
+            let hook = &mut hooks[at];
             if is_handled {
                 hook.n_handlers += 1;
-                if let Some(raise) = hook.raise.take() {
+                for raise in hook.raise.take().into_iter().flatten() {
                     signal_hook::low_level::unregister(raise);
                 }
                 hook.exit_now.store(false, Ordering::SeqCst);
             } else {
                 hook.n_handlers = hook.n_handlers.saturating_sub(1);
                 if hook.n_handlers == 0 && hook.raise.is_none() {
-                    hook.raise = Some(signal_hook::flag::register(SIGNALS[at], hook.exit_now.clone())?);
+                    hook.raise = Some(raise_all(SIGNALS[at], &flags)?);
                 }
             }
             Ok(())
@@ -132,11 +140,15 @@ mod unix {
     impl Hook {
         fn install(signal: i32) -> io::Result<Self> {
             let exit_now = Arc::new(AtomicBool::new(false));
-            // The order matters: the flag is looked at before this signal raises it.
             signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, exit_now.clone())?;
-            let raise = signal_hook::flag::register(signal, exit_now.clone())?;
-            Ok(Hook { exit_now, raise: Some(raise), n_handlers: 0 })
+            Ok(Hook { exit_now, raise: None, n_handlers: 0 })
         }
+    }
+
+    fn raise_all(signal: i32, flags: &[Arc<AtomicBool>; 2]) -> io::Result<[SigId; 2]> {
+        let [first, second] = flags;
+        let raise = |flag: &Arc<AtomicBool>| signal_hook::flag::register(signal, flag.clone());
+        Ok([raise(first)?, raise(second)?])
     }
 }
 

@@ -10,6 +10,7 @@
 
 mod context;
 mod core;
+mod fresh;
 mod interrupt;
 mod log;
 mod ready;
@@ -21,6 +22,7 @@ mod timers;
 mod tree;
 mod wake;
 
+pub(crate) use context::Context;
 pub(crate) use core::{Alarm, Core, current, try_current};
 pub(crate) use log::warning as log_warning;
 pub(crate) use ready::{Callback, Event, Item, Source};

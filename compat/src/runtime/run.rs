@@ -88,8 +88,9 @@ where
 ///
 /// # Cancel safety
 ///
-/// Dropping the future drops every task of the loop at once, without waiting for clean-up: `connection_lost` is not
-/// called and a [`finally`](crate::finally) does not run. Cancel a scope inside instead.
+/// Dropping the future drops every task of the loop at once, without waiting for clean-up: a
+/// [`finally`](crate::finally) does not run, and connections get their `connection_lost` while the loop ends. Cancel a
+/// scope inside instead.
 ///
 /// # Errors
 ///
@@ -209,7 +210,7 @@ impl<F: Future> Run<F> {
         let mut this = self.project();
         let core = &**this.core;
         let (task_waker, waker) = &core.root_waker;
-        task_waker.begin_step();
+        let is_late = task_waker.begin_step();
         let node = *this.root_node;
         let Some(root) = this.root.as_mut().as_pin_mut() else {
             return;
@@ -217,6 +218,7 @@ impl<F: Future> Run<F> {
         core.set_context(this.root_context.take());
         core.task.set(TaskId::ROOT);
         core.by_cancel.set(by_cancel);
+        core.keeps_result.set(is_late && !by_cancel);
         let inside = core.enter(node);
         let mut exit = None;
         if !(by_cancel && core.tree.borrow().must_drop(node)) {

@@ -110,6 +110,11 @@ impl Slot {
 impl Core {
     /// Queues a new task; its first step comes in the next turn.
     pub(crate) fn spawn(&self, new: NewTask) -> TaskId {
+        self.spawn_in(new, self.context())
+    }
+
+    /// As [`spawn`](Core::spawn), with the context variables of an earlier moment.
+    pub(crate) fn spawn_in(&self, new: NewTask, context: Option<Rc<Context>>) -> TaskId {
         let generation = self.next_number();
         let mut tasks = self.tasks.borrow_mut();
         let entry = tasks.vacant_entry();
@@ -132,7 +137,7 @@ impl Core {
             task_waker,
             waker,
             supervisor: new.supervisor,
-            context: self.context(),
+            context,
             name: new.name,
             waits_for: "its first step",
             is_background: new.is_background,
@@ -158,16 +163,17 @@ impl Core {
     /// Takes one step of a task. Whatever it ends with goes to its supervisor; nothing unwinds out of here.
     pub(crate) fn step(&self, id: TaskId, by_cancel: bool) {
         let begun = self.with_slot(id, |slot| {
-            slot.task_waker.begin_step();
+            let is_late = slot.task_waker.begin_step();
             let future = slot.future.take()?;
-            Some((future, slot.node, slot.waker.clone(), slot.context.take()))
+            Some((future, slot.node, slot.waker.clone(), slot.context.take(), is_late))
         });
-        let Some(Some((mut future, node, waker, context))) = begun else {
+        let Some(Some((mut future, node, waker, context, is_late))) = begun else {
             return;
         };
         self.set_context(context);
         self.task.set(id);
         self.by_cancel.set(by_cancel);
+        self.keeps_result.set(is_late && !by_cancel);
         self.waits_for.set("");
 
         let mut exit = None;

@@ -118,18 +118,26 @@ pub(crate) struct TaskWaker {
     /// Changes when the waker is recycled for another task, which happens only when nobody else holds it.
     id: AtomicU64,
     queued: AtomicBool,
+    /// The task was cancelled while its step was queued.
+    cancelled_late: AtomicBool,
     door: Arc<Door>,
 }
 
 impl TaskWaker {
     /// Made already queued, as the first step of a task always is.
     pub(crate) fn new(id: TaskId, door: &Arc<Door>) -> Arc<Self> {
-        Arc::new(TaskWaker { id: id.to_bits().into(), queued: true.into(), door: door.clone() })
+        Arc::new(TaskWaker {
+            id: id.to_bits().into(),
+            queued: true.into(),
+            cancelled_late: false.into(),
+            door: door.clone(),
+        })
     }
 
     pub(crate) fn recycle(&self, id: TaskId) {
         self.id.store(id.to_bits(), Ordering::Relaxed);
         self.queued.store(true, Ordering::Relaxed);
+        self.cancelled_late.store(false, Ordering::Relaxed);
     }
 
     /// Marks a step as queued; `true` if none was.
@@ -137,9 +145,19 @@ impl TaskWaker {
         !self.queued.swap(true, Ordering::AcqRel)
     }
 
-    /// The queued step begins: the next wake queues another.
-    pub(crate) fn begin_step(&self) {
+    /// A cancellation found the step queued already. Only the loop's own thread calls this.
+    pub(crate) fn cancel_late(&self) {
+        self.cancelled_late.store(true, Ordering::Relaxed);
+    }
+
+    /// The queued step begins: the next wake queues another. Gives whether a cancellation came after it was queued.
+    pub(crate) fn begin_step(&self) -> bool {
         self.queued.store(false, Ordering::Release);
+        let is_late = self.cancelled_late.load(Ordering::Relaxed);
+        if is_late {
+            self.cancelled_late.store(false, Ordering::Relaxed);
+        }
+        is_late
     }
 }
 

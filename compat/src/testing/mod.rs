@@ -1,0 +1,80 @@
+//! For tests of protocols: a connection without a network, and a record of the callbacks.
+//!
+//! [`connect`] gives a protocol the very transport that it has on a socket, over a wire in memory whose other end the
+//! test holds as a [`Peer`]. Nothing leaves the process, so a test may run in paused time, where an idle time-out of an
+//! hour passes at once. [`Trace`] writes down which callbacks came, and checks that they came in asyncio's order.
+//!
+//! # Examples
+//!
+//! ```
+//! use foster_compat::testing::{self, Trace};
+//! use foster_compat::{Protocol, Result, TransportRef, open_nursery, run_here};
+//!
+//! #[derive(Default)]
+//! struct Echo {
+//!     transport: TransportRef,
+//! }
+//!
+//! impl Protocol for Echo {
+//!     fn connection_made(&mut self, transport: TransportRef) -> Result<()> {
+//!         self.transport = transport;
+//!         Ok(())
+//!     }
+//!
+//!     fn data_received(&mut self, data: &[u8]) -> Result<()> {
+//!         self.transport.write(data)
+//!     }
+//! }
+//!
+//! // In a test: #[tokio::test(start_paused = true)]
+//! #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! async fn main() -> Result<()> {
+//!     run_here(open_nursery(async |nursery| {
+//!         let trace = Trace::new();
+//!         let (_transport, _handle, peer) = testing::connect(&nursery, trace.wrap(Echo::default()));
+//!         peer.send(b"hello");
+//!         assert_eq!(peer.read().await, b"hello");
+//!         peer.close_write();
+//!         assert_eq!(peer.read().await, b"");
+//!         assert_eq!(trace.lines(), ["made", "data 'hello'", "eof", "lost None"]);
+//!         trace.assert_complete();
+//!         Ok(())
+//!     }))
+//!     .await?;
+//!     Ok(())
+//! }
+//! ```
+
+mod memory_stream;
+mod peer;
+mod trace;
+
+pub use peer::{DEFAULT_CAPACITY, Peer};
+pub use trace::{Silent, Trace, Traced};
+
+use std::rc::Rc;
+
+use crate::asyncio::{IntoProtocol, LoopState, StreamTransport, TransportRef};
+use crate::nursery::Nursery;
+use memory_stream::MemoryStream;
+
+/// Connects `protocol` to the [`Peer`] that the test keeps; `connection_made` comes in the next turn.
+///
+/// A protocol knows its transport from `connection_made` on. A test that uses the transport it gets here lets that turn
+/// pass first, with a [`checkpoint`](crate::checkpoint) or by waiting for the peer.
+///
+/// The connection is a child of `nursery`, as one that a server has accepted. If it is closed or cancelled before
+/// that turn, neither `connection_made` nor `connection_lost` is called. Its addresses are made up, from the range
+/// that is kept for documentation, and its `"socket"` has no options.
+///
+/// # Panics
+///
+/// With one sentence if the nursery is closed.
+pub fn connect<P: IntoProtocol>(nursery: &Nursery, protocol: P) -> (TransportRef, P::Handle, Peer) {
+    let (cell, handle) = protocol.into_protocol();
+    let (stream, peer) = MemoryStream::pair();
+    let lp = LoopState::of(nursery.core());
+    let transport: Rc<StreamTransport<MemoryStream>> = StreamTransport::connected(&lp, nursery, cell, stream)
+        .unwrap_or_else(|_| panic!("the nursery is closed: it has ended and takes no new connections"));
+    (TransportRef::new(transport), handle, peer)
+}

@@ -1,0 +1,195 @@
+//! [`Peer`]: the other end of a connection, for the test to hold.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::future::poll_fn;
+use std::rc::Rc;
+use std::task::{Poll, Waker};
+
+use super::memory_stream::{Fault, Wire};
+use crate::nursery::primitive;
+
+/// How many unread bytes a [`Peer`] takes unless set: Linux's `net.core.rmem_default`.
+pub const DEFAULT_CAPACITY: usize = 212_992;
+
+/// The other end of a connection that [`connect`](super::connect) has made.
+///
+/// What it does reaches the protocol in the next turn of the loop, as it would from a socket. Dropping it closes it: the
+/// protocol sees the end of the stream, or a reset if the peer has left bytes unread.
+pub struct Peer {
+    wire: Rc<RefCell<Wire>>,
+}
+
+impl Peer {
+    pub(super) fn new(wire: Rc<RefCell<Wire>>) -> Self {
+        Peer { wire }
+    }
+
+    // ---- sending
+
+    /// Sends bytes to the protocol, which reads up to 256 KiB of them a turn.
+    ///
+    /// If the transport has closed the connection already they are lost, and the peer is reset.
+    ///
+    /// # Panics
+    ///
+    /// After [`close_write`](Peer::close_write) or [`reset`](Peer::reset).
+    pub fn send(&self, data: impl AsRef<[u8]>) {
+        self.change(|wire| {
+            let is_open = !wire.has_peer_closed_write && wire.fault == Fault::None;
+            assert!(is_open, "the peer has closed its writing side: it can send no more");
+            if wire.is_closed {
+                wire.is_peer_reset = true;
+            } else {
+                wire.inbound.extend(data.as_ref());
+            }
+        });
+    }
+
+    /// Sends no more: the protocol gets `eof_received`. Reading goes on. Idempotent.
+    pub fn close_write(&self) {
+        self.change(|wire| wire.has_peer_closed_write = true);
+    }
+
+    /// Resets the connection: the protocol still gets what was sent, then `connection_lost` with an `io::Error` of kind
+    /// `ConnectionReset`. What the peer has not read is lost.
+    pub fn reset(&self) {
+        self.change(|wire| {
+            if wire.fault == Fault::None {
+                wire.fault = Fault::Pending;
+            }
+            wire.outbound.clear();
+        });
+    }
+
+    // ---- receiving
+
+    /// Sets how many unread bytes the peer takes, the buffers of both kernels together; 0 takes none. What the
+    /// transport writes beyond stays in its write buffer.
+    pub fn set_capacity(&self, n: usize) {
+        self.change(|wire| wire.capacity = n);
+    }
+
+    /// Takes what has come, possibly nothing, without waiting. That makes room for as much.
+    pub fn received(&self) -> Vec<u8> {
+        self.change(|wire| Vec::from(std::mem::take(&mut wire.outbound)))
+    }
+
+    /// How many bytes have come and are not read.
+    pub fn n_unread(&self) -> usize {
+        self.wire.borrow().outbound.len()
+    }
+
+    /// How many writes have reached the peer: what the operating system would have been called for.
+    pub fn n_writes(&self) -> u64 {
+        self.wire.borrow().n_writes
+    }
+
+    /// Waits for bytes and takes what has come; empty once there will be no more.
+    pub async fn read(&self) -> Vec<u8> {
+        self.wait(|wire| !wire.outbound.is_empty()).await;
+        self.received()
+    }
+
+    /// Reads `n` bytes, or fewer if there will be no more.
+    pub async fn read_exactly(&self, n: usize) -> Vec<u8> {
+        let mut data = Vec::new();
+        while data.len() < n {
+            self.wait(|wire| !wire.outbound.is_empty()).await;
+            let missing = n - data.len();
+            let n_read = self.change(|wire| {
+                let n_here = missing.min(wire.outbound.len());
+                data.extend(wire.outbound.drain(..n_here));
+                n_here
+            });
+            if n_read == 0 {
+                break;
+            }
+        }
+        data
+    }
+
+    /// Reads until the transport closes the connection or its writing side.
+    pub async fn read_to_end(&self) -> Vec<u8> {
+        let mut data = Vec::new();
+        loop {
+            let more = self.read().await;
+            if more.is_empty() {
+                return data;
+            }
+            data.extend(more);
+        }
+    }
+
+    /// Waits until the transport has closed the connection; reads nothing.
+    pub async fn closed(&self) {
+        let closed = poll_fn(|cx| {
+            let mut wire = self.wire.borrow_mut();
+            if wire.is_closed {
+                return Poll::Ready(());
+            }
+            wire.peer_wakers.push(cx.waker().clone());
+            Poll::Pending
+        });
+        primitive("a transport to close", closed).await;
+    }
+
+    // ---- looking
+
+    /// Whether the transport sends no more: after `write_eof`, or closed.
+    pub fn is_eof(&self) -> bool {
+        self.wire.borrow().has_fin
+    }
+
+    /// Whether the transport has closed the connection.
+    pub fn is_closed(&self) -> bool {
+        self.wire.borrow().is_closed
+    }
+
+    /// Whether the peer was reset: the transport has closed the connection with bytes of the peer unread.
+    pub fn is_reset(&self) -> bool {
+        self.wire.borrow().is_peer_reset
+    }
+
+    async fn wait(&self, is_there: impl Fn(&Wire) -> bool) {
+        let there = poll_fn(|cx| {
+            let mut wire = self.wire.borrow_mut();
+            if is_there(&wire) || wire.has_fin || wire.is_peer_reset || wire.fault != Fault::None {
+                return Poll::Ready(());
+            }
+            wire.peer_wakers.push(cx.waker().clone());
+            Poll::Pending
+        });
+        primitive("bytes of a transport", there).await;
+    }
+
+    /// Changes the state, then tells everybody whom it may concern.
+    fn change<R>(&self, change: impl FnOnce(&mut Wire) -> R) -> R {
+        let mut wire = self.wire.borrow_mut();
+        let result = change(&mut wire);
+        let wakers = wire.take_wakers();
+        drop(wire);
+        wakers.into_iter().for_each(Waker::wake);
+        result
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.change(|wire| {
+            if wire.outbound.is_empty() || wire.fault != Fault::None {
+                wire.has_peer_closed_write = true;
+            } else {
+                wire.fault = Fault::Pending;
+            }
+            wire.is_peer_gone = true;
+        });
+    }
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = if self.is_closed() { "closed" } else { "open" };
+        write!(f, "Peer({state}, {} bytes unread)", self.n_unread())
+    }
+}
