@@ -47,7 +47,7 @@ impl Protocol for MyProtocol {
         self.tasks.retain(|task| !task.done());
         let shout = shout(self.transport.clone(), data.to_ascii_uppercase(), self.work);
         self.tasks.push(self.loop_.create_task(shout));
-        if self.tasks.len() == MAX_TASKS {
+        if self.tasks.len() >= MAX_TASKS {
             self.transport.pause_reading();
         }
         Ok(())
