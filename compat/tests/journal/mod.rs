@@ -127,15 +127,25 @@ impl Subscriber for Logged {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        struct Line(String);
+        #[derive(Default)]
+        struct Line {
+            message: String,
+            details: String,
+        }
         impl Visit for Line {
-            fn record_debug(&mut self, _: &Field, value: &dyn fmt::Debug) {
-                self.0 = format!("{value:?}");
+            fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+                if field.name() == "message" {
+                    self.message = format!("{value:?}");
+                }
+            }
+
+            fn record_str(&mut self, _: &Field, value: &str) {
+                self.details = format!(": {value}");
             }
         }
-        let mut line = Line(String::new());
+        let mut line = Line::default();
         event.record(&mut line);
-        self.lines.lock().expect("no test panics while it logs").push(line.0);
+        self.lines.lock().expect("no test panics while it logs").push(line.message + &line.details);
     }
 
     fn enter(&self, _: &Id) {}
