@@ -149,7 +149,7 @@ impl Play<'_> {
 }
 
 /// From the start of the driver to its ADDR or READY line; generous, because interpreters start slowly.
-const START_TIMEOUT: Duration = Duration::from_secs(6);
+const START_TIMEOUT: Duration = Duration::from_secs(20);
 /// The end of the peer's thread wakes nobody.
 const PEER_POLL: Duration = Duration::from_millis(20);
 /// From the end of the driver's output to the end of its process.

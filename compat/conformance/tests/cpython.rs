@@ -1,5 +1,6 @@
 //! Plays a few scenarios of each kind on the CPython at hand, whose traces are known.
 
+use std::num::NonZero;
 use std::process::Command;
 
 use foster_conformance::{DriverCommand, Filter, Played, Rule, Suite, cpython_driver, load_scenarios, scenarios_file};
@@ -7,7 +8,8 @@ use foster_conformance::{DriverCommand, Filter, Played, Rule, Suite, cpython_dri
 #[test]
 fn the_reference_driver_conforms_in_every_kind_that_the_runner_plays() {
     let Some(driver) = driver() else { return };
-    let results = play(Suite::new(driver), "A05,A11,C35,D01,F01,G01,G10,J04,K01,L11,U01");
+    let results =
+        play(Suite::new(driver).jobs(N_JOBS).retries(N_RETRIES), "A05,A11,C35,D01,F01,G01,G10,J04,K01,L11,U01");
     assert_eq!(results.len(), 11);
     for played in results {
         assert!(played.verdict.conforms(), "{}: {}", played.id, played.verdict);
@@ -41,3 +43,8 @@ fn driver() -> Option<DriverCommand> {
         None
     }
 }
+
+/// An interpreter is slow to start, and the slower the more of them start at a time.
+const N_JOBS: NonZero<usize> = NonZero::new(2).unwrap();
+/// On a busy machine it may miss the peer's time-outs.
+const N_RETRIES: usize = 3;
