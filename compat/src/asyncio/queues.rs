@@ -29,11 +29,11 @@ use crate::nursery::primitive;
 ///         let queue = Queue::new(10);
 ///         let work = queue.clone();
 ///         nursery.start_background(async move {
-///             loop {
-///                 let n: u32 = work.get().await?;
+///             while let Ok(n) = work.get().await {
 ///                 assert!(n < 20);
 ///                 work.task_done()?;
 ///             }
+///             Ok(())
 ///         });
 ///         for n in 0..20 {
 ///             queue.put(n).await?;

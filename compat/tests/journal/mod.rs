@@ -127,28 +127,34 @@ impl Subscriber for Logged {
     fn record_follows_from(&self, _: &Id, _: &Id) {}
 
     fn event(&self, event: &Event<'_>) {
-        #[derive(Default)]
-        struct Line {
-            message: String,
-            details: String,
-        }
-        impl Visit for Line {
-            fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-                if field.name() == "message" {
-                    self.message = format!("{value:?}");
-                }
-            }
-
-            fn record_str(&mut self, _: &Field, value: &str) {
-                self.details = format!(": {value}");
-            }
-        }
-        let mut line = Line::default();
+        let mut line = Line(String::new());
         event.record(&mut line);
-        self.lines.lock().expect("no test panics while it logs").push(line.message + &line.details);
+        self.lines.lock().expect("no test panics while it logs").push(line.0);
     }
 
     fn enter(&self, _: &Id) {}
 
     fn exit(&self, _: &Id) {}
+}
+
+/// The fields of an event, in their order.
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, _: &Field, value: &dyn fmt::Debug) {
+        self.record_text(&format!("{value:?}"));
+    }
+
+    fn record_str(&mut self, _: &Field, value: &str) {
+        self.record_text(value);
+    }
+}
+
+impl Line {
+    fn record_text(&mut self, text: &str) {
+        if !self.0.is_empty() {
+            self.0 += ": ";
+        }
+        self.0 += text;
+    }
 }
