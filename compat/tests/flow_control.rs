@@ -495,9 +495,8 @@ fn a_batch_that_the_peer_does_not_take_pauses_and_goes_on_by_itself() {
 fn a_batch_above_the_mark_goes_out_at_once_and_pauses_only_for_what_is_left() {
     paused(async |nursery| {
         let trace = Trace::new();
-        let protocol = Scripted::new()
-            .on_made(|transport| Ok(transport.set_write_batching(true)))
-            .on_data(|transport, _| {
+        let protocol =
+            Scripted::new().on_made(|transport| Ok(transport.set_write_batching(true))).on_data(|transport, _| {
                 for _ in 0..100 {
                     transport.write(&[0; 10_000])?;
                     assert!(transport.get_write_buffer_size() <= HIGH);

@@ -695,8 +695,13 @@ impl<S: StreamIo> StreamTransport<S> {
         for piece in pieces {
             self.out.borrow_mut().push(piece);
         }
-        if !self.writer.is_on.get() && !self.is_flush_due.replace(true) {
-            self.lp.defer(self.me(), Later::Flush);
+        if !self.writer.is_on.get() {
+            if self.out.borrow().len() > self.marks.get().1 {
+                // A batch keeps no more than a write would; what the socket takes does not pause the protocol.
+                self.on_write();
+            } else if !self.is_flush_due.replace(true) {
+                self.lp.defer(self.me(), Later::Flush);
+            }
         }
         self.maybe_pause();
         true
