@@ -16,7 +16,7 @@ use super::protocol_cell::IntoProtocol;
 use super::task::{Task, TaskOutput};
 use crate::error::{Error, Result};
 use crate::nursery::{Nursery, Outcome};
-use crate::runtime::{Callback, Core, Door, ExceptionContext, Item, Knock, log_warning, try_current};
+use crate::runtime::{Callback, Core, Door, ExceptionContext, ExceptionHandler, Item, Knock, log_warning, try_current};
 
 /// asyncio's loop for code that expects one: a view of the running loop whose work lives in a nursery, a cheap clone.
 ///
@@ -186,8 +186,7 @@ impl Loop {
     {
         let loop_ = self.clone();
         self.core().set_exception_handler(handler.map(|handler| {
-            let handler: Rc<dyn Fn(&ExceptionContext) -> Result<()>> =
-                Rc::new(move |context| handler(&loop_, context).into_result());
+            let handler: ExceptionHandler = Rc::new(move |context| handler(&loop_, context).into_result());
             handler
         }));
     }

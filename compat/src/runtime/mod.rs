@@ -25,7 +25,7 @@ pub(crate) use context::Context;
 pub(crate) use core::{Alarm, Core, current, try_current};
 pub(crate) use log::warning as log_warning;
 pub(crate) use ready::{Callback, Event, Item, Source};
-pub(crate) use report::Failure;
+pub(crate) use report::{ExceptionHandler, Failure};
 pub(crate) use tasks::{Exit, NewTask, Payload, Supervisor, TaskId, TaskName};
 pub(crate) use timers::TimerKey;
 pub(crate) use tree::{Kind, Node, NodeId, Owner};
