@@ -129,7 +129,11 @@ fn a_write_in_resume_writing_may_pause_again() {
         let n_rounds = Cell::new(0);
         let protocol = Scripted::new().on_resume(move |transport| {
             n_rounds.set(n_rounds.get() + 1);
-            if n_rounds.get() < 3 { transport.write(&[0; 2 * HIGH]) } else { Ok(transport.close()) }
+            if n_rounds.get() < 3 {
+                return transport.write(&[0; 2 * HIGH]);
+            }
+            transport.close();
+            Ok(())
         });
         let (transport, peer) = connect_stalled(&nursery, &trace, protocol).await;
         transport.write(&[0; 2 * HIGH])?;
@@ -384,15 +388,18 @@ fn batched_writes_of_a_callback_go_out_as_one_in_their_order() {
     paused(async |nursery| {
         for (is_on, n_writes) in [(true, 1), (false, 4)] {
             let trace = Trace::new();
-            let protocol = Scripted::new().on_made(move |transport| Ok(transport.set_write_batching(is_on))).on_data(
-                move |transport, _| {
+            let protocol = Scripted::new()
+                .on_made(move |transport| {
+                    transport.set_write_batching(is_on);
+                    Ok(())
+                })
+                .on_data(move |transport, _| {
                     transport.write(b"one ")?;
                     transport.writelines(&[b"two ", b"three "])?;
                     assert_eq!(transport.get_write_buffer_size(), if is_on { 14 } else { 0 });
                     transport.write(&[b'4'; 20_000])?;
                     transport.write(b" five")
-                },
-            );
+                });
             let (transport, _, peer) = testing::connect(&nursery, trace.wrap(protocol));
             peer.send(b"x");
             let expected = [b"one two three ".as_slice(), &[b'4'; 20_000], b" five"].concat();
@@ -426,8 +433,12 @@ fn a_close_in_a_batch_sends_it_and_an_abort_drops_it() {
             let _reports = stage::Reports::of(&nursery);
             let trace = Trace::new();
             let log = trace.clone();
-            let protocol = Scripted::new().on_made(move |transport| Ok(transport.set_write_batching(true))).on_data(
-                move |transport, _| {
+            let protocol = Scripted::new()
+                .on_made(move |transport| {
+                    transport.set_write_batching(true);
+                    Ok(())
+                })
+                .on_data(move |transport, _| {
                     transport.write(b"one ")?;
                     transport.write(b"two")?;
                     match ending {
@@ -439,8 +450,7 @@ fn a_close_in_a_batch_sends_it_and_an_abort_drops_it() {
                     let next = log.clone();
                     foster_compat::get_running_loop()?.call_soon(move || next.mark("next turn"));
                     if ending == "error" { Err(foster_compat::Error::msg("broken")) } else { Ok(()) }
-                },
-            );
+                });
             let (transport, mut end) = wire.connect(&nursery, trace.wrap(protocol)).await?;
             end.send(b"x").await?;
             let (data, is_reset) = end.read_to_end().await?;
@@ -467,8 +477,12 @@ fn a_close_in_a_batch_sends_it_and_an_abort_drops_it() {
 fn a_batch_that_the_peer_does_not_take_pauses_and_goes_on_by_itself() {
     paused(async |nursery| {
         let trace = Trace::new();
-        let protocol =
-            Scripted::new().on_made(|transport| Ok(transport.set_write_batching(true))).on_data(|transport, data| {
+        let protocol = Scripted::new()
+            .on_made(|transport| {
+                transport.set_write_batching(true);
+                Ok(())
+            })
+            .on_data(|transport, data| {
                 for _ in 0..100 {
                     transport.write(&data.repeat(1000))?;
                 }
@@ -495,8 +509,12 @@ fn a_batch_that_the_peer_does_not_take_pauses_and_goes_on_by_itself() {
 fn a_batch_above_the_mark_goes_out_at_once_and_pauses_only_for_what_is_left() {
     paused(async |nursery| {
         let trace = Trace::new();
-        let protocol =
-            Scripted::new().on_made(|transport| Ok(transport.set_write_batching(true))).on_data(|transport, _| {
+        let protocol = Scripted::new()
+            .on_made(|transport| {
+                transport.set_write_batching(true);
+                Ok(())
+            })
+            .on_data(|transport, _| {
                 for _ in 0..100 {
                     transport.write(&[0; 10_000])?;
                     assert!(transport.get_write_buffer_size() <= HIGH);

@@ -18,7 +18,10 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 fn an_idle_connection_is_aborted_with_a_time_out_that_nobody_is_told_of() {
     paused(async |nursery| {
         let (trace, reports) = (Trace::new(), Reports::of(&nursery));
-        let protocol = Scripted::new().on_made(|transport| Ok(transport.set_idle_timeout(Some(TIMEOUT))));
+        let protocol = Scripted::new().on_made(|transport| {
+            transport.set_idle_timeout(Some(TIMEOUT));
+            Ok(())
+        });
         let (transport, _, peer) = testing::connect(&nursery, trace.wrap(protocol));
         turns(2).await;
         let started = Instant::now();

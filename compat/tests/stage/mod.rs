@@ -87,6 +87,9 @@ impl Reports {
 // ---- a protocol
 
 type OnEvent = Box<dyn FnMut(&TransportRef) -> Result<()>>;
+type OnData = Box<dyn FnMut(&TransportRef, &[u8]) -> Result<()>>;
+type OnEof = Box<dyn FnMut(&TransportRef) -> Result<bool>>;
+type OnLost = Box<dyn FnMut(&TransportRef, Option<Error>) -> Result<()>>;
 
 /// A protocol made of closures, which get its transport.
 #[derive(Default)]
@@ -94,11 +97,11 @@ pub(crate) struct Scripted {
     pub(crate) transport: TransportRef,
     announce: Option<Rc<RefCell<Option<TransportRef>>>>,
     made: Option<OnEvent>,
-    data: Option<Box<dyn FnMut(&TransportRef, &[u8]) -> Result<()>>>,
-    eof: Option<Box<dyn FnMut(&TransportRef) -> Result<bool>>>,
+    data: Option<OnData>,
+    eof: Option<OnEof>,
     pause: Option<OnEvent>,
     resume: Option<OnEvent>,
-    lost: Option<Box<dyn FnMut(&TransportRef, Option<Error>) -> Result<()>>>,
+    lost: Option<OnLost>,
 }
 
 impl Scripted {
