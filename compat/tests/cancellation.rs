@@ -427,8 +427,9 @@ fn the_work_of_a_loop_ends_with_its_nursery_and_no_later_than_the_connection() {
             Ok(())
         })
         .await?;
-        assert!(transport.borrow().is_closing());
-        assert!(transport.borrow().closed().await.is_none());
+        let transport = transport.take();
+        assert!(transport.is_closing());
+        assert!(transport.closed().await.is_none());
         Ok(())
     });
 }

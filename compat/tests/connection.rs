@@ -58,8 +58,15 @@ fn a_reset_gives_the_error_and_no_eof() {
 fn a_close_with_unread_input_resets_the_peer() {
     over_each_wire(async |wire: Wire, nursery| {
         let trace = Trace::new();
-        let (transport, mut end) =
-            wire.connect(&nursery, trace.wrap(Scripted::new().on_made(|t| Ok(t.pause_reading())))).await?;
+        let (transport, mut end) = wire
+            .connect(
+                &nursery,
+                trace.wrap(Scripted::new().on_made(|t| {
+                    t.pause_reading();
+                    Ok(())
+                })),
+            )
+            .await?;
         end.send(b"nobody reads this").await?;
         // The bytes are in the kernel before the socket is closed: over loopback a send has arrived when it returns.
         transport.abort();
@@ -212,8 +219,14 @@ fn pausing_or_closing_in_connection_made_means_no_data_at_all() {
 fn close_abort_and_a_fatal_error_never_call_connection_lost_from_inside() {
     over_each_wire(async |wire: Wire, nursery| {
         let endings: [fn(&foster_compat::TransportRef) -> foster_compat::Result<()>; 4] = [
-            |transport| Ok(transport.close()),
-            |transport| Ok(transport.abort()),
+            |transport| {
+                transport.close();
+                Ok(())
+            },
+            |transport| {
+                transport.abort();
+                Ok(())
+            },
             |transport| {
                 transport.write(b"flushed")?;
                 transport.close();

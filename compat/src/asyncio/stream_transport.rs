@@ -154,6 +154,8 @@ struct Rest {
 #[derive(Clone, Copy)]
 struct Idle {
     timeout: Duration,
+    /// When the connection has been idle for too long, as things stand.
+    deadline: Instant,
     timer: TimerKey,
 }
 
@@ -430,8 +432,11 @@ impl<S: StreamIo> StreamTransport<S> {
     }
 
     fn on_idle(&self) {
-        if let Some(rest) = &mut *self.rest.borrow_mut() {
-            rest.idle = None;
+        let idle = self.rest.borrow_mut().as_mut().and_then(|rest| rest.idle.take());
+        // Since the timer was due, it may have been switched off or traffic may have come.
+        let Some(idle) = idle else { return };
+        if idle.deadline > Instant::now() {
+            return self.arm_idle(idle.timeout, idle.deadline);
         }
         self.force_close(Some(TimeoutError::new("the connection was idle for too long").into()));
     }
@@ -689,8 +694,13 @@ impl<S: StreamIo> StreamTransport<S> {
         for piece in pieces {
             self.out.borrow_mut().push(piece);
         }
-        if !self.writer.is_on.get() && !self.is_flush_due.replace(true) {
-            self.lp.defer(self.me(), Later::Flush);
+        if !self.writer.is_on.get() {
+            if self.out.borrow().len() > self.marks.get().1 {
+                // A batch keeps no more than a write would; what the socket takes does not pause the protocol.
+                self.on_write();
+            } else if !self.is_flush_due.replace(true) {
+                self.lp.defer(self.me(), Later::Flush);
+            }
         }
         self.maybe_pause();
         true
@@ -708,10 +718,20 @@ impl<S: StreamIo> StreamTransport<S> {
     // ---- idle time-out
 
     fn stay_awake(&self) {
-        let idle = self.rest.borrow().as_ref().and_then(|rest| rest.idle);
-        if let Some(idle) = idle {
-            self.lp.core.reset_timer(idle.timer, Instant::now() + idle.timeout);
-        }
+        let moved = match self.rest.borrow_mut().as_mut().and_then(|rest| rest.idle.as_mut()) {
+            Some(idle) => {
+                idle.deadline = Instant::now().checked_add(idle.timeout).unwrap_or(idle.deadline);
+                *idle
+            }
+            None => return,
+        };
+        self.lp.core.reset_timer(moved.timer, moved.deadline);
+    }
+
+    fn arm_idle(&self, timeout: Duration, deadline: Instant) {
+        let event = Event { kind: IDLE, generation: 0 };
+        let timer = self.lp.core.set_timer(deadline, Alarm::Event { source: self.me(), event });
+        self.rest(|rest| rest.idle = Some(Idle { timeout, deadline, timer }));
     }
 
     fn rest<R>(&self, use_rest: impl FnOnce(&mut Rest) -> R) -> R {
@@ -905,9 +925,7 @@ impl<S: StreamIo> ReadTransport for StreamTransport<S> {
             self.lp.core.clear_timer(old.timer);
         }
         let Some((timeout, deadline)) = timeout.and_then(|t| Some((t, Instant::now().checked_add(t)?))) else { return };
-        let event = Event { kind: IDLE, generation: 0 };
-        let timer = self.lp.core.set_timer(deadline, Alarm::Event { source: self.me(), event });
-        self.rest(|rest| rest.idle = Some(Idle { timeout, timer }));
+        self.arm_idle(timeout, deadline);
     }
 }
 

@@ -18,8 +18,10 @@ use foster_compat::{
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// Longer than anything takes on a loaded machine; in paused time it passes at once when nothing else is left.
+/// Longer than anything takes on a loaded machine.
 const BOUND: Duration = Duration::from_secs(60);
+/// Passes at once when nothing else is left to happen.
+const PAUSED_BOUND: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Runs a test in a nursery on a loop whose clock is paused: only for wires in memory.
 pub(crate) fn paused(test: impl AsyncFnOnce(Nursery) -> Result<()>) {
@@ -34,7 +36,8 @@ pub(crate) fn real(test: impl AsyncFnOnce(Nursery) -> Result<()>) {
 /// Runs a future on a loop of its own, within the bound.
 pub(crate) fn bounded<T>(is_paused: bool, future: impl Future<Output = Result<T>>) -> Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().start_paused(is_paused).build()?;
-    runtime.block_on(run_here(async { fail_after(BOUND, future).await? }))
+    let bound = if is_paused { PAUSED_BOUND } else { BOUND };
+    runtime.block_on(run_here(async { fail_after(bound, future).await? }))
 }
 
 /// Runs the same test over a wire in memory and over a socket.
@@ -84,6 +87,9 @@ impl Reports {
 // ---- a protocol
 
 type OnEvent = Box<dyn FnMut(&TransportRef) -> Result<()>>;
+type OnData = Box<dyn FnMut(&TransportRef, &[u8]) -> Result<()>>;
+type OnEof = Box<dyn FnMut(&TransportRef) -> Result<bool>>;
+type OnLost = Box<dyn FnMut(&TransportRef, Option<Error>) -> Result<()>>;
 
 /// A protocol made of closures, which get its transport.
 #[derive(Default)]
@@ -91,11 +97,11 @@ pub(crate) struct Scripted {
     pub(crate) transport: TransportRef,
     announce: Option<Rc<RefCell<Option<TransportRef>>>>,
     made: Option<OnEvent>,
-    data: Option<Box<dyn FnMut(&TransportRef, &[u8]) -> Result<()>>>,
-    eof: Option<Box<dyn FnMut(&TransportRef) -> Result<bool>>>,
+    data: Option<OnData>,
+    eof: Option<OnEof>,
     pause: Option<OnEvent>,
     resume: Option<OnEvent>,
-    lost: Option<Box<dyn FnMut(&TransportRef, Option<Error>) -> Result<()>>>,
+    lost: Option<OnLost>,
 }
 
 impl Scripted {
