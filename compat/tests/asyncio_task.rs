@@ -155,7 +155,7 @@ async fn a_task_that_hands_on_a_cancellation_counts_as_cancelled() {
     in_loop(async |loop_, journal| {
         let inner = loop_.create_task(sleep_forever());
         let waits = inner.clone();
-        let outer = loop_.create_task(async move { waits.await });
+        let outer = loop_.create_task(waits);
         checkpoint().await;
         inner.cancel();
         sleep(ms(1)).await;
@@ -175,7 +175,7 @@ async fn cancelling_who_awaits_a_task_leaves_the_task() {
             foster_compat::Ok(42)
         });
         let waits = inner.clone();
-        let outer = loop_.create_task(async move { waits.await });
+        let outer = loop_.create_task(waits);
         checkpoint().await;
         outer.cancel();
         assert!(outer.await.is_err());
