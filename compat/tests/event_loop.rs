@@ -429,10 +429,7 @@ async fn a_coroutine_from_a_thread_after_the_end_of_the_loop_is_an_error() {
 #[tokio::test(start_paused = true)]
 async fn a_coroutine_from_a_thread_that_the_loop_ends_first_is_cancelled() {
     let future = in_loop(async |loop_, _| {
-        let future = loop_.handle().run_coroutine_threadsafe(async || {
-            sleep_forever().await;
-            foster_compat::Ok(())
-        })?;
+        let future = loop_.handle().run_coroutine_threadsafe(sleep_forever)?;
         sleep(ms(1)).await;
         Ok(future)
     })
