@@ -184,7 +184,7 @@ async fn a_child_that_drops_its_own_nursery_is_dropped_when_its_poll_returns() {
             })
             .await;
         }));
-        poll_once(cell.borrow_mut().as_mut().unwrap()).await;
+        poll_held_once(&cell).await;
         sleep(ms(5)).await;
         assert_eq!(dump(), "loop\n  root\n");
     })
@@ -328,7 +328,7 @@ async fn a_cancelled_scope_whose_shield_was_moved_away_ends_without_it() {
             future.await;
         });
         let got = move_on_after(ms(10), async {
-            poll_once(moved.borrow_mut().as_mut().unwrap()).await;
+            poll_held_once(&moved).await;
             sleep_forever().await
         })
         .await;
@@ -352,7 +352,7 @@ async fn a_cancelled_scope_whose_shield_another_task_drops_ends_at_once() {
             drop(other.take());
         });
         let got = move_on_after(ms(10), async {
-            poll_once(held.borrow_mut().as_mut().unwrap()).await;
+            poll_held_once(&held).await;
             sleep_forever().await
         })
         .await;
@@ -467,6 +467,15 @@ async fn a_shield_inside_futures_unordered_holds_up_its_scope_and_then_lets_go()
 async fn poll_once(future: &mut BoxedFuture) {
     std::future::poll_fn(|cx| {
         assert!(future.as_mut().poll(cx).is_pending());
+        Poll::Ready(())
+    })
+    .await
+}
+
+/// As [`poll_once`], for a future that others can reach between polls.
+async fn poll_held_once(held: &RefCell<Option<BoxedFuture>>) {
+    std::future::poll_fn(|cx| {
+        assert!(held.borrow_mut().as_mut().unwrap().as_mut().poll(cx).is_pending());
         Poll::Ready(())
     })
     .await

@@ -60,4 +60,5 @@ pub use package_files::{cpython_driver, scenarios_file};
 pub use runner::{Observation, PlayError, play};
 pub use scenario::{Kind, NotPlayable, Scenario};
 pub use scenario_file::load_scenarios;
+pub use shown_bytes::show;
 pub use suite::{Played, Suite, Verdict};

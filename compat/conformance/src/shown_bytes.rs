@@ -3,8 +3,8 @@
 /// Longer payloads are only counted, so that traces stay readable and chunk sizes stay out of them.
 pub(crate) const SHOWN_BYTES: usize = 48;
 
-/// The payload as traces show it: `'abc\n'`, or `<100000>` above [`SHOWN_BYTES`].
-pub(crate) fn show(payload: &[u8]) -> String {
+/// A payload as traces show it: `'abc\n'`, or `<100000>` above 48 bytes. For drivers, which have to print it so.
+pub fn show(payload: &[u8]) -> String {
     if payload.len() > SHOWN_BYTES {
         return format!("<{}>", payload.len());
     }

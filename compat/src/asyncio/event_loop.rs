@@ -70,8 +70,8 @@ impl Loop {
 
     /// Runs `call` in the loop's next turn, first come, first served: `loop.call_soon`.
     ///
-    /// Inherits the context variables of now. After [`close`](Loop::close) it is dropped with a warning, where
-    /// asyncio raises.
+    /// Inherits the context variables of now. After [`close`](Loop::close), and after the end of [`run`](crate::run),
+    /// it is dropped with a warning, where asyncio raises.
     pub fn call_soon<F, R>(&self, call: F) -> Handle
     where
         F: FnOnce() -> R + 'static,
@@ -103,13 +103,7 @@ impl Loop {
         F: FnOnce() -> R + 'static,
         R: Outcome,
     {
-        let origin = self.core().origin();
-        let when = match Duration::try_from_secs_f64(when) {
-            Ok(since) => origin.checked_add(since),
-            Err(_) if when > 0.0 => None,
-            Err(_) => Some(origin),
-        };
-        TimerHandle::new(self.core(), self.callback(call), when)
+        TimerHandle::new(self.core(), self.callback(call), instant_at(self.core(), when))
     }
 
     /// The loop's clock in seconds, from an origin of its own: `loop.time`. Stands still in tests with a paused clock.
@@ -130,7 +124,7 @@ impl Loop {
             call().into_result()
         };
         let callback = Callback::new(guarded, self.core().context());
-        if self.is_closed() {
+        if self.is_closed() || self.core().is_over() {
             log_warning("a callback was dropped: the event loop is closed");
             callback.cancel();
         }
@@ -146,12 +140,15 @@ impl Loop {
     ///
     /// # Errors
     ///
-    /// A [`RuntimeError`] if the loop has ended.
+    /// A [`RuntimeError`], `Event loop is closed`, if the loop has ended or was closed; `call` is dropped.
     pub fn call_soon_threadsafe<F, R>(&self, call: F) -> Result<()>
     where
         F: FnOnce() -> R + Send + 'static,
         R: Outcome,
     {
+        if self.is_closed() {
+            return Err(RuntimeError::new("Event loop is closed").into());
+        }
         self.handle().call_soon_threadsafe(call)
     }
 
@@ -248,6 +245,16 @@ impl Loop {
         if !self.is_closed.replace(true) {
             self.stop();
         }
+    }
+}
+
+/// The instant at which the clock of the loop says `when`; `None` for one that it will never say. A time before the
+/// loop began, and what is not a number, is its beginning.
+pub(super) fn instant_at(core: &Core, when: f64) -> Option<Instant> {
+    match Duration::try_from_secs_f64(when) {
+        Ok(since) => core.origin().checked_add(since),
+        Err(_) if when > 0.0 => None,
+        Err(_) => Some(core.origin()),
     }
 }
 

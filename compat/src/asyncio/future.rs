@@ -18,6 +18,8 @@ use crate::runtime::{Callback, Core, ExceptionContext, Item};
 /// in the order they came. An exception that nobody has asked for when the last clone goes is reported once.
 pub struct Future<T> {
     state: Rc<State<T>>,
+    /// Where the task stands in line that awaits this clone.
+    place: Cell<Option<CallbackId>>,
 }
 
 struct State<T> {
@@ -30,10 +32,14 @@ struct State<T> {
     complaint: &'static str,
 }
 
+/// Somebody who is told when the future is done.
 enum Watcher<T> {
-    Call(CallbackId, Box<dyn FnOnce(Future<T>) -> Result<()>>),
-    Wake(Waker),
+    Call(CallbackId, Queue<T>),
+    Wake(CallbackId, Waker),
 }
+
+/// Queues a done-callback, with the context variables of who added it.
+type Queue<T> = Box<dyn FnOnce(Future<T>)>;
 
 /// Names a done-callback, for [`Future::remove_done_callback`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,16 +51,15 @@ impl<T: 'static> Future<T> {
     }
 
     pub(super) fn with_complaint(core: &Rc<Core>, complaint: &'static str) -> Self {
-        Future {
-            state: Rc::new(State {
-                core: core.clone(),
-                outcome: RefCell::new(None),
-                watchers: RefCell::default(),
-                n_watchers: Cell::new(0),
-                is_retrieved: Cell::new(false),
-                complaint,
-            }),
-        }
+        let state = State {
+            core: core.clone(),
+            outcome: RefCell::new(None),
+            watchers: RefCell::default(),
+            n_watchers: Cell::new(0),
+            is_retrieved: Cell::new(false),
+            complaint,
+        };
+        Future { state: Rc::new(state), place: Cell::new(None) }
     }
 
     /// Gives the value.
@@ -77,7 +82,6 @@ impl<T: 'static> Future<T> {
 
     /// Cancels the future: whoever waits gets a [`CancelledError`]. `false` if it was done already.
     pub fn cancel(&self) -> bool {
-        self.state.is_retrieved.set(true);
         self.settle(Err(CancelledError.into())).is_ok()
     }
 
@@ -97,7 +101,7 @@ impl<T: 'static> Future<T> {
     ///
     /// [`CancelledError`] if it was cancelled, [`InvalidStateError`] if it is not done.
     pub fn exception(&self) -> Result<Option<Error>> {
-        self.state.is_retrieved.set(true);
+        self.mark_retrieved();
         match &*self.state.outcome.borrow() {
             None => Err(InvalidStateError::new("Exception is not set.").into()),
             Some(Ok(_)) => Ok(None),
@@ -108,19 +112,22 @@ impl<T: 'static> Future<T> {
 
     /// Queues `call` with the future once it is done; if it is done already, in the next turn.
     ///
-    /// An error of the callback goes to the exception handler.
+    /// The callback inherits the context variables of now. Its error goes to the exception handler.
     pub fn add_done_callback<F, R>(&self, call: F) -> CallbackId
     where
         F: FnOnce(Future<T>) -> R + 'static,
         R: Outcome,
     {
-        let id = CallbackId(self.state.n_watchers.get());
-        self.state.n_watchers.set(id.0 + 1);
-        let call = Box::new(move |future| call(future).into_result());
+        let id = self.state.next_id();
+        let (core, context) = (self.state.core.clone(), self.state.core.context());
+        let queue = move |future| {
+            let callback = Callback::new(move || call(future).into_result(), context);
+            core.push(Item::Call(callback));
+        };
         if self.done() {
-            self.queue(call);
+            queue(self.clone());
         } else {
-            self.state.watchers.borrow_mut().push(Watcher::Call(id, call));
+            self.state.watchers.borrow_mut().push(Watcher::Call(id, Box::new(queue)));
         }
         id
     }
@@ -141,17 +148,23 @@ impl<T: 'static> Future<T> {
         self.state.outcome.replace(Some(outcome));
         for watcher in self.state.watchers.take() {
             match watcher {
-                Watcher::Call(_, call) => self.queue(call),
-                Watcher::Wake(waker) => waker.wake(),
+                Watcher::Call(_, queue) => queue(self.clone()),
+                Watcher::Wake(_, waker) => waker.wake(),
             }
         }
         Ok(())
     }
 
-    fn queue(&self, call: Box<dyn FnOnce(Future<T>) -> Result<()>>) {
-        let core = &self.state.core;
-        let future = self.clone();
-        core.push(Item::Call(Callback::new(move || call(future), core.context())));
+    /// Whether it is done by an exception that is no cancellation; nothing counts as retrieved by asking this.
+    pub(super) fn has_failed(&self) -> bool {
+        matches!(&*self.state.outcome.borrow(), Some(Err(err)) if !err.is::<CancelledError>())
+    }
+
+    /// Somebody has asked for the outcome. Who asks before there is one has not seen it.
+    fn mark_retrieved(&self) {
+        if self.done() {
+            self.state.is_retrieved.set(true);
+        }
     }
 }
 
@@ -162,7 +175,7 @@ impl<T: Clone + 'static> Future<T> {
     ///
     /// The exception, [`CancelledError`] if it was cancelled, [`InvalidStateError`] if it is not done.
     pub fn result(&self) -> Result<T> {
-        self.state.is_retrieved.set(true);
+        self.mark_retrieved();
         match &*self.state.outcome.borrow() {
             None => Err(InvalidStateError::new("Result is not set.").into()),
             Some(outcome) => outcome.clone(),
@@ -182,18 +195,42 @@ impl<T: Clone + 'static> std::future::Future for Future<T> {
         if self.done() {
             return Poll::Ready(self.result());
         }
+        let place = self.place.get().unwrap_or_else(|| self.state.next_id());
+        self.place.set(Some(place));
         let mut watchers = self.state.watchers.borrow_mut();
-        let is_known = |watcher: &Watcher<T>| matches!(watcher, Watcher::Wake(waker) if waker.will_wake(cx.waker()));
-        if !watchers.iter().any(is_known) {
-            watchers.push(Watcher::Wake(cx.waker().clone()));
-        }
+        let known = watchers.iter_mut().find_map(|watcher| match watcher {
+            Watcher::Wake(id, waker) if *id == place => Some(waker),
+            _ => None,
+        });
+        let old = match known {
+            Some(waker) if waker.will_wake(cx.waker()) => None,
+            Some(waker) => Some(std::mem::replace(waker, cx.waker().clone())),
+            None => {
+                watchers.push(Watcher::Wake(place, cx.waker().clone()));
+                None
+            }
+        };
+        drop(watchers);
+        drop(old);
         Poll::Pending
     }
 }
 
 impl<T> Clone for Future<T> {
     fn clone(&self) -> Self {
-        Future { state: self.state.clone() }
+        Future { state: self.state.clone(), place: Cell::new(None) }
+    }
+}
+
+/// Whoever stops waiting leaves the line, or a future that is awaited for years with time-outs would keep every waker.
+impl<T> Drop for Future<T> {
+    fn drop(&mut self) {
+        let Some(place) = self.place.get() else { return };
+        let mut watchers = self.state.watchers.borrow_mut();
+        let at = watchers.iter().position(|watcher| matches!(watcher, Watcher::Wake(id, _) if *id == place));
+        let removed = at.map(|at| watchers.remove(at));
+        drop(watchers);
+        drop(removed);
     }
 }
 
@@ -209,13 +246,25 @@ impl<T: 'static> fmt::Debug for Future<T> {
     }
 }
 
+impl<T> State<T> {
+    fn next_id(&self) -> CallbackId {
+        let id = self.n_watchers.get();
+        self.n_watchers.set(id + 1);
+        CallbackId(id)
+    }
+}
+
 impl<T> Drop for State<T> {
     fn drop(&mut self) {
         if self.is_retrieved.get() {
             return;
         }
-        if let Some(Err(err)) = self.outcome.take() {
-            self.core.call_exception_handler(&ExceptionContext::new(self.complaint, Some(err)));
+        let outcome = self.outcome.take();
+        if let Some(Err(err)) = outcome {
+            // A task that gives on the cancellation of what it awaited counts as cancelled itself.
+            if !err.is::<CancelledError>() {
+                self.core.call_exception_handler(&ExceptionContext::new(self.complaint, Some(err)));
+            }
         }
     }
 }

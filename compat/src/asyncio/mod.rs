@@ -6,6 +6,7 @@
 mod create_server;
 #[cfg(unix)]
 mod create_unix_server;
+mod ensure_future;
 mod event_loop;
 mod exceptions;
 mod executor;
@@ -13,10 +14,13 @@ mod extra_info;
 mod future;
 mod handle;
 mod listener;
+mod locks;
 mod loop_state;
 mod out_buffer;
 mod protocol;
 mod protocol_cell;
+mod queues;
+mod run_coroutine_threadsafe;
 mod run_server;
 mod server;
 #[cfg(unix)]
@@ -24,27 +28,37 @@ mod signals;
 mod stream_io;
 mod stream_transport;
 mod task;
+mod timeouts;
 mod transport;
 mod transport_ref;
 #[cfg(unix)]
 mod unix_socket_file;
+mod wait;
 
 pub use create_server::{CreateServer, Family, Hosts, create_server};
 #[cfg(unix)]
 pub use create_unix_server::{CreateUnixServer, create_unix_server};
+pub use ensure_future::{create_task, ensure_future, shield};
 pub use event_loop::{Loop, LoopHandle, get_event_loop, get_running_loop};
 pub use exceptions::{CancelledError, InvalidStateError, NotImplementedError, RuntimeError, TimeoutError, ValueError};
 pub use executor::InExecutor;
 pub use extra_info::{Address, ExtraInfo, TransportSocket};
 pub use future::{CallbackId, Future};
 pub use handle::{Handle, TimerHandle};
+pub use locks::{BoundedSemaphore, Condition, ConditionGuard, Event, Lock, LockGuard, Semaphore, SemaphoreGuard};
 pub use protocol::{BufferedProtocol, Protocol, SharedProtocol};
 pub use protocol_cell::{Buffered, IntoProtocol, ProtocolCell, ProtocolHandle, Running, Shared};
+pub use queues::{Queue, QueueEmpty, QueueFull, QueueShutDown};
+pub use run_coroutine_threadsafe::ConcurrentFuture;
 pub use run_server::{RunServer, run_server};
 pub use server::Server;
 pub use task::{Task, TaskOutput};
+pub use timeouts::{timeout, timeout_at, wait_for};
 pub use transport::{BaseTransport, ReadTransport, Transport, WriteTransport};
 pub use transport_ref::TransportRef;
+pub use wait::{ALL_COMPLETED, Awaited, FIRST_COMPLETED, FIRST_EXCEPTION, ReturnWhen, Wait, wait};
+
+pub use crate::nursery::{Gather, gather, sleep};
 
 #[cfg(feature = "testing")]
 pub(crate) use {loop_state::LoopState, stream_io::StreamIo, stream_transport::StreamTransport};

@@ -8,7 +8,7 @@ use super::create_server::{Bind, CreateServer, Family, Hosts};
 use super::protocol_cell::IntoProtocol;
 use super::server::{Factory, Server};
 use crate::error::{Error, Result};
-use crate::nursery::{Nursery, NurseryError, open_nursery};
+use crate::nursery::{Nursery, NurseryError, Outcome, open_nursery};
 
 /// Serves `factory`'s protocols on `host` and `port` until it is cancelled or the server is closed: trio-protocol's
 /// `run_server`. Await the builder.
@@ -65,7 +65,7 @@ pub struct RunServer {
     factory: Factory,
     bind: Bind,
     configure: Vec<Configure>,
-    on_serving: Option<Box<dyn FnOnce(Server)>>,
+    on_serving: Option<Box<dyn FnOnce(Server) -> Result<()>>>,
 }
 
 /// Sets one option of the server to be.
@@ -84,9 +84,9 @@ macro_rules! options {
 
 impl RunServer {
     /// Called with the [`Server`] once it accepts connections: to print its address, or to hand it to
-    /// [`Nursery::start`].
-    pub fn on_serving(mut self, call: impl FnOnce(Server) + 'static) -> Self {
-        self.on_serving = Some(Box::new(call));
+    /// [`Nursery::start`]. An error ends the server and is what awaiting it gives.
+    pub fn on_serving<R: Outcome>(mut self, call: impl FnOnce(Server) -> R + 'static) -> Self {
+        self.on_serving = Some(Box::new(|server| call(server).into_result()));
         self
     }
 
@@ -116,7 +116,7 @@ impl RunServer {
             }
             let server = server.await?;
             if let Some(on_serving) = self.on_serving {
-                on_serving(server.clone());
+                on_serving(server.clone())?;
             }
             server.serve_forever().await
         })

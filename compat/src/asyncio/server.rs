@@ -48,8 +48,6 @@ pub(crate) struct ServerState {
     waiters: RefCell<Vec<Waker>>,
 }
 
-const CANCELLED: u8 = 0;
-
 impl Server {
     /// Puts a new server into its nursery.
     pub(super) fn new(
@@ -73,7 +71,7 @@ impl Server {
             has_forever: Cell::new(false),
             waiters: RefCell::default(),
         });
-        state.node.set(nursery.adopt(state.clone(), Event { kind: CANCELLED, generation: 0 })?);
+        state.node.set(nursery.adopt(state.clone())?);
         Ok(Server { state })
     }
 

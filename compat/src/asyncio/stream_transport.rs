@@ -49,8 +49,8 @@ const FACTORY: u8 = 2;
 const MADE: u8 = 3;
 const ADD_READER: u8 = 4;
 const LOST: u8 = 5;
-const CANCELLED: u8 = 6;
-const IDLE: u8 = 7;
+const IDLE: u8 = 6;
+const CANCELLED: u8 = Event::CANCELLED.kind;
 
 /// Where accepted connections come from, as a connection sees it.
 pub(crate) trait Acceptor {
@@ -227,8 +227,7 @@ impl<S: StreamIo> StreamTransport<S> {
             exc: RefCell::new(None),
             rest: RefCell::new(None),
         });
-        let on_cancel = Event { kind: CANCELLED, generation: 0 };
-        transport.node.set(nursery.adopt(transport.clone(), on_cancel)?);
+        transport.node.set(nursery.adopt(transport.clone())?);
         let key = lp.core.register(transport.clone());
         transport.key.set(Some(key));
         transport.read_waker.replace(lp.core.source_waker(key, READ));

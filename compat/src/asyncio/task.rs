@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 
 use super::future::{CallbackId, Future};
 use crate::error::{Error, Result};
-use crate::nursery::{self, Nursery, Outcome};
+use crate::nursery::{self, Never, Nursery, Outcome};
 use crate::runtime::{Panicked, TaskName};
 
 /// A task started with [`Loop::create_task`](crate::Loop::create_task): `asyncio.Task`, a cheap clone.
@@ -26,10 +26,10 @@ pub struct Task<T> {
     name: Rc<RefCell<String>>,
 }
 
-/// What a coroutine given to [`Loop::create_task`](crate::Loop::create_task) may return: nothing, or a
-/// [`Result`](crate::Result).
+/// What a coroutine given to [`Loop::create_task`](crate::Loop::create_task) may return: nothing, a
+/// [`Result`](crate::Result), or never.
 #[diagnostic::on_unimplemented(
-    message = "a task gives `()` or `foster::Result<T>`, not `{Self}`",
+    message = "a task gives `()`, `foster::Result<T>` or never, not `{Self}`",
     note = "end the block with `Ok(value)`; a nursery's `create_task` takes any value"
 )]
 pub trait TaskOutput {
@@ -53,6 +53,14 @@ impl<T: 'static> TaskOutput for Result<T, Error> {
     type Value = T;
 
     fn into_result(self) -> Result<T> {
+        self
+    }
+}
+
+impl TaskOutput for Never {
+    type Value = ();
+
+    fn into_result(self) -> Result<()> {
         self
     }
 }

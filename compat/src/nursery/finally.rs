@@ -60,7 +60,7 @@ pub async fn finally_within<B: Future, C: Future>(timeout: Duration, body: B, cl
     let mut region = Region::enter(Kind::Guard, true, false);
     let ended = {
         let mut slot = pin!(Some(body));
-        std::future::poll_fn(|cx| region.poll(slot.as_mut(), cx)).await
+        std::future::poll_fn(|cx| region.poll_caught(slot.as_mut(), cx)).await
     };
     let panic = clean_up(timeout, &mut region, cleanup).await;
     settle(region, ended, panic).await
@@ -93,7 +93,7 @@ where
     let mut region = Region::enter(Kind::Guard, true, false);
     let ended = {
         let mut slot = pin!(Some(body(state)));
-        std::future::poll_fn(|cx| region.poll(slot.as_mut(), cx)).await
+        std::future::poll_fn(|cx| region.poll_caught(slot.as_mut(), cx)).await
     };
     let panic = clean_up(DEFAULT_CLEANUP_TIMEOUT, &mut region, cleanup(state)).await;
     settle(region, ended, panic).await
@@ -103,7 +103,7 @@ where
 async fn clean_up<C: Future>(timeout: Duration, region: &mut Region, cleanup: C) -> Option<Payload> {
     region.raise_shield();
     let mut slot = pin!(Some(move_on_after(timeout, cleanup)));
-    match std::future::poll_fn(|cx| region.poll(slot.as_mut(), cx)).await {
+    match std::future::poll_fn(|cx| region.poll_caught(slot.as_mut(), cx)).await {
         Ended::Value(Some(_)) => {}
         Ended::Value(None) => {
             log_warning(&format!("a clean-up was stopped after {timeout:?}, the bound of its finally"));

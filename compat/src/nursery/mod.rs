@@ -2,11 +2,14 @@
 //!
 //! Read `region.rs` first: everything that can be cancelled inside a task is a region.
 
+mod capacity_limiter;
 mod dump;
 mod error;
+mod event;
 mod finally;
 mod gather;
 mod limit;
+mod memory_channel;
 #[expect(clippy::module_inception, reason = "the noun of the module is Nursery")]
 mod nursery;
 mod outcome;
@@ -16,12 +19,19 @@ mod sleep;
 mod start;
 mod task;
 mod timeouts;
+pub mod to_thread;
 
+pub use capacity_limiter::{CapacityLimiter, CapacityToken, WouldBlock};
 pub use dump::dump;
 pub use error::NurseryError;
+pub use event::Event;
 pub use finally::{DEFAULT_CLEANUP_TIMEOUT, finally, finally_with, finally_within};
 pub use gather::{Gather, gather};
+pub use memory_channel::{
+    MemoryChannelStatistics, MemoryReceiveChannel, MemorySendChannel, ReceiveError, SendError, open_memory_channel,
+};
 pub use nursery::{Closed, Nursery, NurseryBuilder, open_nursery};
+pub(crate) use outcome::Never;
 pub use outcome::Outcome;
 pub use scope::{CancelScope, RemoteScope, ScopeHandle, cancel_reason, shield};
 pub(crate) use sleep::primitive;

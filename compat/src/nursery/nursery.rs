@@ -15,8 +15,8 @@ use super::region::{Ended, Region};
 use super::scope::{ScopeHandle, give_way};
 use crate::error::{Error, Result};
 use crate::runtime::{
-    CancelReason, CancelSource, Core, Event, ExceptionContext, Exit, Kind, NewTask, NodeId, Owner, Panicked, Payload,
-    Source, Supervisor, TaskId, TaskName, current, log_warning,
+    CancelReason, CancelSource, Core, Event, ExceptionContext, Exit, Item, Kind, NewTask, NodeId, Owner, Panicked,
+    Payload, Source, Supervisor, TaskId, TaskName, current, log_warning,
 };
 
 /// Opens a nursery, runs `body` in it, and ends after the body and every child: `trio.open_nursery`.
@@ -126,13 +126,13 @@ impl NurseryBuilder {
             std::future::poll_fn(|cx| {
                 if is_body_over {
                     region.follow();
-                } else if let Poll::Ready(ended) = region.poll(slot.as_mut(), cx) {
+                } else if let Poll::Ready(ended) = region.poll_caught(slot.as_mut(), cx) {
                     is_body_over = true;
                     match ended {
                         Ended::Value(Ok(body)) => value = Some(body),
                         Ended::Value(Err(err)) => state.fail(err),
-                        Ended::Panic(payload) => state.panic(payload),
                         Ended::Dropped => state.drop_line(),
+                        Ended::Panic(payload) => state.panic(payload),
                     }
                     if let Err(payload) = catch_unwind(AssertUnwindSafe(|| slot.set(None))) {
                         state.panic(payload);
@@ -280,12 +280,12 @@ impl Nursery {
 
     // ---- for what lives in a nursery without being a task: a connection
 
-    /// Takes a source in as a child. A cancellation of the nursery queues `on_cancel` for it.
+    /// Takes a source in as a child. A cancellation of the nursery queues `Event::CANCELLED` for it.
     ///
     /// # Errors
     ///
     /// [`Closed`] if the nursery has ended.
-    pub(crate) fn adopt(&self, source: Rc<dyn Source>, on_cancel: Event) -> Result<NodeId, Closed> {
+    pub(crate) fn adopt(&self, source: Rc<dyn Source>) -> Result<NodeId, Closed> {
         let state = &self.state;
         if state.is_closed.get() {
             return Err(Closed);
@@ -293,10 +293,10 @@ impl Nursery {
         state.n_live.set(state.n_live.get() + 1);
         let core = &state.core;
         core.n_members.set(core.n_members.get() + 1);
-        let owner = Owner::Source(source.clone(), on_cancel);
+        let owner = Owner::Source(source.clone());
         let node = core.tree.borrow_mut().insert(state.node, Kind::Connection, owner, true, false);
         if core.tree.borrow().is_cancelled(node) {
-            core.push_event(source, on_cancel.kind, on_cancel.generation);
+            core.push(Item::Event { source, event: Event::CANCELLED });
         }
         Ok(node)
     }

@@ -34,7 +34,7 @@ impl Outcome for Never {
 }
 
 /// The type of a function that never returns, written so that stable Rust accepts it.
-type Never = <fn() -> ! as Returns>::Type;
+pub(crate) type Never = <fn() -> ! as Returns>::Type;
 
 /// Names the return type of a function pointer.
 #[doc(hidden)]

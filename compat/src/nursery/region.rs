@@ -22,7 +22,8 @@ pub(crate) struct Region {
     core: Rc<Core>,
     node: NodeId,
     is_guard: bool,
-    /// The future was polled: before that a cancellation waits for its first suspension.
+    /// The future was polled: before that the region stands where it was entered, and a cancellation waits for the
+    /// first suspension.
     has_begun: bool,
 }
 
@@ -38,18 +39,27 @@ impl Region {
     /// Enters a region inside the current scope.
     #[track_caller]
     pub(crate) fn enter(kind: Kind, is_guard: bool, is_shielded: bool) -> Self {
-        Region::enter_in(current(), kind, is_guard, is_shielded)
+        Region::enter_until(None, kind, is_guard, is_shielded)
     }
 
-    pub(crate) fn enter_in(core: Rc<Core>, kind: Kind, is_guard: bool, is_shielded: bool) -> Self {
+    /// As [`enter`](Region::enter), with a deadline.
+    #[track_caller]
+    pub(crate) fn enter_until(deadline: Option<Instant>, kind: Kind, is_guard: bool, is_shielded: bool) -> Self {
+        let core = current();
         let parent = core.scope();
         let mut tree = core.tree.borrow_mut();
         let node = tree.insert(parent, kind, Owner::Task(core.current_task()), false, is_shielded);
+        tree[node].deadline = deadline;
         if is_guard {
             tree.raise_guards(parent, 1);
         }
         drop(tree);
         Region { core, node, is_guard, has_begun: false }
+    }
+
+    /// Takes over the node of a scope whose first poll has suspended.
+    pub(crate) fn suspended(core: Rc<Core>, node: NodeId) -> Self {
+        Region { core, node, is_guard: false, has_begun: true }
     }
 
     pub(crate) fn core(&self) -> &Rc<Core> {
@@ -60,48 +70,60 @@ impl Region {
         self.node
     }
 
-    pub(crate) fn set_deadline(&mut self, deadline: Option<Instant>) {
-        self.core.tree.borrow_mut()[self.node].deadline = deadline;
-    }
-
     /// Leaves the tree.
     pub(crate) fn leave(self) -> Rc<Core> {
         self.core.clone()
     }
 
-    /// Polls the future in `slot` inside the region, and empties the slot when it has ended.
+    /// Polls the future in `slot` inside the region; `None` if a cancellation dropped it. Its panic unwinds.
     pub(crate) fn poll<F: Future>(
         &mut self,
         mut slot: Pin<&mut Option<F>>,
         cx: &mut Context<'_>,
-    ) -> Poll<Ended<F::Output>> {
-        self.follow();
+    ) -> Poll<Option<F::Output>> {
+        let has_begun = std::mem::replace(&mut self.has_begun, true);
+        if has_begun {
+            self.follow();
+        }
         let core = &*self.core;
         let Some(future) = slot.as_mut().as_pin_mut() else {
-            return Poll::Ready(Ended::Dropped);
+            return Poll::Ready(None);
         };
-        let has_begun = std::mem::replace(&mut self.has_begun, true);
         if !(has_begun && core.by_cancel.get() && core.tree.borrow().must_drop(self.node)) {
             let _inside = core.enter(self.node);
-            match catch_unwind(AssertUnwindSafe(|| future.poll(cx))) {
-                Ok(Poll::Ready(value)) => return Poll::Ready(Ended::Value(value)),
-                Ok(Poll::Pending) => {}
-                Err(payload) => return Poll::Ready(Ended::Panic(payload)),
+            if let Poll::Ready(value) = future.poll(cx) {
+                return Poll::Ready(Some(value));
             }
         }
         self.suspend(slot, cx)
     }
 
+    /// As [`poll`](Region::poll), for a region that has something to do after a panic.
+    pub(crate) fn poll_caught<F: Future>(
+        &mut self,
+        slot: Pin<&mut Option<F>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Ended<F::Output>> {
+        match catch_unwind(AssertUnwindSafe(|| self.poll(slot, cx))) {
+            Ok(Poll::Pending) => Poll::Pending,
+            Ok(Poll::Ready(Some(value))) => Poll::Ready(Ended::Value(value)),
+            Ok(Poll::Ready(None)) => Poll::Ready(Ended::Dropped),
+            Err(payload) => Poll::Ready(Ended::Panic(payload)),
+        }
+    }
+
     /// The future waits: arms the deadline, and drops the future if the region is cancelled.
-    fn suspend<F: Future>(&mut self, mut slot: Pin<&mut Option<F>>, cx: &mut Context<'_>) -> Poll<Ended<F::Output>> {
+    pub(crate) fn suspend<F: Future>(
+        &mut self,
+        mut slot: Pin<&mut Option<F>>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<F::Output>> {
         let core = &*self.core;
         self.arm();
         if core.tree.borrow().must_drop(self.node) {
             let _inside = core.enter(self.node);
-            return Poll::Ready(match catch_unwind(AssertUnwindSafe(|| slot.set(None))) {
-                Ok(()) => Ended::Dropped,
-                Err(payload) => Ended::Panic(payload),
-            });
+            slot.set(None);
+            return Poll::Ready(None);
         }
         self.watch(cx);
         Poll::Pending

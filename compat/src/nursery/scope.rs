@@ -2,7 +2,6 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
-use std::panic::resume_unwind;
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,7 +10,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::region::{Ended, Region};
+use super::region::Region;
 use crate::runtime::{Alarm, CancelReason, CancelSource, Core, Door, Kind, Knock, Node, NodeId, current, try_current};
 
 /// Work that can be cancelled as a whole: `trio.CancelScope`.
@@ -70,7 +69,7 @@ enum Deadline {
 }
 
 impl Deadline {
-    fn instant(self) -> Option<Instant> {
+    fn counted_from_now(self) -> Option<Instant> {
         match self {
             Deadline::Never => None,
             Deadline::At(at) => Some(at),
@@ -110,7 +109,8 @@ impl CancelScope {
     /// clean-ups are passed over: they cannot be cancelled.
     pub fn current() -> Option<ScopeHandle> {
         let core = try_current()?;
-        let node = core.tree.borrow().innermost_scope(core.scope());
+        let scope = core.scope();
+        let node = core.tree.borrow().innermost_scope(scope);
         ScopeHandle::new(core, node)
     }
 
@@ -125,24 +125,21 @@ impl CancelScope {
     pub async fn run<F: Future>(&self, future: F) -> Option<F::Output> {
         let state = &*self.state;
         assert!(!state.is_used.replace(true), "this CancelScope was entered before: make a new one for each use");
-        let region = Region::enter(Kind::Scope, state.is_shielded.get(), state.is_shielded.get());
+        let (deadline, is_shielded) = (state.deadline.get().counted_from_now(), state.is_shielded.get());
+        let region = Region::enter_until(deadline, Kind::Scope, is_shielded, is_shielded);
         let (core, node) = (region.core().clone(), region.node());
-        core.tree.borrow_mut()[node].deadline = state.deadline.get().instant();
         *state.active.borrow_mut() = ScopeHandle::new(core.clone(), node);
         let entered = Entered { state, region };
         let called = state.called.borrow().clone();
         if let Some(reason) = called {
             core.cancel(node, || reason);
         }
-        match entered.wait(future).await {
-            Ended::Value(value) => Some(value),
-            Ended::Panic(payload) => resume_unwind(payload),
-            Ended::Dropped => {
-                give_way(&core).await;
-                state.caught.set(true);
-                None
-            }
+        let ended = entered.wait(future).await;
+        if ended.is_none() {
+            give_way(&core).await;
+            state.caught.set(true);
         }
+        ended
     }
 
     /// Cancels the scope; nothing happens the second time. Before entry it is remembered.
@@ -250,7 +247,7 @@ struct Entered<'a> {
 }
 
 impl Entered<'_> {
-    async fn wait<F: Future>(mut self, future: F) -> Ended<F::Output> {
+    async fn wait<F: Future>(mut self, future: F) -> Option<F::Output> {
         let mut slot = pin!(Some(future));
         std::future::poll_fn(|cx| {
             // The shield may be set and cleared while the scope is entered; its guard is counted by the scope.
@@ -388,8 +385,9 @@ impl RemoteScope {
 /// Inside a shield this asks the scopes around the shield.
 pub fn cancel_reason() -> Option<CancelReason> {
     let core = try_current()?;
+    let scope = core.scope();
     let tree = core.tree.borrow();
-    tree.cancelled_by(core.scope()).and_then(|node| node.reason.as_deref().cloned())
+    tree.cancelled_by(scope).and_then(|node| node.reason.as_deref().cloned())
 }
 
 /// Runs `future` to its end although the scopes around it are cancelled; they wait for it.
@@ -406,10 +404,9 @@ pub async fn shield<F: Future>(future: F) -> F::Output {
     let ended = std::future::poll_fn(|cx| region.poll(slot.as_mut(), cx)).await;
     drop(region);
     match ended {
-        Ended::Value(value) => value,
-        Ended::Panic(payload) => resume_unwind(payload),
+        Some(value) => value,
         // Nobody can cancel a shield itself.
-        Ended::Dropped => std::future::pending().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -2,15 +2,15 @@
 
 use std::fmt;
 use std::future::Future;
-use std::panic::resume_unwind;
-use std::pin::pin;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::region::{Ended, Region};
+use super::region::Region;
 use super::scope::{after, give_way};
-use crate::runtime::{Kind, try_current};
+use crate::runtime::{current, try_current};
 
 /// Runs `future` for at most `timeout`; `None` if it was stopped. A future that is ready at once is never stopped.
 ///
@@ -70,22 +70,37 @@ pub async fn fail_at<F: Future>(deadline: Instant, future: F) -> Result<F::Outpu
 }
 
 async fn within<F: Future>(deadline: Option<Instant>, future: F) -> Option<F::Output> {
-    let mut region = Region::enter(Kind::Scope, false, false);
-    region.set_deadline(deadline);
+    let mut region = None;
     let mut slot = pin!(Some(future));
-    let ended = std::future::poll_fn(|cx| region.poll(slot.as_mut(), cx)).await;
-    match ended {
-        Ended::Value(value) => Some(value),
-        Ended::Panic(payload) => {
-            drop(region);
-            resume_unwind(payload)
-        }
-        Ended::Dropped => {
-            let core = region.leave();
+    let ended = std::future::poll_fn(|cx| match &mut region {
+        None => begin(deadline, slot.as_mut(), &mut region, cx),
+        Some(region) => region.poll(slot.as_mut(), cx),
+    })
+    .await;
+    if ended.is_none() {
+        // It had to suspend to be dropped.
+        if let Some(core) = region.map(Region::leave) {
             give_way(&core).await;
-            None
         }
     }
+    ended
+}
+
+/// The first poll of a scope, which costs no node unless it suspends.
+#[inline]
+fn begin<F: Future>(
+    deadline: Option<Instant>,
+    mut slot: Pin<&mut Option<F>>,
+    region: &mut Option<Region>,
+    cx: &mut Context<'_>,
+) -> Poll<Option<F::Output>> {
+    let core = current();
+    let first = core.first_poll(deadline);
+    if let Some(Poll::Ready(value)) = slot.as_mut().as_pin_mut().map(|future| future.poll(cx)) {
+        return Poll::Ready(Some(value));
+    }
+    let node = first.suspend();
+    region.insert(Region::suspended(core, node)).suspend(slot, cx)
 }
 
 /// The work was stopped by its deadline: `trio.TooSlowError`.
@@ -117,8 +132,8 @@ pub fn current_effective_deadline() -> EffectiveDeadline {
     let Some(core) = try_current() else {
         return EffectiveDeadline::Never;
     };
-    let tree = core.tree.borrow();
     let mut id = core.scope();
+    let tree = core.tree.borrow();
     if tree.is_cancelled(id) {
         return EffectiveDeadline::Cancelled;
     }

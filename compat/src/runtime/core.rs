@@ -12,6 +12,7 @@ use slab::Slab;
 use tokio::time::Instant;
 
 use super::context::Context;
+use super::fresh::Fresh;
 use super::ready::{Callback, Event, Item, Source};
 use super::report::{ExceptionContext, ExceptionHandler, Failure, Panicked};
 use super::tasks::{Payload, Slot, TaskId};
@@ -49,7 +50,9 @@ pub(crate) struct Core {
     /// Parent of everything: of the root task, and of what belongs to the loop itself.
     pub(crate) base: NodeId,
     /// The innermost scope, nursery or task of the code that runs.
-    scope: Cell<NodeId>,
+    pub(super) scope: Cell<NodeId>,
+    /// Scopes in their first poll, innermost last.
+    pub(super) fresh: RefCell<Vec<Fresh>>,
     pub(super) task: Cell<TaskId>,
     /// The running step was asked for by a cancellation only.
     pub(crate) by_cancel: Cell<bool>,
@@ -60,10 +63,14 @@ pub(crate) struct Core {
     context: RefCell<Option<Rc<Context>>>,
     /// The loop's own poll is on the stack; a change made at any other time has to wake it.
     is_polling: Cell<bool>,
+    /// The loop has ended: what is still queued would never run, and keep the loop alive by what it holds.
+    is_over: Cell<bool>,
     numbers: Cell<u32>,
     handler: RefCell<Option<ExceptionHandler>>,
     /// The nursery of what belongs to the loop itself, kept here for the layer above.
     pub(crate) system_nursery: RefCell<Option<Rc<dyn Any>>>,
+    /// The default limiter of `to_thread`, kept here for the layer above.
+    pub(crate) thread_limiter: RefCell<Option<Box<dyn Any>>>,
     /// What the asyncio layer keeps for the loop.
     extension: RefCell<Option<Rc<dyn Any>>>,
     /// Tasks and adopted sources that are alive: `run` ends at zero.
@@ -147,7 +154,7 @@ impl Core {
     pub(super) fn new() -> Rc<Self> {
         let door = Door::new();
         let root_waker = TaskWaker::new(TaskId::ROOT, &door);
-        let mut tree = Tree::default();
+        let mut tree = Tree::new();
         let base = tree.insert(NodeId::NONE, Kind::Nursery, Owner::Task(TaskId::ROOT), true, false);
         Rc::new(Core {
             door,
@@ -165,15 +172,18 @@ impl Core {
             root_waker: (root_waker.clone(), root_waker.into()),
             base,
             scope: Cell::new(NodeId::NONE),
+            fresh: RefCell::default(),
             task: Cell::new(TaskId::ROOT),
             by_cancel: Cell::new(false),
             keeps_result: Cell::new(false),
             waits_for: Cell::new(""),
             context: RefCell::new(None),
             is_polling: Cell::new(false),
+            is_over: Cell::new(false),
             numbers: Cell::new(0),
             handler: RefCell::new(None),
             system_nursery: RefCell::new(None),
+            thread_limiter: RefCell::new(None),
             extension: RefCell::new(None),
             n_members: Cell::new(0),
             n_turns: Cell::new(0),
@@ -184,8 +194,11 @@ impl Core {
 
     // ---- the queue
 
-    /// Appends to the queue: what is appended during a batch runs in the next.
+    /// Appends to the queue: what is appended during a batch runs in the next. Dropped once the loop has ended.
     pub(crate) fn push(&self, item: Item) {
+        if self.is_over.get() {
+            return;
+        }
         self.ready.borrow_mut().push_back(item);
         self.wake_if_idle();
     }
@@ -242,6 +255,11 @@ impl Core {
         self.ready.borrow().is_empty() && self.recheck.borrow().is_empty()
     }
 
+    /// Whether the loop has ended and runs nothing any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over.get()
+    }
+
     pub(super) fn pop(&self) -> Option<Item> {
         self.ready.borrow_mut().pop_front()
     }
@@ -281,6 +299,7 @@ impl Core {
                 self.report_panic("Exception while a loop was dropped", payload);
             }
         }
+        self.is_over.set(true);
         while let Some(item) = self.pop() {
             let _ = catch_unwind(AssertUnwindSafe(|| drop(item)));
         }
@@ -303,6 +322,10 @@ impl Core {
     pub(crate) fn reset_timer(&self, key: TimerKey, deadline: Instant) {
         self.timers.borrow_mut().reset(key, deadline);
         self.wake_if_idle();
+    }
+
+    pub(crate) fn has_timer(&self, key: TimerKey) -> bool {
+        self.timers.borrow().contains(key)
     }
 
     pub(crate) fn clear_timer(&self, key: TimerKey) {
@@ -371,10 +394,6 @@ impl Core {
 
     // ---- scopes
 
-    pub(crate) fn scope(&self) -> NodeId {
-        self.scope.get()
-    }
-
     pub(crate) fn current_task(&self) -> TaskId {
         self.task.get()
     }
@@ -385,7 +404,8 @@ impl Core {
 
     /// Whether the running code stands in a cancelled scope.
     pub(crate) fn is_cancelled(&self) -> bool {
-        self.tree.borrow().is_cancelled(self.scope())
+        let scope = self.scope();
+        self.tree.borrow().is_cancelled(scope)
     }
 
     /// Whether a wait of Foster's own must stay pending whatever has come to it, so that cancelled code goes no
@@ -438,11 +458,12 @@ impl Core {
             let mut ready = self.ready.borrow_mut();
             let tasks = self.tasks.borrow();
             choose(&mut tree, &mut |node| match &node.owner {
-                Owner::Source(source, event) => {
+                Owner::Source(source) => {
                     if node.cancelled {
-                        ready.push_back(Item::Event { source: source.clone(), event: *event });
+                        ready.push_back(Item::Event { source: source.clone(), event: Event::CANCELLED });
                     }
                 }
+                Owner::Nobody => {}
                 Owner::Task(id) => {
                     let (task_waker, waker) = if *id == TaskId::ROOT {
                         (&self.root_waker.0, &self.root_waker.1)
@@ -474,7 +495,7 @@ impl Core {
         for child in children {
             let is_background = match self.tree.borrow()[child].owner {
                 Owner::Task(id) => self.with_slot(id, |slot| slot.is_background && slot.node == child),
-                Owner::Source(..) => None,
+                Owner::Source(_) | Owner::Nobody => None,
             };
             if is_background == Some(true) {
                 self.cancel(child, || CancelReason::new(CancelSource::Nursery));
@@ -490,8 +511,8 @@ impl Core {
             for child in tree.children(nursery) {
                 match &tree[child].owner {
                     Owner::Task(id) if tree[child].is_root => tasks.push(*id),
-                    Owner::Task(_) => {}
-                    Owner::Source(source, _) => sources.push(source.clone()),
+                    Owner::Task(_) | Owner::Nobody => {}
+                    Owner::Source(source) => sources.push(source.clone()),
                 }
             }
         }
@@ -503,11 +524,13 @@ impl Core {
 
     pub(crate) fn free_node(&self, id: NodeId) {
         let mut released = Vec::new();
-        let node = self.tree.borrow_mut().remove(id, &mut released);
-        if let Some(key) = node.timer {
+        let leftovers = self.tree.borrow_mut().remove(id, &mut released);
+        if let Some(key) = leftovers.as_ref().and_then(|leftovers| leftovers.timer) {
             self.clear_timer(key);
         }
-        self.summon_released(&released);
+        if !released.is_empty() {
+            self.summon_released(&released);
+        }
     }
 
     // ---- the running task

@@ -19,6 +19,15 @@ pub(crate) fn error(message: &str) {
     }
 }
 
+/// As [`error`], with what would make the message long as a field of its own.
+pub(crate) fn error_with(message: &str, details: &str) {
+    if has_subscriber() {
+        tracing::error!(target: "foster", details, "{message}");
+    } else {
+        print("error", &format!("{message}: {details}"));
+    }
+}
+
 pub(crate) fn warning(message: &str) {
     if has_subscriber() {
         tracing::warn!(target: "foster", "{message}");

@@ -10,6 +10,7 @@
 
 mod context;
 mod core;
+mod fresh;
 mod interrupt;
 mod log;
 mod ready;

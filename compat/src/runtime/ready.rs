@@ -25,6 +25,11 @@ pub(crate) struct Event {
     pub(crate) generation: u32,
 }
 
+impl Event {
+    /// The nursery that the source lives in was cancelled.
+    pub(crate) const CANCELLED: Event = Event { kind: u8::MAX, generation: 0 };
+}
+
 /// Something that lives on the loop without being a task: a connection costs no future and an event no allocation.
 pub(crate) trait Source {
     /// A waker of this source fired. Called while the batch is gathered, so it may queue events but runs nothing.
@@ -63,6 +68,13 @@ impl Callback {
 
     pub(crate) fn is_cancelled(&self) -> bool {
         self.cancelled.get()
+    }
+
+    /// Moves the call to a callback of its own, so that this one does nothing where it is queued; `None` if it has run
+    /// or was cancelled.
+    pub(crate) fn renew(&self) -> Option<Rc<Self>> {
+        let call = self.call.take();
+        call.map(|call| Callback::new(call, self.context.clone()))
     }
 
     pub(crate) fn take(&self) -> Option<Call> {

@@ -56,7 +56,7 @@ impl ExceptionContext {
     }
 
     pub(crate) fn log_handler_failure(&self, failure: Failure) {
-        log::error(&format!("Unhandled error in exception handler: {failure}; it was told: {self}"));
+        log::error_with("Unhandled error in exception handler", &format!("{failure}; it was told: {self}"));
     }
 }
 

@@ -60,6 +60,11 @@ impl<A> Timers<A> {
         TimerKey { index, sequence }
     }
 
+    /// Whether the timer has neither fired nor been removed.
+    pub(crate) fn contains(&self, key: TimerKey) -> bool {
+        self.timers.get(key.index as usize).is_some_and(|timer| timer.born == key.sequence)
+    }
+
     /// Moves a timer; does nothing if it is gone.
     pub(crate) fn reset(&mut self, key: TimerKey, deadline: Instant) {
         let sequence = self.sequence + 1;

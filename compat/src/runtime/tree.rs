@@ -12,10 +12,9 @@
 use std::rc::Rc;
 use std::task::Waker;
 
-use slab::Slab;
 use tokio::time::Instant;
 
-use super::ready::{Event, Source};
+use super::ready::Source;
 use super::tasks::TaskId;
 use super::timers::TimerKey;
 
@@ -25,6 +24,19 @@ pub(crate) struct NodeId(u32);
 
 impl NodeId {
     pub(crate) const NONE: NodeId = NodeId(u32::MAX);
+
+    /// Ids from here on, but for `NONE`, stand for fresh scopes.
+    const FIRST_FRESH: u32 = 1 << 31;
+
+    pub(super) fn fresh(index: usize) -> Self {
+        NodeId(NodeId::FIRST_FRESH + index as u32)
+    }
+
+    /// The place of a fresh scope on its stack.
+    #[inline]
+    pub(super) fn fresh_index(self) -> Option<usize> {
+        (self.0 >= NodeId::FIRST_FRESH && !self.is_none()).then(|| (self.0 - NodeId::FIRST_FRESH) as usize)
+    }
 
     pub(crate) fn is_none(self) -> bool {
         self == NodeId::NONE
@@ -46,8 +58,10 @@ pub(crate) enum Kind {
 pub(crate) enum Owner {
     /// The task whose future holds the node's region.
     Task(TaskId),
-    /// A source that is told by an event.
-    Source(Rc<dyn Source>, Event),
+    /// A source that is told by `Event::CANCELLED`.
+    Source(Rc<dyn Source>),
+    /// The node is free.
+    Nobody,
 }
 
 /// Why a scope was cancelled.
@@ -104,6 +118,7 @@ impl std::fmt::Display for CancelReason {
 }
 
 pub(crate) struct Node {
+    is_live: bool,
     pub(crate) parent: NodeId,
     pub(crate) first: NodeId,
     pub(crate) next: NodeId,
@@ -128,43 +143,89 @@ pub(crate) struct Node {
     pub(crate) reason: Option<Rc<CancelReason>>,
 }
 
-#[derive(Default)]
-pub(crate) struct Tree {
-    nodes: Slab<Node>,
-    n_made: u32,
-}
+impl Node {
+    /// What the node holds beyond numbers; most scopes hold nothing.
+    #[inline]
+    fn leftovers(&mut self) -> Option<Leftovers> {
+        let is_plain = self.waker.is_none() && self.timer.is_none() && self.reason.is_none();
+        if is_plain && matches!(self.owner, Owner::Task(_)) {
+            return None;
+        }
+        let owner = std::mem::replace(&mut self.owner, Owner::Nobody);
+        Some(Leftovers { timer: self.timer.take(), _held: (self.waker.take(), self.reason.take(), owner) })
+    }
 
-impl Tree {
-    pub(crate) fn insert(&mut self, parent: NodeId, kind: Kind, owner: Owner, is_root: bool, shield: bool) -> NodeId {
-        self.n_made = self.n_made.wrapping_add(1);
-        let cancelled = !shield && self.is_cancelled(parent);
-        let id = NodeId(self.nodes.insert(Node {
+    fn vacant() -> Self {
+        Node {
+            is_live: false,
             parent: NodeId::NONE,
             first: NodeId::NONE,
             next: NodeId::NONE,
             previous: NodeId::NONE,
-            kind,
-            is_root,
+            kind: Kind::Task,
+            is_root: false,
             own: false,
-            cancelled,
-            shield,
+            cancelled: false,
+            shield: false,
             guards: 0,
-            generation: self.n_made,
-            owner,
+            generation: 0,
+            owner: Owner::Nobody,
             waker: None,
             deadline: None,
             timer: None,
             reason: None,
-        }) as u32);
-        self.link(id, parent);
+        }
+    }
+}
+
+/// The nodes stay where they are when they are freed, and are used again: a scope around a ready future writes a few
+/// words of a node that is still in the cache.
+pub(crate) struct Tree {
+    nodes: Vec<Node>,
+    /// The first freed node; `next` leads on.
+    free: NodeId,
+    n_made: u32,
+}
+
+/// What a freed node held, to be dropped when the tree is no longer borrowed.
+pub(crate) struct Leftovers {
+    pub(crate) timer: Option<TimerKey>,
+    _held: (Option<Waker>, Option<Rc<CancelReason>>, Owner),
+}
+
+impl Tree {
+    pub(crate) fn new() -> Self {
+        Tree { nodes: Vec::new(), free: NodeId::NONE, n_made: 0 }
+    }
+
+    pub(crate) fn insert(&mut self, parent: NodeId, kind: Kind, owner: Owner, is_root: bool, shield: bool) -> NodeId {
+        let id = self.vacant();
+        self.n_made = self.n_made.wrapping_add(1);
+        let generation = self.n_made;
+        // A new node is its parent's first child.
+        let (parent, next, above) = match self.get_mut(parent) {
+            Some(node) => (parent, std::mem::replace(&mut node.first, id), node.cancelled),
+            None => (NodeId::NONE, NodeId::NONE, false),
+        };
+        if !next.is_none() {
+            self[next].previous = id;
+        }
+        let node = &mut self[id];
+        node.is_live = true;
+        (node.parent, node.first, node.next, node.previous) = (parent, NodeId::NONE, next, NodeId::NONE);
+        (node.kind, node.is_root, node.shield) = (kind, is_root, shield);
+        (node.own, node.cancelled) = (false, above && !shield);
+        (node.guards, node.generation) = (0, generation);
+        node.owner = owner;
         id
     }
 
     /// Takes a node out. Its children, if foreign code leaked some or moved them away, become roots of their own,
     /// and the guards they have raised above the node are taken back. `released` as in
     /// [`lower_guards`](Tree::lower_guards).
-    pub(crate) fn remove(&mut self, id: NodeId, released: &mut Vec<NodeId>) -> Node {
-        let (parent, guards, is_root) = (self[id].parent, self[id].guards, self[id].is_root);
+    pub(crate) fn remove(&mut self, id: NodeId, released: &mut Vec<NodeId>) -> Option<Leftovers> {
+        let node = &self[id];
+        let (parent, guards, is_root) = (node.parent, node.guards, node.is_root);
         if guards > 0 && !is_root {
             self.lower_guards(parent, guards, released);
         }
@@ -176,15 +237,32 @@ impl Tree {
             (node.parent, node.next, node.previous) = (NodeId::NONE, NodeId::NONE, NodeId::NONE);
             child = next;
         }
-        self.nodes.remove(id.0 as usize)
+        let free = std::mem::replace(&mut self.free, id);
+        let node = &mut self[id];
+        node.is_live = false;
+        node.next = free;
+        node.deadline = None;
+        node.leftovers()
     }
 
+    fn vacant(&mut self) -> NodeId {
+        let id = self.free;
+        if id.is_none() {
+            self.nodes.push(Node::vacant());
+            return NodeId(self.nodes.len() as u32 - 1);
+        }
+        self.free = self[id].next;
+        id
+    }
+
+    #[inline]
     pub(crate) fn get(&self, id: NodeId) -> Option<&Node> {
-        self.nodes.get(id.0 as usize)
+        self.nodes.get(id.0 as usize).filter(|node| node.is_live)
     }
 
+    #[inline]
     pub(crate) fn get_mut(&mut self, id: NodeId) -> Option<&mut Node> {
-        self.nodes.get_mut(id.0 as usize)
+        self.nodes.get_mut(id.0 as usize).filter(|node| node.is_live)
     }
 
     pub(crate) fn is_cancelled(&self, id: NodeId) -> bool {
@@ -277,7 +355,7 @@ impl Tree {
 
     /// Every node that is the first of a task or of a connection.
     pub(crate) fn roots(&self) -> Vec<NodeId> {
-        let roots = self.nodes.iter().filter(|(_, node)| node.is_root);
+        let roots = self.nodes.iter().enumerate().filter(|(_, node)| node.is_live && node.is_root);
         roots.map(|(index, _)| NodeId(index as u32)).collect()
     }
 

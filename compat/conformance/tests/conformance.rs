@@ -22,20 +22,9 @@ fn assert_conforms(suite: Suite) {
     let scenarios = conforming_scenarios().expect("the list names existing scenarios");
     let results = suite.jobs(N_JOBS).run(&scenarios);
     let differing = results.iter().filter(|played| !played.verdict.conforms());
-    let lines: Vec<String> = differing
-        .map(|played| format!("{}: {}", played.id, played.verdict))
-        .collect();
-    assert!(
-        lines.is_empty(),
-        "{} of {} differ:\n{}",
-        lines.len(),
-        results.len(),
-        lines.join("\n")
-    );
-    for played in results
-        .iter()
-        .filter(|played| matches!(played.verdict, Verdict::Unstable(_)))
-    {
+    let lines: Vec<String> = differing.map(|played| format!("{}: {}", played.id, played.verdict)).collect();
+    assert!(lines.is_empty(), "{} of {} differ:\n{}", lines.len(), results.len(), lines.join("\n"));
+    for played in results.iter().filter(|played| matches!(played.verdict, Verdict::Unstable(_))) {
         println!("unstable: {}: {}", played.id, played.verdict);
     }
 }

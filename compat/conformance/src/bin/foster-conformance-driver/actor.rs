@@ -1,0 +1,161 @@
+//! A protocol of the scenario: what its callbacks print and do.
+
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::rc::{Rc, Weak};
+
+use foster_compat::{Buffered, Error, ProtocolCell, Result, Shared, TransportRef};
+use foster_conformance::show;
+
+use crate::action::Action;
+use crate::exception;
+use crate::performer::Performer;
+use crate::protocol_object::{BufferedObject, ExclusiveObject, SharedObject};
+use crate::protocol_spec::ProtocolSpec;
+use crate::session::Session;
+
+/// What a protocol object and the lists that it has queued share.
+pub(crate) struct Actor {
+    me: Weak<Actor>,
+    session: Rc<Session>,
+    name: String,
+    spec: Rc<ProtocolSpec>,
+    transport: RefCell<TransportRef>,
+    /// The protocol object as its transport holds it.
+    cell: RefCell<Option<ProtocolCell>>,
+    /// The protocol to which this one may hand its transport.
+    other: RefCell<Option<Rc<Actor>>>,
+    keys: RefCell<HashSet<String>>,
+}
+
+impl Actor {
+    pub(crate) fn new(session: &Rc<Session>, name: &str, spec: &Rc<ProtocolSpec>) -> Rc<Self> {
+        Rc::new_cyclic(|me| Actor {
+            me: me.clone(),
+            session: session.clone(),
+            name: name.to_owned(),
+            spec: spec.clone(),
+            transport: RefCell::default(),
+            cell: RefCell::default(),
+            other: RefCell::default(),
+            keys: RefCell::default(),
+        })
+    }
+
+    /// Lets each of two protocols hand its transport to the other; the process lives no longer than they do.
+    pub(crate) fn pair_with(self: &Rc<Self>, other: &Rc<Actor>) {
+        self.other.replace(Some(other.clone()));
+        other.other.replace(Some(self.clone()));
+    }
+
+    /// Prints a trace line: A is the protocol whose lines have no name.
+    pub(crate) fn say(&self, line: &str) {
+        match self.name.as_str() {
+            "A" => self.session.output().emit(line),
+            name => self.session.output().emit(format!("{name}:{line}")),
+        }
+    }
+
+    pub(crate) fn transport(&self) -> TransportRef {
+        self.transport.borrow().clone()
+    }
+
+    pub(crate) fn performer(&self) -> Performer {
+        Performer::new(self.session.clone(), self.me.upgrade())
+    }
+
+    fn run(&self, actions: &[Action]) -> Result<()> {
+        self.performer().run(actions)
+    }
+
+    // ---- what actions ask
+
+    /// Whether this is the first time for the key.
+    pub(crate) fn is_first(&self, key: &str) -> bool {
+        self.keys.borrow_mut().insert(key.to_owned())
+    }
+
+    pub(crate) fn is_protocol_of(&self, transport: &TransportRef) -> bool {
+        match (transport.get_protocol(), &*self.cell.borrow()) {
+            (Some(theirs), Some(ours)) => theirs.ptr_eq(ours),
+            _ => false,
+        }
+    }
+
+    /// Gives the transport the other protocol.
+    pub(crate) fn hand_over(&self) {
+        let Some(other) = self.other.borrow().clone() else {
+            self.session.refuse("set_protocol needs a second protocol");
+        };
+        let transport = self.transport();
+        if other.spec.is_buffered {
+            transport.set_protocol(Buffered(BufferedObject::new(other.clone())));
+        } else if self.session.is_shared() {
+            transport.set_protocol(Shared(SharedObject(other.clone())));
+        } else {
+            transport.set_protocol(ExclusiveObject(other.clone()));
+        }
+        other.attach(transport);
+    }
+
+    fn attach(&self, transport: TransportRef) {
+        self.cell.replace(transport.get_protocol());
+        self.transport.replace(transport);
+    }
+
+    // ---- callbacks
+
+    pub(crate) fn made(&self, transport: TransportRef) -> Result<()> {
+        self.attach(transport);
+        self.say("made");
+        self.run(&self.spec.on.made)
+    }
+
+    /// `data_received` or `buffer_updated`.
+    pub(crate) fn received(&self, line: &str, data: &[u8]) -> Result<()> {
+        self.say(&format!("{line} {}", show(data)));
+        if self.spec.echoes {
+            self.transport().write(data)?;
+        }
+        match self.spec.on.data(data) {
+            Some(actions) => self.run(actions),
+            None => Ok(()),
+        }
+    }
+
+    /// The size of the buffer that `get_buffer` shall return.
+    pub(crate) fn buffer_wanted(&self, sizehint: Option<usize>) -> Result<usize> {
+        if self.spec.logs_get_buffer {
+            self.say(if sizehint.is_some() { "get_buffer >0" } else { "get_buffer -1" });
+        }
+        self.run(&self.spec.on.get_buffer)?;
+        Ok(self.spec.buffer_size)
+    }
+
+    pub(crate) fn eof(&self) -> Result<bool> {
+        self.say("eof");
+        self.run(&self.spec.on.eof)?;
+        Ok(self.spec.on.eof_return)
+    }
+
+    pub(crate) fn pause(&self) -> Result<()> {
+        self.say("pause_writing");
+        self.run(&self.spec.on.pause)
+    }
+
+    pub(crate) fn resume(&self) -> Result<()> {
+        self.say("resume_writing");
+        self.run(&self.spec.on.resume)
+    }
+
+    pub(crate) fn lost(&self, exc: Option<Error>) -> Result<()> {
+        let name = exception::name(exc.as_ref());
+        match &exc {
+            Some(err) if self.spec.shows_lost_message || exception::shows_message(err) => {
+                self.say(&format!("lost {name} {err}"));
+            }
+            _ => self.say(&format!("lost {name}")),
+        }
+        self.run(&self.spec.on.lost)
+    }
+}

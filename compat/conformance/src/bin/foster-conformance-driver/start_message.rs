@@ -1,0 +1,68 @@
+//! The first line that the runner sends.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::rc::Rc;
+
+use serde_json::{Map, Value};
+
+use crate::action::{Actions, parse_actions};
+use crate::kind::Kind;
+use crate::protocol_spec::ProtocolSpec;
+
+/// The scenario and its surroundings: section 2 of `SCENARIOS.md`.
+#[derive(Debug)]
+pub(crate) struct StartMessage {
+    pub(crate) kind: Kind,
+    /// Protocol A of a scenario that is no program.
+    pub(crate) protocol: Rc<ProtocolSpec>,
+    /// Protocol B, to which A may hand its transport.
+    pub(crate) other_protocol: Option<Rc<ProtocolSpec>>,
+    /// The protocols of a program, by name.
+    pub(crate) protocols: HashMap<String, Rc<ProtocolSpec>>,
+    pub(crate) program: Actions,
+    pub(crate) send_buffer_size: Option<usize>,
+    /// The directory that files are made in.
+    pub(crate) directory: PathBuf,
+    /// Where a Unix server listens.
+    pub(crate) path: PathBuf,
+}
+
+impl StartMessage {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        let message: Value = serde_json::from_str(text).map_err(|err| format!("the start message: {err}"))?;
+        let version = message.get("version").and_then(Value::as_u64);
+        if version != Some(VERSION) {
+            return Err(format!("version {version:?} of the start message, not {VERSION}"));
+        }
+        let scenario = object(&message, "scenario")?;
+        let params = object(&message, "params")?;
+        let path = |key: &str| PathBuf::from(params.get(key).and_then(Value::as_str).unwrap_or_default());
+        let other_protocol = match scenario.contains_key("on2") {
+            true => Some(Rc::new(ProtocolSpec::parse(scenario, "on2", "proto2")?)),
+            false => None,
+        };
+        let mut protocols = HashMap::new();
+        for (name, fields) in scenario.get("protocols").and_then(Value::as_object).into_iter().flatten() {
+            let fields = fields.as_object().ok_or_else(|| format!("protocol {name} is no object"))?;
+            protocols.insert(name.clone(), Rc::new(ProtocolSpec::parse(fields, "on", "proto")?));
+        }
+        let send_buffer_size = scenario.get("sndbuf").and_then(Value::as_u64);
+        Ok(StartMessage {
+            kind: Kind::parse(scenario.get("kind").and_then(Value::as_str).unwrap_or_default())?,
+            protocol: Rc::new(ProtocolSpec::parse(scenario, "on", "proto")?),
+            other_protocol,
+            protocols,
+            program: scenario.get("program").map(parse_actions).transpose()?.unwrap_or_default(),
+            send_buffer_size: send_buffer_size.and_then(|size| usize::try_from(size).ok()),
+            directory: path("dir"),
+            path: path("path"),
+        })
+    }
+}
+
+fn object<'a>(message: &'a Value, key: &str) -> Result<&'a Map<String, Value>, String> {
+    message.get(key).and_then(Value::as_object).ok_or_else(|| format!("the start message has no {key}"))
+}
+
+const VERSION: u64 = 1;

@@ -1,0 +1,24 @@
+//! Runs the tests at the bottom of each example.
+//!
+//! They run here and not as tests of the example targets, because Cargo builds an example either as a test or as the
+//! program, and these tests start the program.
+#![expect(clippy::duplicate_mod, reason = "each example has the modules it needs, as if it were alone")]
+
+macro_rules! examples {
+    ($($name:ident at $path:literal)+) => {
+        $(
+            #[allow(dead_code, reason = "nobody calls main")]
+            #[path = $path]
+            mod $name;
+        )+
+    };
+}
+
+examples! {
+    background_tasks at "../examples/background_tasks.rs"
+    chat at "../examples/chat.rs"
+    echo at "../examples/echo.rs"
+    nursery at "../examples/nursery.rs"
+    own_nursery at "../examples/own_nursery.rs"
+    string_receiver at "../examples/string_receiver.rs"
+}
