@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use foster_compat::{Result, move_on_after, open_nursery, run, sleep_forever};
+use foster_compat::{Result, move_on_after, open_nursery, run, sleep, sleep_forever};
 
 use crate::stopwatch::{Elapsed, Stopwatch};
 use crate::{AT_ONCE, CANCEL_SLEEPING, CANCEL_WAITING, Contender, DEADLINE, HOUR, SETTLE, WINDOW, WINDOWS};
@@ -55,9 +55,7 @@ async fn cancel_sleeping(n_children: usize) -> Result<Elapsed> {
     let mut stopwatch = None;
     open_nursery(async |nursery| {
         for _ in 0..n_children {
-            nursery.start_soon(async {
-                move_on_after(HOUR, sleep_forever()).await;
-            });
+            nursery.start_soon(sleep(HOUR));
         }
         move_on_after(SETTLE, sleep_forever()).await;
         stopwatch = Some(Stopwatch::start());

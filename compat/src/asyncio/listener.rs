@@ -16,7 +16,7 @@ use super::loop_state::LoopState;
 use super::server::ServerState;
 use super::stream_io::StreamIo;
 use super::stream_transport::StreamTransport;
-use crate::runtime::{Alarm, Event, ExceptionContext, Source, SourceKey, TimerKey};
+use crate::runtime::{Alarm, Core, Event, ExceptionContext, Source, SourceKey, TimerKey};
 
 /// How long accepting pauses when the process or the system is out of descriptors or memory: asyncio's
 /// `ACCEPT_RETRY_DELAY`.
@@ -190,9 +190,9 @@ impl Listener {
 }
 
 impl Source for Listener {
-    fn woken(self: Rc<Self>, kind: u8) {
+    fn woken(self: Rc<Self>, core: &Core, kind: u8) {
         if self.retry.get().is_none() {
-            self.lp.core.push_event(self.clone(), kind, 0);
+            core.push_event(self, kind, 0);
         }
     }
 

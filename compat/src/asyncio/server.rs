@@ -18,7 +18,7 @@ use super::protocol_cell::ProtocolCell;
 use super::stream_transport::{Acceptor, Client, ConnectionOptions, add_waiter};
 use crate::error::Result;
 use crate::nursery::{Nursery, finally, move_on_after, primitive};
-use crate::runtime::{Event, Exit, Failure, NodeId, Source};
+use crate::runtime::{Core, Event, Exit, Failure, NodeId, Source};
 
 /// A server made by `create_server`, `create_unix_server` or `run_server`: `asyncio.Server`, a cheap clone.
 ///
@@ -262,7 +262,7 @@ impl ServerState {
 }
 
 impl Source for ServerState {
-    fn woken(self: Rc<Self>, _kind: u8) {}
+    fn woken(self: Rc<Self>, _core: &Core, _kind: u8) {}
 
     fn run(self: Rc<Self>, _event: Event) {
         self.end(Exit::Cancelled);

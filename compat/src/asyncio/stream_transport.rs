@@ -9,7 +9,7 @@
 //! connection is one child of the nursery it was started in; what the protocol starts with `start_soon` is a child
 //! of the connection.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -31,7 +31,7 @@ use super::transport_ref::TransportRef;
 use crate::error::{Error, Result};
 use crate::nursery::{Closed, Nursery};
 use crate::runtime::{
-    Alarm, CancelReason, Event, ExceptionContext, Exit, Failure, NewTask, NodeId, Source, SourceKey, Supervisor,
+    Alarm, CancelReason, Core, Event, ExceptionContext, Exit, Failure, NewTask, NodeId, Source, SourceKey, Supervisor,
     TaskName, TimerKey, log_warning,
 };
 
@@ -110,8 +110,8 @@ pub(crate) struct StreamTransport<S: StreamIo> {
     /// The connection in the cancel tree; its tasks are below it.
     node: Cell<NodeId>,
     key: Cell<Option<SourceKey>>,
-    read_waker: RefCell<Waker>,
-    write_waker: RefCell<Waker>,
+    /// Set once the transport is registered.
+    wakers: OnceCell<[Waker; 2]>,
     /// Closed when `connection_lost` has returned.
     io: RefCell<Option<S>>,
     protocol: RefCell<Option<ProtocolCell>>,
@@ -137,6 +137,7 @@ pub(crate) struct StreamTransport<S: StreamIo> {
     is_cancelled: Cell<bool>,
     is_strict: bool,
     is_batching: Cell<bool>,
+    has_idle_timeout: Cell<bool>,
     is_flush_due: Cell<bool>,
     exc: RefCell<Option<Error>>,
     rest: RefCell<Option<Box<Rest>>>,
@@ -201,8 +202,7 @@ impl<S: StreamIo> StreamTransport<S> {
             nursery: nursery.clone(),
             node: Cell::new(NodeId::NONE),
             key: Cell::new(None),
-            read_waker: RefCell::new(Waker::noop().clone()),
-            write_waker: RefCell::new(Waker::noop().clone()),
+            wakers: OnceCell::new(),
             io: RefCell::new(Some(io)),
             protocol: RefCell::new(None),
             acceptor,
@@ -223,6 +223,7 @@ impl<S: StreamIo> StreamTransport<S> {
             is_cancelled: Cell::new(false),
             is_strict: options.is_strict,
             is_batching: Cell::new(false),
+            has_idle_timeout: Cell::new(false),
             is_flush_due: Cell::new(false),
             exc: RefCell::new(None),
             rest: RefCell::new(None),
@@ -230,8 +231,7 @@ impl<S: StreamIo> StreamTransport<S> {
         transport.node.set(nursery.adopt(transport.clone())?);
         let key = lp.core.register(transport.clone());
         transport.key.set(Some(key));
-        transport.read_waker.replace(lp.core.source_waker(key, READ));
-        transport.write_waker.replace(lp.core.source_waker(key, WRITE));
+        transport.wakers.get_or_init(|| [lp.core.source_waker(key, READ), lp.core.source_waker(key, WRITE)]);
         if let Some(timeout) = options.idle_timeout {
             transport.set_idle_timeout(Some(timeout));
         }
@@ -452,8 +452,6 @@ impl<S: StreamIo> StreamTransport<S> {
         if let Some(key) = self.key.take() {
             self.lp.core.deregister(key);
         }
-        self.read_waker.replace(Waker::noop().clone());
-        self.write_waker.replace(Waker::noop().clone());
         let (waiters, idle) = match &mut *self.rest.borrow_mut() {
             Some(rest) => {
                 let mut waiters = std::mem::take(&mut rest.closed_waiters);
@@ -626,21 +624,23 @@ impl<S: StreamIo> StreamTransport<S> {
         }
     }
 
-    fn queue_if_ready(&self, kind: u8) {
+    /// Queues a read or a write, unless one is queued or nobody wants it any more. One that finds nothing to do is
+    /// harmless.
+    fn queue(self: Rc<Self>, core: &Core, kind: u8) {
         let watch = if kind == READ { &self.reader } else { &self.writer };
-        if watch.is_on.get() && !watch.is_queued.get() && self.poll_ready(kind) {
-            watch.is_queued.set(true);
-            self.lp.core.push_event(self.me(), kind, watch.generation.get());
+        if watch.is_on.get() && !watch.is_queued.replace(true) {
+            let generation = watch.generation.get();
+            core.push_event(self, kind, generation);
         }
     }
 
     fn poll_ready(&self, kind: u8) -> bool {
         let io = self.io.borrow();
-        let Some(io) = &*io else { return false };
+        let (Some(io), Some([on_read, on_write])) = (&*io, self.wakers.get()) else { return false };
         if kind == READ {
-            io.poll_read_ready(&mut Context::from_waker(&self.read_waker.borrow())).is_ready()
+            io.poll_read_ready(&mut Context::from_waker(on_read)).is_ready()
         } else {
-            io.poll_write_ready(&mut Context::from_waker(&self.write_waker.borrow())).is_ready()
+            io.poll_write_ready(&mut Context::from_waker(on_write)).is_ready()
         }
     }
 
@@ -688,7 +688,7 @@ impl<S: StreamIo> StreamTransport<S> {
 
     /// Keeps a write for the end of the running callback; `false` if it has to go out now.
     fn batch(&self, pieces: &[&[u8]]) -> bool {
-        if !self.is_batching.get() || !self.lp.is_calling() {
+        if !self.lp.is_calling() {
             return false;
         }
         for piece in pieces {
@@ -717,7 +717,15 @@ impl<S: StreamIo> StreamTransport<S> {
 
     // ---- idle time-out
 
+    /// Bytes were read or sent.
+    #[inline]
     fn stay_awake(&self) {
+        if self.has_idle_timeout.get() {
+            self.put_off_idle();
+        }
+    }
+
+    fn put_off_idle(&self) {
         let moved = match self.rest.borrow_mut().as_mut().and_then(|rest| rest.idle.as_mut()) {
             Some(idle) => {
                 idle.deadline = Instant::now().checked_add(idle.timeout).unwrap_or(idle.deadline);
@@ -729,6 +737,7 @@ impl<S: StreamIo> StreamTransport<S> {
     }
 
     fn arm_idle(&self, timeout: Duration, deadline: Instant) {
+        self.has_idle_timeout.set(true);
         let event = Event { kind: IDLE, generation: 0 };
         let timer = self.lp.core.set_timer(deadline, Alarm::Event { source: self.me(), event });
         self.rest(|rest| rest.idle = Some(Idle { timeout, deadline, timer }));
@@ -740,13 +749,13 @@ impl<S: StreamIo> StreamTransport<S> {
 }
 
 impl<S: StreamIo> Source for StreamTransport<S> {
-    fn woken(self: Rc<Self>, kind: u8) {
+    fn woken(self: Rc<Self>, core: &Core, kind: u8) {
         // For one socket the reader comes before the writer, whichever was woken first: a connection that the peer has
         // reset then ends with the error of the read.
-        if kind == WRITE {
-            self.queue_if_ready(READ);
+        if kind == WRITE && self.reader.is_on.get() && self.poll_ready(READ) {
+            self.clone().queue(core, READ);
         }
-        self.queue_if_ready(kind);
+        self.queue(core, kind);
     }
 
     fn run(self: Rc<Self>, event: Event) {
@@ -920,6 +929,7 @@ impl<S: StreamIo> ReadTransport for StreamTransport<S> {
         if self.is_lost.get() {
             return;
         }
+        self.has_idle_timeout.set(false);
         let old = self.rest(|rest| rest.idle.take());
         if let Some(old) = old {
             self.lp.core.clear_timer(old.timer);
@@ -934,7 +944,7 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
         if self.has_eof.get() {
             return Err(RuntimeError::new("Cannot call write() after write_eof()").into());
         }
-        if data.is_empty() || self.count_lost_write() || self.batch(&[data]) {
+        if data.is_empty() || self.count_lost_write() || (self.is_batching.get() && self.batch(&[data])) {
             return Ok(());
         }
         let mut data = data;
@@ -956,7 +966,7 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
         if self.has_eof.get() {
             return Err(RuntimeError::new("Cannot call writelines() after write_eof()").into());
         }
-        if pieces.is_empty() || self.count_lost_write() || self.batch(pieces) {
+        if pieces.is_empty() || self.count_lost_write() || (self.is_batching.get() && self.batch(pieces)) {
             return Ok(());
         }
         for piece in pieces {

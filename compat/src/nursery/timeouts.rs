@@ -31,7 +31,7 @@ use crate::runtime::{current, try_current};
 /// # foster_compat::Ok(())
 /// ```
 pub async fn move_on_after<F: Future>(timeout: Duration, future: F) -> Option<F::Output> {
-    within(after(timeout), future).await
+    within(|| after(timeout), future).await
 }
 
 /// Runs `future` until `deadline`; `None` if it was stopped.
@@ -40,7 +40,7 @@ pub async fn move_on_after<F: Future>(timeout: Duration, future: F) -> Option<F:
 ///
 /// As [`move_on_after`].
 pub async fn move_on_at<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
-    within(Some(deadline), future).await
+    within(|| Some(deadline), future).await
 }
 
 /// As [`move_on_after`], with an error where the future was stopped.
@@ -69,11 +69,13 @@ pub async fn fail_at<F: Future>(deadline: Instant, future: F) -> Result<F::Outpu
     move_on_at(deadline, future).await.ok_or(TooSlow)
 }
 
-async fn within<F: Future>(deadline: Option<Instant>, future: F) -> Option<F::Output> {
+/// Asks for the deadline at entry, where it is kept.
+#[inline]
+async fn within<F: Future>(deadline: impl Fn() -> Option<Instant>, future: F) -> Option<F::Output> {
     let mut region = None;
     let mut slot = pin!(Some(future));
     let ended = std::future::poll_fn(|cx| match &mut region {
-        None => begin(deadline, slot.as_mut(), &mut region, cx),
+        None => begin(deadline(), slot.as_mut(), &mut region, cx),
         Some(region) => region.poll(slot.as_mut(), cx),
     })
     .await;

@@ -195,6 +195,7 @@ impl Core {
     // ---- the queue
 
     /// Appends to the queue: what is appended during a batch runs in the next. Dropped once the loop has ended.
+    #[inline]
     pub(crate) fn push(&self, item: Item) {
         if self.is_over.get() {
             return;
@@ -213,6 +214,7 @@ impl Core {
         self.wake_if_idle();
     }
 
+    #[inline]
     fn wake_if_idle(&self) {
         if !self.is_polling.get() {
             self.door.wake();
@@ -229,7 +231,7 @@ impl Core {
                 Knock::Source { key, kind } => {
                     let source = self.source(key);
                     if let Some(source) = source {
-                        source.woken(kind);
+                        source.woken(self, kind);
                     }
                 }
                 Knock::Call(call) => self.push(Item::Call(Callback::new(call, None))),
@@ -240,7 +242,7 @@ impl Core {
         let mut recheck = self.spare_recheck.take();
         std::mem::swap(&mut recheck, &mut self.recheck.borrow_mut());
         for (source, kind) in recheck.drain(..) {
-            source.woken(kind);
+            source.woken(self, kind);
         }
         self.spare_recheck.replace(recheck);
 

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use super::context::Context;
+use super::core::Core;
 use super::tasks::TaskId;
 use crate::error::Result;
 
@@ -33,7 +34,7 @@ impl Event {
 /// Something that lives on the loop without being a task: a connection costs no future and an event no allocation.
 pub(crate) trait Source {
     /// A waker of this source fired. Called while the batch is gathered, so it may queue events but runs nothing.
-    fn woken(self: Rc<Self>, kind: u8);
+    fn woken(self: Rc<Self>, core: &Core, kind: u8);
 
     /// A queued event has come to its turn. Panics of user code are the source's own to catch.
     fn run(self: Rc<Self>, event: Event);
