@@ -9,12 +9,12 @@ use std::time::Duration;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use super::acceptor::{ConnectionOptions, water_marks};
 use super::exceptions::ValueError;
 use super::listener::Listener;
 use super::loop_state::LoopState;
 use super::protocol_cell::IntoProtocol;
 use super::server::{Factory, Server};
-use super::stream_transport::{ConnectionOptions, water_marks};
 use crate::error::{Error, Result};
 use crate::nursery::{Nursery, checkpoint, primitive};
 

@@ -1,8 +1,9 @@
 //! asyncio's side: protocols, transports, servers and the loop that ported code expects.
 //!
-//! The names are asyncio's. Read `protocol.rs` for what a program writes, then `stream_transport.rs` for the life of
+//! The names are asyncio's. Read `protocol.rs` for what a program writes, then `stream_transport/mod.rs` for the life of
 //! a connection, then `server.rs` and `listener.rs`.
 
+mod acceptor;
 mod create_server;
 #[cfg(unix)]
 mod create_unix_server;

@@ -9,13 +9,14 @@ use std::time::Duration;
 
 use slab::Slab;
 
+use super::acceptor::{Acceptor, Client, ConnectionOptions};
 use super::event_loop::Loop;
 use super::exceptions::RuntimeError;
 use super::extra_info::TransportSocket;
 use super::listener::Listener;
 use super::loop_state::LoopState;
 use super::protocol_cell::ProtocolCell;
-use super::stream_transport::{Acceptor, Client, ConnectionOptions, add_waiter};
+use super::stream_transport::add_waiter;
 use crate::error::Result;
 use crate::nursery::{Nursery, finally, move_on_after, primitive};
 use crate::runtime::{Core, Event, Exit, Failure, NodeId, Source};

@@ -1,0 +1,167 @@
+//! How a connection ends: `connection_lost` once, then out of the server and the nursery.
+
+use std::task::Waker;
+
+use super::{LOST, StreamTransport};
+use crate::asyncio::acceptor::Client;
+use crate::asyncio::exceptions::TimeoutError;
+use crate::asyncio::protocol_cell::Call;
+use crate::asyncio::stream_io::StreamIo;
+use crate::asyncio::transport::{BaseTransport, WriteTransport};
+use crate::asyncio::transport_ref::TransportRef;
+use crate::error::Error;
+use crate::runtime::{CancelReason, ExceptionContext, Exit, Failure, NodeId, Supervisor};
+
+impl<S: StreamIo> StreamTransport<S> {
+    pub(super) fn on_lost(&self) {
+        if self.is_lost.replace(true) {
+            return;
+        }
+        if self.is_made.get() {
+            let exc = self.exc.borrow().clone();
+            if let Err(failure) = self.call(Call::Lost(exc)) {
+                self.report("Exception in callback connection_lost", failure);
+            }
+        }
+        self.shut();
+        self.release();
+    }
+
+    pub(super) fn on_cancelled(&self) {
+        if self.n_lost.get() == 0 {
+            self.is_cancelled.set(true);
+            self.force_close(None);
+        }
+    }
+
+    pub(super) fn force_close(&self, exc: Option<Error>) {
+        if self.n_lost.get() > 0 {
+            return;
+        }
+        self.out.borrow_mut().clear();
+        self.writer.switch(false);
+        self.is_closing.set(true);
+        self.reader.switch(false);
+        self.n_lost.set(1);
+        self.exc.replace(exc);
+        self.push(LOST);
+    }
+
+    /// Reports a failure, unless it is one of the operating system's, and ends the connection with it.
+    pub(super) fn fatal(&self, failure: Failure, message: &'static str) {
+        if matches!(failure, Failure::Panic(_)) {
+            self.is_poisoned.set(true);
+        }
+        let err = failure.into_error();
+        if !is_expected(&err) {
+            self.report(message, Failure::Error(err.clone()));
+        }
+        self.force_close(Some(err));
+    }
+
+    /// A callback whose error is only reported has failed; a panic ends the connection all the same.
+    pub(super) fn report_callback_failure(&self, failure: Failure) {
+        match failure {
+            Failure::Error(_) => self.report("Exception in callback connection_made", failure),
+            Failure::Panic(_) => self.fatal(failure, "Exception in callback connection_made"),
+        }
+    }
+
+    pub(super) fn report(&self, message: &'static str, failure: Failure) {
+        let err = failure.into_error();
+        if self.is_strict && !is_expected(&err) {
+            self.nursery.fail(err.clone());
+        }
+        let mut context = ExceptionContext::new(message, Some(err)).with("transport", TransportRef::new(self.me()));
+        if let Some(protocol) = self.protocol.borrow().clone() {
+            context = context.with("protocol", protocol);
+        }
+        self.lp.core.call_exception_handler(&context);
+    }
+
+    /// Closes the socket and lets the protocol go, which breaks the cycle between the two.
+    pub(super) fn shut(&self) {
+        let (io, protocol) = (self.io.take(), self.protocol.take());
+        drop(io);
+        drop(protocol);
+        self.out.borrow_mut().clear();
+        if let Some(key) = self.key.take() {
+            self.lp.core.deregister(key);
+        }
+        let (waiters, idle) = match &mut *self.rest.borrow_mut() {
+            Some(rest) => {
+                let mut waiters = std::mem::take(&mut rest.closed_waiters);
+                waiters.append(&mut rest.drain_waiters);
+                (waiters, rest.idle.take())
+            }
+            None => (Vec::new(), None),
+        };
+        if let Some(idle) = idle {
+            self.lp.core.clear_timer(idle.timer);
+        }
+        waiters.into_iter().for_each(Waker::wake);
+    }
+
+    /// Leaves the server and, once the tasks of the connection have ended, the nursery.
+    pub(super) fn release(&self) {
+        self.is_lost.set(true);
+        self.n_lost.set(self.n_lost.get().max(1));
+        self.is_closing.set(true);
+        self.shut();
+        if let (Some(acceptor), Some(client)) = (&self.acceptor, self.take_client()) {
+            acceptor.detach(client);
+        }
+        if self.n_children.get() > 0 {
+            self.lp.core.cancel(self.node.get(), || CancelReason::explicit("the connection was lost"));
+        } else {
+            self.leave_nursery();
+        }
+    }
+
+    pub(super) fn take_client(&self) -> Option<usize> {
+        let client = self.client.replace(usize::MAX);
+        (client != usize::MAX).then_some(client)
+    }
+
+    pub(super) fn leave_nursery(&self) {
+        let node = self.node.replace(NodeId::NONE);
+        if !node.is_none() {
+            self.nursery.release(node, if self.is_cancelled.get() { Exit::Cancelled } else { Exit::Finished });
+        }
+    }
+}
+
+impl<S: StreamIo> Supervisor for StreamTransport<S> {
+    fn child_ended(&self, exit: Exit, _is_background: bool) {
+        self.n_children.set(self.n_children.get() - 1);
+        let message = "Fatal error: a task of the connection failed.";
+        match exit {
+            Exit::Finished | Exit::Cancelled => {}
+            Exit::Failed(err) if self.is_lost.get() => self.report(message, Failure::Error(err)),
+            Exit::Failed(err) => self.fatal(Failure::Error(err), message),
+            Exit::Panicked(payload) if self.is_lost.get() => self.report(message, Failure::Panic(payload)),
+            Exit::Panicked(payload) => {
+                let err = Failure::Panic(payload).into_error();
+                self.fatal(Failure::Error(err), message);
+            }
+        }
+        if self.is_lost.get() && self.n_children.get() == 0 {
+            self.leave_nursery();
+        }
+    }
+}
+
+impl<S: StreamIo> Client for StreamTransport<S> {
+    fn close_client(&self) {
+        self.close();
+    }
+
+    fn abort_client(&self) {
+        self.abort();
+    }
+}
+
+/// What Python counts among the operating system's errors is not reported, only handed to `connection_lost`.
+fn is_expected(err: &Error) -> bool {
+    err.is_os_error() || err.is::<TimeoutError>()
+}

@@ -1,0 +1,234 @@
+//! The writing side: at once what the socket takes, the rest when it is ready.
+
+use std::task::{Context, Poll};
+
+use super::{LOST, StreamTransport, WRITE, add_waiter, would_block};
+use crate::asyncio::acceptor::water_marks;
+use crate::asyncio::exceptions::{RuntimeError, connection_lost};
+use crate::asyncio::loop_state::Later;
+use crate::asyncio::stream_io::StreamIo;
+use crate::asyncio::transport::WriteTransport;
+use crate::error::Result;
+use crate::runtime::{Failure, log_warning};
+
+/// Writes to a lost connection that are dropped silently: asyncio's `LOG_THRESHOLD_FOR_CONNLOST_WRITES`.
+const SILENT_LOST_WRITES: u32 = 5;
+
+impl<S: StreamIo> StreamTransport<S> {
+    /// Sends what waits, as asyncio's `_write_ready`.
+    pub(super) fn on_write(&self) {
+        if self.n_lost.get() > 0 {
+            return;
+        }
+        if !self.send_queued() {
+            return;
+        }
+        self.maybe_resume();
+        if self.out.borrow().is_empty() {
+            self.writer.switch(false);
+            if self.is_closing.get() {
+                if self.n_lost.get() == 0 {
+                    self.n_lost.set(1);
+                    self.call_lost_or_queue();
+                }
+            } else if self.has_eof.get() {
+                self.shutdown_write();
+            }
+        } else {
+            self.watch_write();
+        }
+    }
+
+    /// Tries to send the queue once; `false` if there was no progress.
+    pub(super) fn send_queued(&self) -> bool {
+        let outcome = {
+            let (io, out) = (self.io.borrow(), self.out.borrow());
+            let Some(io) = &*io else { return false };
+            out.with_slices(|pieces| io.try_write_vectored(pieces))
+        };
+        match outcome {
+            Ok(n) => {
+                self.out.borrow_mut().advance(n);
+                self.stay_awake();
+                true
+            }
+            Err(err) if would_block(&err) => {
+                self.watch_write();
+                false
+            }
+            Err(err) => {
+                self.fatal(Failure::Error(err.into()), "Fatal write error on socket transport");
+                false
+            }
+        }
+    }
+
+    /// At the end of a flush `connection_lost` is called directly, as in asyncio, unless the protocol is being called.
+    pub(super) fn call_lost_or_queue(&self) {
+        if self.lp.is_calling() { self.push(LOST) } else { self.on_lost() }
+    }
+
+    pub(super) fn flush_batch(&self) {
+        self.is_flush_due.set(false);
+        if !self.out.borrow().is_empty() && !self.writer.is_on.get() {
+            // Still a part of the callback: a close in it calls connection_lost in the next turn.
+            let _depth = self.lp.go_deeper();
+            self.on_write();
+        }
+    }
+
+    /// Keeps a write for the end of the running callback; `false` if it has to go out now.
+    pub(super) fn batch(&self, pieces: &[&[u8]]) -> bool {
+        if !self.lp.is_calling() {
+            return false;
+        }
+        for piece in pieces {
+            self.out.borrow_mut().push(piece);
+        }
+        if !self.writer.is_on.get() {
+            if self.out.borrow().len() > self.marks.get().1 {
+                // A batch keeps no more than a write would; what the socket takes does not pause the protocol.
+                self.on_write();
+            } else if !self.is_flush_due.replace(true) {
+                self.lp.defer(self.me(), Later::Flush);
+            }
+        }
+        self.maybe_pause();
+        true
+    }
+
+    /// Sends now what the socket takes; `None` if the connection has failed.
+    pub(super) fn send_now<'a>(&self, data: &'a [u8]) -> Option<&'a [u8]> {
+        let outcome = self.io.borrow().as_ref().map(|io| io.try_write(data))?;
+        match outcome {
+            Ok(n) => {
+                self.stay_awake();
+                Some(&data[n..])
+            }
+            Err(err) if would_block(&err) => Some(data),
+            Err(err) => {
+                self.fatal(Failure::Error(err.into()), "Fatal write error on socket transport");
+                None
+            }
+        }
+    }
+
+    /// Counts a write to a lost connection; `false` if the connection is not lost.
+    pub(super) fn count_lost_write(&self) -> bool {
+        let n = self.n_lost.get();
+        if n == 0 {
+            return false;
+        }
+        if n >= SILENT_LOST_WRITES {
+            log_warning("socket.send() raised exception.");
+        }
+        self.n_lost.set(n.saturating_add(1));
+        true
+    }
+
+    pub(super) fn watch_write(&self) {
+        if !self.writer.is_on.get() {
+            self.writer.switch(true);
+        }
+        if self.poll_ready(WRITE) {
+            self.lp.core.recheck(self.me(), WRITE);
+        }
+    }
+
+    pub(super) fn shutdown_write(&self) {
+        if let Some(io) = &*self.io.borrow() {
+            // It fails only if the peer is gone, which the next read or write finds out.
+            let _ = io.shutdown_write();
+        }
+    }
+}
+
+impl<S: StreamIo> WriteTransport for StreamTransport<S> {
+    fn write(&self, data: &[u8]) -> Result<()> {
+        if self.has_eof.get() {
+            return Err(RuntimeError::new("Cannot call write() after write_eof()").into());
+        }
+        if data.is_empty() || self.count_lost_write() || (self.is_batching.get() && self.batch(&[data])) {
+            return Ok(());
+        }
+        let mut data = data;
+        if self.out.borrow().is_empty() {
+            match self.send_now(data) {
+                None | Some([]) => return Ok(()),
+                Some(left) => data = left,
+            }
+            self.out.borrow_mut().push(data);
+            self.watch_write();
+        } else {
+            self.out.borrow_mut().push(data);
+        }
+        self.maybe_pause();
+        Ok(())
+    }
+
+    fn writelines(&self, pieces: &[&[u8]]) -> Result<()> {
+        if self.has_eof.get() {
+            return Err(RuntimeError::new("Cannot call writelines() after write_eof()").into());
+        }
+        if pieces.is_empty() || self.count_lost_write() || (self.is_batching.get() && self.batch(pieces)) {
+            return Ok(());
+        }
+        for piece in pieces {
+            self.out.borrow_mut().push(piece);
+        }
+        if self.out.borrow().is_empty() {
+            return Ok(());
+        }
+        self.on_write();
+        self.maybe_pause();
+        Ok(())
+    }
+
+    fn write_eof(&self) -> Result<()> {
+        if !self.is_closing.get() && !self.has_eof.replace(true) && self.out.borrow().is_empty() {
+            self.shutdown_write();
+        }
+        Ok(())
+    }
+
+    fn can_write_eof(&self) -> bool {
+        true
+    }
+
+    fn abort(&self) {
+        self.force_close(None);
+    }
+
+    fn get_write_buffer_size(&self) -> usize {
+        self.out.borrow().len()
+    }
+
+    fn get_write_buffer_limits(&self) -> (usize, usize) {
+        self.marks.get()
+    }
+
+    fn set_write_buffer_limits(&self, high: Option<usize>, low: Option<usize>) -> Result<()> {
+        self.marks.set(water_marks(high, low)?);
+        self.maybe_pause();
+        Ok(())
+    }
+
+    fn is_writing_paused(&self) -> bool {
+        self.is_writing_paused.get()
+    }
+
+    fn set_write_batching(&self, is_on: bool) {
+        self.is_batching.set(is_on);
+    }
+
+    fn poll_drained(&self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        if self.is_lost.get() {
+            return Poll::Ready(Err(connection_lost()));
+        }
+        if !self.is_writing_paused.get() {
+            return Poll::Ready(Ok(()));
+        }
+        self.rest(|rest| add_waiter(&mut rest.drain_waiters, cx.waker()));
+        Poll::Pending
+    }
+}
