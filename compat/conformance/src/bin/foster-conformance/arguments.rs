@@ -12,14 +12,15 @@ use foster_conformance::{DriverCommand, cpython_driver, scenarios_file};
 pub(crate) const USAGE: &str = "\
 usage: foster-conformance [OPTION]...
 
-Plays asyncio scenarios against a driver and prints one line per difference.
-The last line is `N of M scenarios conform`; the exit status is 0 only if all do.
+Plays asyncio scenarios against a driver and prints one line per difference: those of conforming.txt
+against Foster's driver, all against any other. The last line is `N of M scenarios conform`; the exit status is 0 only if all do.
 
   --driver CMD        command line of the driver, split as a shell does
                       (default: foster-conformance-driver beside this program)
   --cpython [PYTHON]  play on CPython (default: python3) through cpython_driver.py
   --scenarios FILE    scenarios to play (default: those of the package); may be repeated
   --filter LIST       only ids that begin with one of the comma-separated parts: A,B,E04
+  --all               all scenarios, also those that Foster need not conform to yet
   --shared            pass --shared to the driver: its protocols take `&self`
   --relaxed           pause_writing may come after the rest of the callback that wrote
   --jobs N            scenarios played at the same time (4)
@@ -47,6 +48,7 @@ pub(crate) struct Arguments {
     pub(crate) cpython: Option<String>,
     scenario_files: Vec<PathBuf>,
     pub(crate) filter: String,
+    plays_all: bool,
     is_shared: bool,
     pub(crate) is_relaxed: bool,
     pub(crate) n_jobs: Option<NonZero<usize>>,
@@ -71,6 +73,7 @@ impl Arguments {
                 }
                 "--scenarios" => given.scenario_files.push(value(&option, &mut words)?.into()),
                 "--filter" => given.filter = value(&option, &mut words)?,
+                "--all" => given.plays_all = true,
                 "--shared" => given.is_shared = true,
                 "--relaxed" => given.is_relaxed = true,
                 "--jobs" => given.n_jobs = Some(number(&option, &mut words)?),
@@ -86,6 +89,12 @@ impl Arguments {
             return Err(WrongUse::TwoDrivers);
         }
         Ok(Request::Play(given))
+    }
+
+    /// Whether Foster's driver is to play what it must conform to.
+    pub(crate) fn plays_conforming(&self) -> bool {
+        let is_fosters_driver = self.driver.is_none() && self.cpython.is_none();
+        is_fosters_driver && !self.plays_all && self.filter.is_empty() && self.scenario_files.is_empty()
     }
 
     pub(crate) fn scenario_files(&self) -> Vec<PathBuf> {
@@ -111,7 +120,7 @@ fn driver_beside_this_program() -> Result<PathBuf, Box<dyn Error>> {
     if driver.exists() {
         Ok(driver)
     } else {
-        Err(format!("there is no driver {}: build it, or name one with --driver or --cpython", driver.display()).into())
+        Err(format!("there is no driver {}: build it with `cargo build -p foster-conformance`, or name another with --driver or --cpython", driver.display()).into())
     }
 }
 
@@ -173,6 +182,14 @@ mod tests {
     fn the_python_behind_cpython_may_be_left_out() {
         assert_eq!(arguments("--cpython --verbose").cpython.as_deref(), Some("python3"));
         assert_eq!(arguments("--cpython python3.14").cpython.as_deref(), Some("python3.14"));
+    }
+
+    #[test]
+    fn what_foster_must_conform_to_is_played_unless_something_else_is_asked_for() {
+        assert!(arguments("--shared --jobs 2").plays_conforming());
+        for other in ["--all", "--filter A", "--cpython", "--driver x", "--scenarios x.json"] {
+            assert!(!arguments(other).plays_conforming(), "{other}");
+        }
     }
 
     #[test]

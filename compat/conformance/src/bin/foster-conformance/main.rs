@@ -6,7 +6,8 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use foster_conformance::{
-    Filter, IdList, Played, Rule, Scenario, Suite, Verdict, known_cpython_differences, load_scenarios,
+    Filter, IdList, Played, Rule, Scenario, Suite, Verdict, conforming_scenarios, known_cpython_differences,
+    load_scenarios,
 };
 
 use crate::arguments::{Arguments, Request, USAGE};
@@ -66,6 +67,9 @@ fn suite(arguments: &Arguments, known: &IdList) -> Result<Suite, Box<dyn Error>>
 }
 
 fn selected_scenarios(arguments: &Arguments) -> Result<Vec<Scenario>, Box<dyn Error>> {
+    if arguments.plays_conforming() {
+        return Ok(conforming_scenarios()?);
+    }
     let mut scenarios = Vec::new();
     for path in &arguments.scenario_files() {
         scenarios.extend(load_scenarios(path)?);
