@@ -1,4 +1,30 @@
-//! Callback servers in asyncio style on a nursery runtime.
+//! Callback servers in asyncio's style on a nursery runtime.
+//!
+//! ```no_run
+//! use foster::{Protocol, Result, TransportRef, run, run_server};
+//!
+//! #[derive(Default)]
+//! struct Echo {
+//!     transport: TransportRef,
+//! }
+//!
+//! impl Protocol for Echo {
+//!     fn connection_made(&mut self, transport: TransportRef) -> Result<()> {
+//!         self.transport = transport;
+//!         Ok(())
+//!     }
+//!
+//!     fn data_received(&mut self, data: &[u8]) -> Result<()> {
+//!         self.transport.write(data)
+//!     }
+//! }
+//!
+//! fn main() -> Result<()> {
+//!     run(run_server(Echo::default, "127.0.0.1", 8888))
+//! }
+//! ```
+//!
+//! So far this package re-exports [`foster_compat`], whose documentation is the place to start.
 
 pub use foster_compat::*;
 

@@ -1,4 +1,16 @@
-//! The two Python models under Foster.
+//! The two Python models under Foster: asyncio's callback protocols and trio's nurseries, on one single-threaded loop.
+//!
+//! - [`run`] runs a future and everything it starts. [`run_here`] and [`run_in_thread`] do so beside other runtimes.
+//! - [`open_nursery`] is where tasks live; [`CancelScope`], [`move_on_after`], [`shield`] and [`finally`] are how they
+//!   are cancelled and clean up.
+//! - [`Protocol`] is what a server's program writes, [`TransportRef`] what it writes to; [`run_server`] and
+//!   [`create_server`] accept connections. [`Loop`] is asyncio's loop as ported code expects it.
+//! - [`asyncio`] holds what asyncio and trio both name, with asyncio's meaning.
+//!
+//! The README of the package has a row for every Python name, and every difference.
+//!
+//! Nothing here is `Send`, because nothing has to be: a loop is one thread. Panics are kept apart by unwinding, so a
+//! program has to be built with `panic = "unwind"`, which is the default; under `abort` the first panic ends it.
 
 pub mod asyncio;
 mod error;

@@ -23,7 +23,6 @@ impl<S: StreamIo> StreamTransport<S> {
                 self.report("Exception in callback connection_lost", failure);
             }
         }
-        self.shut();
         self.release();
     }
 
