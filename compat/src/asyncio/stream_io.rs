@@ -1,6 +1,6 @@
 //! The sockets that a stream transport runs on, behind one narrow trait.
 
-use std::io::{self, IoSlice};
+use std::io::{self, IoSlice, Read};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
 use std::task::{Context, Poll};
@@ -61,7 +61,7 @@ macro_rules! stream_io {
                 let capacity = buffer.len();
                 let mut n_read = None;
                 let outcome = self.try_io(Interest::READABLE, || {
-                    let n = <$stream>::try_read(self, buffer)?;
+                    let n = (&*SockRef::from(self)).read(buffer)?;
                     n_read = Some(n);
                     if 0 < n && n < capacity { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(n) }
                 });

@@ -63,6 +63,8 @@ pub(crate) struct Core {
     context: RefCell<Option<Rc<Context>>>,
     /// The loop's own poll is on the stack; a change made at any other time has to wake it.
     is_polling: Cell<bool>,
+    /// The loop was woken since its last poll.
+    is_roused: Cell<bool>,
     /// The loop has ended: what is still queued would never run, and keep the loop alive by what it holds.
     is_over: Cell<bool>,
     numbers: Cell<u32>,
@@ -113,6 +115,27 @@ pub(super) fn queue_step_locally(door_id: u64, id: TaskId) -> bool {
             true
         })
         .unwrap_or(false)
+}
+
+thread_local!(static HOME: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) });
+
+/// Tells a source that its waker fired, if the loop `door_id` was polled on this thread last and is not being polled:
+/// then it is tokio's driver that speaks, and the event goes into the queue without the door. `false` if the loop must
+/// be told through its door.
+pub(super) fn wake_source_at_home(door_id: u64, key: SourceKey, kind: u8) -> bool {
+    HOME.try_with(|home| {
+        let Ok(home) = home.try_borrow() else {
+            return false;
+        };
+        let Some(core) = home.as_ref().filter(|core| core.door.id() == door_id && !core.is_polling.get()) else {
+            return false;
+        };
+        if let Some(source) = core.source(key) {
+            source.woken(core, kind);
+        }
+        true
+    })
+    .unwrap_or(false)
 }
 
 /// Makes a loop the current one until it is dropped.
@@ -179,6 +202,7 @@ impl Core {
             waits_for: Cell::new(""),
             context: RefCell::new(None),
             is_polling: Cell::new(false),
+            is_roused: Cell::new(false),
             is_over: Cell::new(false),
             numbers: Cell::new(0),
             handler: RefCell::new(None),
@@ -216,9 +240,30 @@ impl Core {
 
     #[inline]
     fn wake_if_idle(&self) {
-        if !self.is_polling.get() {
+        if !self.is_polling.get() && !self.is_roused.replace(true) {
             self.door.wake();
         }
+    }
+
+    /// A poll of the loop begins, on this thread.
+    pub(super) fn begin_poll(self: &Rc<Self>) {
+        self.is_roused.set(false);
+        HOME.with(|home| {
+            let is_home = home.borrow().as_ref().is_some_and(|core| Rc::ptr_eq(core, self));
+            if !is_home {
+                let old = home.replace(Some(self.clone()));
+                drop(old);
+            }
+        });
+    }
+
+    /// The loop has ended: nothing is handed to it on this thread any more.
+    pub(super) fn leave_home(self: &Rc<Self>) {
+        let home = HOME.try_with(|home| {
+            let is_home = home.borrow().as_ref().is_some_and(|core| Rc::ptr_eq(core, self));
+            if is_home { home.take() } else { None }
+        });
+        drop(home);
     }
 
     /// Gathers the next batch: readiness and what came through the door, then timers. Gives its length.

@@ -299,6 +299,7 @@ impl<F: Future> Run<F> {
         let mut this = self.project();
         let core = this.core.clone();
         let _current = MakeCurrent::new(&core);
+        core.leave_home();
         core.door.close();
         {
             let _inside = core.enter(*this.root_node);
@@ -323,6 +324,7 @@ impl<F: Future> Future for Run<F> {
     fn poll(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Self::Output> {
         let core = self.core.clone();
         let _current = MakeCurrent::new(&core);
+        core.begin_poll();
         self.as_mut().listen();
         loop {
             if self.rest == 0 {

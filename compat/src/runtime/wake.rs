@@ -196,7 +196,9 @@ impl Wake for SourceWaker {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        // A loop that has ended has no source left to wake.
-        let _ = self.door.push(Knock::Source { key: self.key, kind: self.kind });
+        if !core::wake_source_at_home(self.door.id, self.key, self.kind) {
+            // A loop that has ended has no source left to wake.
+            let _ = self.door.push(Knock::Source { key: self.key, kind: self.kind });
+        }
     }
 }
