@@ -79,6 +79,7 @@ impl Deadline {
 }
 
 /// The instant `timeout` from now; `None` beyond what the clock can count, which is never.
+#[inline]
 pub(crate) fn after(timeout: Duration) -> Option<Instant> {
     Instant::now().checked_add(timeout)
 }

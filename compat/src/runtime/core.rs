@@ -87,6 +87,7 @@ pub(crate) struct Core {
 thread_local!(static CURRENT: RefCell<Option<Rc<Core>>> = const { RefCell::new(None) });
 
 /// The loop whose poll is on this thread's stack.
+#[inline]
 pub(crate) fn try_current() -> Option<Rc<Core>> {
     CURRENT.try_with(|current| current.borrow().clone()).ok().flatten()
 }
@@ -96,6 +97,7 @@ pub(crate) fn try_current() -> Option<Rc<Core>> {
 /// # Panics
 ///
 /// Outside a loop, with one sentence that says so.
+#[inline]
 #[track_caller]
 pub(crate) fn current() -> Rc<Core> {
     try_current().expect("no foster loop is running on this thread: call this from inside foster::run")

@@ -73,6 +73,7 @@ impl FirstPoll<'_> {
 }
 
 impl Drop for FirstPoll<'_> {
+    #[inline]
     fn drop(&mut self) {
         let fresh = self.core.fresh.borrow_mut().pop();
         self.core.scope.set(self.parent);
