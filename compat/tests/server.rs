@@ -104,6 +104,17 @@ fn options_that_make_no_sense_are_value_errors() {
 }
 
 #[test]
+fn an_empty_list_of_hosts_is_an_error_that_says_so() {
+    real(async |nursery| {
+        let err = create_server(&nursery, Scripted::new, Vec::<String>::new(), 0).await.expect_err("no host");
+        assert!(!err.is::<ValueError>());
+        assert_eq!(err.to_string(), "getaddrinfo([]) returned empty list");
+        assert_eq!(nursery.n_children(), 0);
+        Ok(())
+    });
+}
+
+#[test]
 fn an_address_and_a_socket_are_not_given_at_the_same_time() {
     real(async |nursery| {
         for (host, port) in [("127.0.0.1", 0), ("", 8888)] {

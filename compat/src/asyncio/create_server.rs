@@ -136,6 +136,8 @@ pub enum Family {
 pub(super) enum Bind {
     At(Hosts, u16),
     Socket(Socket),
+    /// An address and a socket, or two sockets, were given, which is an error.
+    Both,
 }
 
 /// One host or several: what asyncio takes as `host`.
@@ -182,6 +184,16 @@ impl<T: ToString> From<Vec<T>> for Hosts {
 
 macro_rules! server_options {
     () => {
+        /// A factory that may fail instead of the one given: the connection is then closed, and the error reported.
+        pub fn try_factory<P, F>(mut self, mut factory: F) -> Self
+        where
+            F: FnMut() -> Result<P> + 'static,
+            P: IntoProtocol,
+        {
+            self.factory = Box::new(move || Ok(factory()?.into_protocol().0));
+            self
+        }
+
         /// Connections that may wait to be accepted: 100 unless set. As many, and one, are accepted in a turn.
         pub fn backlog(mut self, backlog: u32) -> Self {
             self.options.backlog = backlog;
@@ -241,16 +253,6 @@ impl<'n> CreateServer<'n> {
 
     server_options!();
 
-    /// A factory that may fail instead of the one given: the connection is then closed, and the error reported.
-    pub fn try_factory<P, F>(mut self, mut factory: F) -> Self
-    where
-        F: FnMut() -> Result<P> + 'static,
-        P: IntoProtocol,
-    {
-        self.factory = Box::new(move || Ok(factory()?.into_protocol().0));
-        self
-    }
-
     /// Binds only addresses of this family.
     pub fn family(mut self, family: Family) -> Self {
         self.family = Some(family);
@@ -263,7 +265,7 @@ impl<'n> CreateServer<'n> {
     pub fn sock(mut self, socket: std::net::TcpListener) -> Self {
         self.bind = match self.bind {
             Bind::At(Hosts(hosts), 0) if hosts == [""] => Bind::Socket(socket.into()),
-            other => other.conflict(),
+            Bind::At(..) | Bind::Socket(_) | Bind::Both => Bind::Both,
         };
         self
     }
@@ -295,6 +297,9 @@ impl<'n> CreateServer<'n> {
                     return Err(ValueError::new(format!("A Stream Socket was expected, got {socket:?}")).into());
                 }
                 vec![socket.try_clone()?]
+            }
+            Bind::Both => {
+                return Err(ValueError::new("host/port and sock can not be specified at the same time").into());
             }
             Bind::At(hosts, port) => {
                 let addresses = resolve(hosts, *port, self.family).await?;
@@ -371,13 +376,6 @@ impl<'n> IntoFuture for CreateServer<'n> {
     }
 }
 
-impl Bind {
-    /// Both an address and a socket were given: binding says so.
-    fn conflict(self) -> Self {
-        Bind::At(Hosts(Vec::new()), 0)
-    }
-}
-
 /// Closes a server that could not be set up, or whose making was cancelled.
 pub(super) struct CloseOnError<'a> {
     pub(super) server: Option<&'a Server>,
@@ -399,9 +397,6 @@ impl Drop for CloseOnError<'_> {
 
 /// The addresses to bind, each once, in the order given.
 async fn resolve(hosts: &Hosts, port: u16, family: Option<Family>) -> Result<Vec<SocketAddr>> {
-    if hosts.0.is_empty() {
-        return Err(ValueError::new("host/port and sock can not be specified at the same time").into());
-    }
     let mut addresses = Vec::new();
     for host in &hosts.0 {
         let found = lookup(host, port).await?;

@@ -58,16 +58,6 @@ pub struct CreateUnixServer<'n> {
 impl CreateUnixServer<'_> {
     server_options!();
 
-    /// A factory that may fail instead of the one given: the connection is then closed, and the error reported.
-    pub fn try_factory<P, F>(mut self, mut factory: F) -> Self
-    where
-        F: FnMut() -> Result<P> + 'static,
-        P: IntoProtocol,
-    {
-        self.factory = Box::new(move || Ok(factory()?.into_protocol().0));
-        self
-    }
-
     /// Takes a bound socket instead of a path, which must be empty.
     pub fn sock(mut self, socket: std::os::unix::net::UnixListener) -> Self {
         self.sock = Some(socket.into());
