@@ -68,6 +68,11 @@ impl fmt::Display for CancelledError {
 
 impl std::error::Error for CancelledError {}
 
+/// What Python counts among the operating system's errors is not reported, only handed to `connection_lost`.
+pub(crate) fn is_expected(err: &Error) -> bool {
+    err.is_os_error() || err.is::<TimeoutError>()
+}
+
 /// `ConnectionResetError('Connection lost')`.
 pub(crate) fn connection_lost() -> Error {
     io::Error::new(io::ErrorKind::ConnectionReset, "Connection lost").into()

@@ -17,7 +17,9 @@ mod handle;
 mod listener;
 mod locks;
 mod loop_state;
+mod membership;
 mod out_buffer;
+mod own_extras;
 mod protocol;
 mod protocol_cell;
 mod queues;
@@ -35,6 +37,7 @@ mod transport_ref;
 #[cfg(unix)]
 mod unix_socket_file;
 mod wait;
+mod waiters;
 
 pub use create_server::{CreateServer, Family, Hosts, create_server};
 #[cfg(unix)]
@@ -62,4 +65,6 @@ pub use wait::{ALL_COMPLETED, Awaited, FIRST_COMPLETED, FIRST_EXCEPTION, ReturnW
 pub use crate::nursery::{Gather, gather, sleep};
 
 #[cfg(feature = "testing")]
-pub(crate) use {loop_state::LoopState, stream_io::StreamIo, stream_transport::StreamTransport};
+pub(crate) use {
+    acceptor::ConnectionOptions, loop_state::LoopState, stream_io::StreamIo, stream_transport::StreamTransport,
+};

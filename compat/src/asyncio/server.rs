@@ -16,7 +16,7 @@ use super::extra_info::TransportSocket;
 use super::listener::Listener;
 use super::loop_state::LoopState;
 use super::protocol_cell::ProtocolCell;
-use super::stream_transport::add_waiter;
+use super::waiters::add_waiter;
 use crate::error::Result;
 use crate::nursery::{Nursery, finally, move_on_after, primitive};
 use crate::runtime::{Core, Event, Exit, Failure, NodeId, Source};

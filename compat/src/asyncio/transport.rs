@@ -25,13 +25,6 @@ pub trait BaseTransport {
     /// at the earliest. Idempotent. What the peer has sent and nobody has read makes the kernel answer with a reset.
     fn close(&self);
 
-    /// Gives the transport another protocol, without calling its `connection_made`; the verb for programs is
-    /// [`TransportRef::set_protocol`](crate::TransportRef::set_protocol).
-    fn set_protocol_cell(&self, protocol: ProtocolCell);
-
-    /// The protocol; `None` after `connection_lost`.
-    fn get_protocol(&self) -> Option<ProtocolCell>;
-
     /// Starts a task that ends with the connection; the verb for programs is
     /// [`TransportRef::start_soon`](crate::TransportRef::start_soon).
     fn start_soon_boxed(&self, name: &'static str, task: Pin<Box<dyn Future<Output = Result<()>>>>);
@@ -123,6 +116,11 @@ pub trait WriteTransport: BaseTransport {
 }
 
 /// A two-way byte stream: `asyncio.Transport`.
-pub trait Transport: ReadTransport + WriteTransport {}
+pub trait Transport: ReadTransport + WriteTransport {
+    /// Gives the transport another protocol, without calling its `connection_made`; the verb for programs is
+    /// [`TransportRef::set_protocol`](crate::TransportRef::set_protocol).
+    fn set_protocol_cell(&self, protocol: ProtocolCell);
 
-impl<T: ReadTransport + WriteTransport> Transport for T {}
+    /// The protocol; `None` after `connection_lost`.
+    fn get_protocol(&self) -> Option<ProtocolCell>;
+}

@@ -151,18 +151,20 @@ impl BaseTransport for Detached {
 
     fn close(&self) {}
 
-    fn set_protocol_cell(&self, _protocol: ProtocolCell) {}
-
-    fn get_protocol(&self) -> Option<ProtocolCell> {
-        None
-    }
-
     fn start_soon_boxed(&self, name: &'static str, _task: Pin<Box<dyn Future<Output = Result<()>>>>) {
         log_warning(&format!("a task of a detached transport was not started: {name}"));
     }
 
     fn poll_closed(&self, _cx: &mut Context<'_>) -> Poll<Option<Error>> {
         Poll::Ready(None)
+    }
+}
+
+impl Transport for Detached {
+    fn set_protocol_cell(&self, _protocol: ProtocolCell) {}
+
+    fn get_protocol(&self) -> Option<ProtocolCell> {
+        None
     }
 }
 

@@ -54,7 +54,7 @@ pub use trace::{Silent, Trace, Traced};
 
 use std::rc::Rc;
 
-use crate::asyncio::{IntoProtocol, LoopState, StreamTransport, TransportRef};
+use crate::asyncio::{ConnectionOptions, IntoProtocol, LoopState, StreamTransport, TransportRef};
 use crate::nursery::Nursery;
 use memory_stream::MemoryStream;
 
@@ -74,7 +74,8 @@ pub fn connect<P: IntoProtocol>(nursery: &Nursery, protocol: P) -> (TransportRef
     let (cell, handle) = protocol.into_protocol();
     let (stream, peer) = MemoryStream::pair();
     let lp = LoopState::of(nursery.core());
-    let transport: Rc<StreamTransport<MemoryStream>> = StreamTransport::connected(&lp, nursery, cell, stream)
+    let options = ConnectionOptions::default();
+    let transport: Rc<StreamTransport<MemoryStream>> = StreamTransport::connected(&lp, nursery, cell, &options, stream)
         .unwrap_or_else(|_| panic!("the nursery is closed: it has ended and takes no new connections"));
     (TransportRef::new(transport), handle, peer)
 }

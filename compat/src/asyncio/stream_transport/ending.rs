@@ -4,13 +4,13 @@ use std::task::Waker;
 
 use super::{LOST, StreamTransport};
 use crate::asyncio::acceptor::Client;
-use crate::asyncio::exceptions::TimeoutError;
+use crate::asyncio::exceptions::is_expected;
 use crate::asyncio::protocol_cell::Call;
 use crate::asyncio::stream_io::StreamIo;
 use crate::asyncio::transport::{BaseTransport, WriteTransport};
 use crate::asyncio::transport_ref::TransportRef;
 use crate::error::Error;
-use crate::runtime::{CancelReason, ExceptionContext, Exit, Failure, NodeId, Supervisor};
+use crate::runtime::{ExceptionContext, Exit, Failure, Supervisor};
 
 impl<S: StreamIo> StreamTransport<S> {
     pub(super) fn on_lost(&self) {
@@ -28,7 +28,7 @@ impl<S: StreamIo> StreamTransport<S> {
 
     pub(super) fn on_cancelled(&self) {
         if self.n_lost.get() == 0 {
-            self.is_cancelled.set(true);
+            self.membership.mark_cancelled();
             self.force_close(None);
         }
     }
@@ -69,7 +69,7 @@ impl<S: StreamIo> StreamTransport<S> {
     pub(super) fn report(&self, message: &'static str, failure: Failure) {
         let err = failure.into_error();
         if self.is_strict && !is_expected(&err) {
-            self.nursery.fail(err.clone());
+            self.membership.nursery().fail(err.clone());
         }
         let mut context = ExceptionContext::new(message, Some(err)).with("transport", TransportRef::new(self.me()));
         if let Some(protocol) = self.protocol.borrow().clone() {
@@ -110,29 +110,17 @@ impl<S: StreamIo> StreamTransport<S> {
         if let (Some(acceptor), Some(client)) = (&self.acceptor, self.take_client()) {
             acceptor.detach(client);
         }
-        if self.n_children.get() > 0 {
-            self.lp.core.cancel(self.node.get(), || CancelReason::explicit("the connection was lost"));
-        } else {
-            self.leave_nursery();
-        }
+        self.membership.leave();
     }
 
     pub(super) fn take_client(&self) -> Option<usize> {
         let client = self.client.replace(usize::MAX);
         (client != usize::MAX).then_some(client)
     }
-
-    pub(super) fn leave_nursery(&self) {
-        let node = self.node.replace(NodeId::NONE);
-        if !node.is_none() {
-            self.nursery.release(node, if self.is_cancelled.get() { Exit::Cancelled } else { Exit::Finished });
-        }
-    }
 }
 
 impl<S: StreamIo> Supervisor for StreamTransport<S> {
     fn child_ended(&self, exit: Exit, _is_background: bool) {
-        self.n_children.set(self.n_children.get() - 1);
         let message = "Fatal error: a task of the connection failed.";
         match exit {
             Exit::Finished | Exit::Cancelled => {}
@@ -144,9 +132,7 @@ impl<S: StreamIo> Supervisor for StreamTransport<S> {
                 self.fatal(Failure::Error(err), message);
             }
         }
-        if self.is_lost.get() && self.n_children.get() == 0 {
-            self.leave_nursery();
-        }
+        self.membership.child_ended(self.is_lost.get());
     }
 }
 
@@ -158,9 +144,4 @@ impl<S: StreamIo> Client for StreamTransport<S> {
     fn abort_client(&self) {
         self.abort();
     }
-}
-
-/// What Python counts among the operating system's errors is not reported, only handed to `connection_lost`.
-fn is_expected(err: &Error) -> bool {
-    err.is_os_error() || err.is::<TimeoutError>()
 }

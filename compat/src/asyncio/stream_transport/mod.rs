@@ -28,14 +28,17 @@ use self::idle::Idle;
 use super::acceptor::{Acceptor, Client, ConnectionOptions};
 use super::extra_info::{ExtraInfo, SocketAccess, TransportSocket};
 use super::loop_state::LoopState;
+use super::membership::Membership;
 use super::out_buffer::OutBuffer;
+use super::own_extras::OwnExtras;
 use super::protocol_cell::{Call, ProtocolCell};
 use super::stream_io::StreamIo;
-use super::transport::{BaseTransport, ReadTransport};
+use super::transport::{BaseTransport, ReadTransport, Transport};
 use super::transport_ref::TransportRef;
+use super::waiters::add_waiter;
 use crate::error::{Error, Result};
 use crate::nursery::{Closed, Nursery};
-use crate::runtime::{Core, Event, NewTask, NodeId, Source, SourceKey, TaskName, log_warning};
+use crate::runtime::{Core, Event, Source, SourceKey, log_warning};
 
 // The events of a connection.
 const READ: u8 = 0;
@@ -50,9 +53,7 @@ const CANCELLED: u8 = Event::CANCELLED.kind;
 pub(crate) struct StreamTransport<S: StreamIo> {
     me: Weak<Self>,
     lp: Rc<LoopState>,
-    nursery: Nursery,
-    /// The connection in the cancel tree; its tasks are below it.
-    node: Cell<NodeId>,
+    membership: Membership,
     key: Cell<Option<SourceKey>>,
     /// Set once the transport is registered.
     wakers: OnceCell<[Waker; 2]>,
@@ -67,7 +68,6 @@ pub(crate) struct StreamTransport<S: StreamIo> {
     marks: Cell<(usize, usize)>,
     /// 1 from the moment `connection_lost` is due, and one more for each write after it: asyncio's `_conn_lost`.
     n_lost: Cell<u32>,
-    n_children: Cell<u32>,
     is_made: Cell<bool>,
     is_closing: Cell<bool>,
     is_reading_paused: Cell<bool>,
@@ -77,8 +77,6 @@ pub(crate) struct StreamTransport<S: StreamIo> {
     is_lost: Cell<bool>,
     /// A callback panicked: the protocol gets `connection_lost` and nothing else.
     is_poisoned: Cell<bool>,
-    /// A cancellation has ended it, which its nursery has to know.
-    is_cancelled: Cell<bool>,
     is_strict: bool,
     is_batching: Cell<bool>,
     has_idle_timeout: Cell<bool>,
@@ -109,7 +107,7 @@ impl Watch {
 /// What few connections have.
 #[derive(Default)]
 struct Rest {
-    extra: Vec<(&'static str, ExtraInfo)>,
+    extras: OwnExtras,
     closed_waiters: Vec<Waker>,
     drain_waiters: Vec<Waker>,
     idle: Option<Idle>,
@@ -132,14 +130,14 @@ impl<S: StreamIo> StreamTransport<S> {
     }
 
     /// Takes a connected stream in with its protocol; `connection_made` comes in the next turn.
-    #[cfg(feature = "testing")]
     pub(crate) fn connected(
         lp: &Rc<LoopState>,
         nursery: &Nursery,
         protocol: ProtocolCell,
+        options: &ConnectionOptions,
         io: S,
     ) -> Result<Rc<Self>, Closed> {
-        let transport = StreamTransport::new(lp, nursery, None, &ConnectionOptions::default(), io)?;
+        let transport = StreamTransport::new(lp, nursery, None, options, io)?;
         transport.begin(protocol);
         Ok(transport)
     }
@@ -154,8 +152,7 @@ impl<S: StreamIo> StreamTransport<S> {
         let transport = Rc::new_cyclic(|me| StreamTransport {
             me: me.clone(),
             lp: lp.clone(),
-            nursery: nursery.clone(),
-            node: Cell::new(NodeId::NONE),
+            membership: Membership::new(nursery),
             key: Cell::new(None),
             wakers: OnceCell::new(),
             io: RefCell::new(Some(io)),
@@ -167,7 +164,6 @@ impl<S: StreamIo> StreamTransport<S> {
             out: RefCell::default(),
             marks: Cell::new((options.low, options.high)),
             n_lost: Cell::new(0),
-            n_children: Cell::new(0),
             is_made: Cell::new(false),
             is_closing: Cell::new(false),
             is_reading_paused: Cell::new(false),
@@ -175,7 +171,6 @@ impl<S: StreamIo> StreamTransport<S> {
             has_eof: Cell::new(false),
             is_lost: Cell::new(false),
             is_poisoned: Cell::new(false),
-            is_cancelled: Cell::new(false),
             is_strict: options.is_strict,
             is_batching: Cell::new(false),
             has_idle_timeout: Cell::new(false),
@@ -183,7 +178,7 @@ impl<S: StreamIo> StreamTransport<S> {
             exc: RefCell::new(None),
             rest: RefCell::new(None),
         });
-        transport.node.set(nursery.adopt(transport.clone())?);
+        transport.membership.join(transport.clone())?;
         let key = lp.core.register(transport.clone());
         transport.key.set(Some(key));
         transport.wakers.get_or_init(|| [lp.core.source_waker(key, READ), lp.core.source_waker(key, WRITE)]);
@@ -307,10 +302,9 @@ impl<S: StreamIo> SocketAccess for StreamTransport<S> {
 
 impl<S: StreamIo> BaseTransport for StreamTransport<S> {
     fn get_extra_info(&self, name: &str) -> Option<ExtraInfo> {
-        let own = self.rest.borrow();
-        let own = own.as_ref().and_then(|rest| rest.extra.iter().find(|(key, _)| *key == name));
-        if let Some((_, value)) = own {
-            return Some(value.clone());
+        let own = self.rest.borrow().as_ref().and_then(|rest| rest.extras.get(name));
+        if own.is_some() {
+            return own;
         }
         let io = self.io.borrow();
         let io = io.as_ref()?;
@@ -323,11 +317,7 @@ impl<S: StreamIo> BaseTransport for StreamTransport<S> {
     }
 
     fn set_extra_info(&self, name: &'static str, value: ExtraInfo) {
-        let old = self.rest(|rest| {
-            let old = rest.extra.iter().position(|(key, _)| *key == name).map(|at| rest.extra.swap_remove(at));
-            rest.extra.push((name, value));
-            old
-        });
+        let old = self.rest(|rest| rest.extras.set(name, value));
         drop(old);
     }
 
@@ -347,29 +337,11 @@ impl<S: StreamIo> BaseTransport for StreamTransport<S> {
         }
     }
 
-    fn set_protocol_cell(&self, protocol: ProtocolCell) {
-        if !self.is_lost.get() {
-            let old = self.protocol.replace(Some(protocol));
-            drop(old);
-        }
-    }
-
-    fn get_protocol(&self) -> Option<ProtocolCell> {
-        self.protocol.borrow().clone()
-    }
-
     fn start_soon_boxed(&self, name: &'static str, task: Pin<Box<dyn Future<Output = Result<()>>>>) {
-        if self.is_lost.get() || self.node.get().is_none() {
+        if self.is_lost.get() {
             return log_warning(&format!("a task of a lost connection was not started: {name}"));
         }
-        self.n_children.set(self.n_children.get() + 1);
-        self.lp.core.spawn(NewTask {
-            future: task,
-            supervisor: self.me(),
-            parent: self.node.get(),
-            is_background: false,
-            name: TaskName::Type(name),
-        });
+        self.membership.start_soon(self.me(), name, task);
     }
 
     fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Option<Error>> {
@@ -381,10 +353,16 @@ impl<S: StreamIo> BaseTransport for StreamTransport<S> {
     }
 }
 
-/// Keeps a waker once: who polls again and again leaves no more than one.
-pub(in crate::asyncio) fn add_waiter(waiters: &mut Vec<Waker>, waker: &Waker) {
-    if !waiters.iter().any(|known| known.will_wake(waker)) {
-        waiters.push(waker.clone());
+impl<S: StreamIo> Transport for StreamTransport<S> {
+    fn set_protocol_cell(&self, protocol: ProtocolCell) {
+        if !self.is_lost.get() {
+            let old = self.protocol.replace(Some(protocol));
+            drop(old);
+        }
+    }
+
+    fn get_protocol(&self) -> Option<ProtocolCell> {
+        self.protocol.borrow().clone()
     }
 }
 
