@@ -23,6 +23,7 @@ mod own_extras;
 mod protocol;
 mod protocol_cell;
 mod queues;
+mod resolver;
 mod run_coroutine_threadsafe;
 mod run_server;
 mod server;
@@ -39,7 +40,7 @@ mod unix_socket_file;
 mod wait;
 mod waiters;
 
-pub use create_server::{CreateServer, Family, Hosts, create_server};
+pub use create_server::{CreateServer, Hosts, create_server};
 #[cfg(unix)]
 pub use create_unix_server::{CreateUnixServer, create_unix_server};
 pub use ensure_future::{create_task, ensure_future, shield};
@@ -53,6 +54,7 @@ pub use locks::{BoundedSemaphore, Condition, ConditionGuard, Event, Lock, LockGu
 pub use protocol::{BufferedProtocol, Protocol, SharedProtocol};
 pub use protocol_cell::{Buffered, IntoProtocol, ProtocolCell, ProtocolHandle, Running, Shared};
 pub use queues::{Queue, QueueEmpty, QueueFull, QueueShutDown};
+pub use resolver::Family;
 pub use run_coroutine_threadsafe::ConcurrentFuture;
 pub use run_server::{RunServer, run_server};
 pub use server::Server;
