@@ -87,7 +87,7 @@ impl SslOptions {
         let shutdown_timeout = timeout("ssl_shutdown_timeout", self.shutdown_timeout, SHUTDOWN_TIMEOUT)?;
         let Some(context) = self.context.clone() else { return Ok(None) };
         let server_hostname = server_hostname.filter(|name| !name.is_empty()).map(str::to_owned);
-        if context.check_hostname() && server_hostname.is_none() {
+        if !server_side && context.check_hostname() && server_hostname.is_none() {
             return Err(ValueError::new("check_hostname requires server_hostname").into());
         }
         let marks = match limits {
