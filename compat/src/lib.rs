@@ -24,11 +24,13 @@ pub use asyncio::{
     Address, BaseTransport, Buffered, BufferedProtocol, CancelledError, CreateServer, ExtraInfo, Family, Handle, Hosts,
     IntoProtocol, InvalidStateError, Loop, LoopHandle, NotImplementedError, Protocol, ProtocolCell, ProtocolHandle,
     ReadTransport, RunServer, Running, RuntimeError, Server, Shared, SharedProtocol, TimeoutError, TimerHandle,
-    Transport, TransportRef, TransportSocket, ValueError, WriteTransport, create_server, get_event_loop,
+    Transport, TransportPipe, TransportRef, TransportSocket, ValueError, WriteTransport, create_server, get_event_loop,
     get_running_loop, run_server,
 };
 #[cfg(unix)]
 pub use asyncio::{CreateUnixServer, create_unix_server};
+#[cfg(unix)]
+pub use asyncio::{connect_read_pipe, connect_write_pipe};
 pub use error::{Error, Ok, Result};
 pub use interrupted::Interrupted;
 pub use nursery::{

@@ -20,6 +20,8 @@ mod loop_state;
 mod membership;
 mod out_buffer;
 mod own_extras;
+#[cfg(unix)]
+mod pipes;
 mod protocol;
 mod protocol_cell;
 mod queues;
@@ -46,10 +48,12 @@ pub use ensure_future::{create_task, ensure_future, shield};
 pub use event_loop::{Loop, LoopHandle, get_event_loop, get_running_loop};
 pub use exceptions::{CancelledError, InvalidStateError, NotImplementedError, RuntimeError, TimeoutError, ValueError};
 pub use executor::InExecutor;
-pub use extra_info::{Address, ExtraInfo, TransportSocket};
+pub use extra_info::{Address, ExtraInfo, TransportPipe, TransportSocket};
 pub use future::{CallbackId, Future};
 pub use handle::{Handle, TimerHandle};
 pub use locks::{BoundedSemaphore, Condition, ConditionGuard, Event, Lock, LockGuard, Semaphore, SemaphoreGuard};
+#[cfg(unix)]
+pub use pipes::{connect_read_pipe, connect_write_pipe};
 pub use protocol::{BufferedProtocol, Protocol, SharedProtocol};
 pub use protocol_cell::{Buffered, IntoProtocol, ProtocolCell, ProtocolHandle, Running, Shared};
 pub use queues::{Queue, QueueEmpty, QueueFull, QueueShutDown};

@@ -59,10 +59,10 @@ impl<S: StreamIo> StreamTransport<S> {
     }
 
     /// A callback whose error is only reported has failed; a panic ends the connection all the same.
-    pub(super) fn report_callback_failure(&self, failure: Failure) {
+    pub(super) fn report_callback_failure(&self, failure: Failure, message: &'static str) {
         match failure {
-            Failure::Error(_) => self.report("Exception in callback connection_made", failure),
-            Failure::Panic(_) => self.fatal(failure, "Exception in callback connection_made"),
+            Failure::Error(_) => self.report(message, failure),
+            Failure::Panic(_) => self.fatal(failure, message),
         }
     }
 

@@ -12,6 +12,7 @@
 mod calling;
 mod ending;
 mod idle;
+mod one_way;
 mod reading;
 mod writing;
 
@@ -26,13 +27,13 @@ use socket2::SockRef;
 
 use self::idle::Idle;
 use super::acceptor::{Acceptor, Client, ConnectionOptions};
-use super::extra_info::{ExtraInfo, SocketAccess, TransportSocket};
+use super::extra_info::{ExtraInfo, SocketAccess, TransportPipe, TransportSocket};
 use super::loop_state::LoopState;
 use super::membership::Membership;
 use super::out_buffer::OutBuffer;
 use super::own_extras::OwnExtras;
 use super::protocol_cell::{Call, ProtocolCell};
-use super::stream_io::StreamIo;
+use super::stream_io::{Half, StreamIo};
 use super::transport::{BaseTransport, ReadTransport, Transport};
 use super::transport_ref::TransportRef;
 use super::waiters::add_waiter;
@@ -48,6 +49,7 @@ const MADE: u8 = 3;
 const ADD_READER: u8 = 4;
 const LOST: u8 = 5;
 const IDLE: u8 = 6;
+const EOF: u8 = 7;
 const CANCELLED: u8 = Event::CANCELLED.kind;
 
 pub(crate) struct StreamTransport<S: StreamIo> {
@@ -111,6 +113,8 @@ struct Rest {
     closed_waiters: Vec<Waker>,
     drain_waiters: Vec<Waker>,
     idle: Option<Idle>,
+    /// Of a pipe that is closing.
+    n_dropped_writes: u32,
 }
 
 impl<S: StreamIo> StreamTransport<S> {
@@ -224,7 +228,7 @@ impl<S: StreamIo> StreamTransport<S> {
         }
         self.is_made.set(true);
         if let Err(failure) = self.call(Call::Made(TransportRef::new(self.me()))) {
-            self.report_callback_failure(failure);
+            self.report_callback_failure(failure, "Exception in callback connection_made");
         }
     }
 
@@ -278,6 +282,7 @@ impl<S: StreamIo> Source for StreamTransport<S> {
             LOST => self.on_lost(),
             CANCELLED => self.on_cancelled(),
             IDLE => self.on_idle(),
+            EOF => self.on_pipe_end(),
             other => debug_assert!(false, "no such event: {other}"),
         }
     }
@@ -311,7 +316,8 @@ impl<S: StreamIo> BaseTransport for StreamTransport<S> {
         match name {
             "peername" => io.peername().map(ExtraInfo::Address),
             "sockname" => io.sockname().map(ExtraInfo::Address),
-            "socket" => Some(ExtraInfo::Socket(TransportSocket::new(self.me()))),
+            "pipe" if S::HALF != Half::Both => Some(ExtraInfo::Pipe(TransportPipe::new(self.me()))),
+            "socket" if S::HALF == Half::Both => Some(ExtraInfo::Socket(TransportSocket::new(self.me()))),
             _ => None,
         }
     }

@@ -6,13 +6,13 @@ use super::{LOST, StreamTransport, WRITE, add_waiter, would_block};
 use crate::asyncio::acceptor::water_marks;
 use crate::asyncio::exceptions::{RuntimeError, connection_lost};
 use crate::asyncio::loop_state::Later;
-use crate::asyncio::stream_io::StreamIo;
+use crate::asyncio::stream_io::{Half, StreamIo};
 use crate::asyncio::transport::WriteTransport;
 use crate::error::Result;
 use crate::runtime::{Failure, log_warning};
 
 /// Writes to a lost connection that are dropped silently: asyncio's `LOG_THRESHOLD_FOR_CONNLOST_WRITES`.
-const SILENT_LOST_WRITES: u32 = 5;
+pub(super) const SILENT_LOST_WRITES: u32 = 5;
 
 impl<S: StreamIo> StreamTransport<S> {
     /// Sends what waits, as asyncio's `_write_ready`.
@@ -57,7 +57,7 @@ impl<S: StreamIo> StreamTransport<S> {
                 false
             }
             Err(err) => {
-                self.fatal(Failure::Error(err.into()), "Fatal write error on socket transport");
+                self.fatal(Failure::Error(err.into()), write_error::<S>());
                 false
             }
         }
@@ -107,7 +107,7 @@ impl<S: StreamIo> StreamTransport<S> {
             }
             Err(err) if would_block(&err) => Some(data),
             Err(err) => {
-                self.fatal(Failure::Error(err.into()), "Fatal write error on socket transport");
+                self.fatal(Failure::Error(err.into()), write_error::<S>());
                 None
             }
         }
@@ -145,6 +145,9 @@ impl<S: StreamIo> StreamTransport<S> {
 
 impl<S: StreamIo> WriteTransport for StreamTransport<S> {
     fn write(&self, data: &[u8]) -> Result<()> {
+        if S::HALF != Half::Both && self.refuses_write(data.is_empty())? {
+            return Ok(());
+        }
         if self.has_eof.get() {
             return Err(RuntimeError::new("Cannot call write() after write_eof()").into());
         }
@@ -167,6 +170,9 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
     }
 
     fn writelines(&self, pieces: &[&[u8]]) -> Result<()> {
+        if S::HALF != Half::Both && self.refuses_write(pieces.iter().all(|piece| piece.is_empty()))? {
+            return Ok(());
+        }
         if self.has_eof.get() {
             return Err(RuntimeError::new("Cannot call writelines() after write_eof()").into());
         }
@@ -185,6 +191,9 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
     }
 
     fn write_eof(&self) -> Result<()> {
+        if S::HALF != Half::Both {
+            return self.write_eof_one_way();
+        }
         if !self.is_closing.get() && !self.has_eof.replace(true) && self.out.borrow().is_empty() {
             self.shutdown_write();
         }
@@ -192,7 +201,7 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
     }
 
     fn can_write_eof(&self) -> bool {
-        true
+        S::HALF != Half::Read
     }
 
     fn abort(&self) {
@@ -230,5 +239,12 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
         }
         self.rest(|rest| add_waiter(&mut rest.drain_waiters, cx.waker()));
         Poll::Pending
+    }
+}
+
+fn write_error<S: StreamIo>() -> &'static str {
+    match S::HALF {
+        Half::Both => "Fatal write error on socket transport",
+        Half::Read | Half::Write => "Fatal write error on pipe transport",
     }
 }
