@@ -30,7 +30,11 @@ pub use asyncio::{
 #[cfg(unix)]
 pub use asyncio::{CreateUnixServer, create_unix_server};
 #[cfg(unix)]
-pub use asyncio::{connect_read_pipe, connect_write_pipe};
+pub use asyncio::{
+    DEFAULT_KILL_GRACE, DEVNULL, IntoSubprocessProtocol, PIPE, STDOUT, SharedSubprocessProtocol, Stdio, SubprocessExec,
+    SubprocessProtocol, SubprocessProtocolCell, SubprocessShell, SubprocessTransport, SubprocessTransportRef,
+    connect_read_pipe, connect_write_pipe, subprocess_exec, subprocess_shell,
+};
 pub use error::{Error, Ok, Result};
 pub use interrupted::Interrupted;
 pub use nursery::{

@@ -32,6 +32,8 @@ mod server;
 mod signals;
 mod stream_io;
 mod stream_transport;
+#[cfg(unix)]
+mod subprocess;
 mod task;
 mod timeouts;
 mod transport;
@@ -60,6 +62,12 @@ pub use queues::{Queue, QueueEmpty, QueueFull, QueueShutDown};
 pub use run_coroutine_threadsafe::ConcurrentFuture;
 pub use run_server::{RunServer, run_server};
 pub use server::Server;
+#[cfg(unix)]
+pub use subprocess::{
+    DEFAULT_KILL_GRACE, DEVNULL, IntoSubprocessProtocol, PIPE, STDOUT, SharedSubprocessProtocol, Stdio, SubprocessExec,
+    SubprocessProtocol, SubprocessProtocolCell, SubprocessShell, SubprocessTransport, SubprocessTransportRef,
+    subprocess_exec, subprocess_shell,
+};
 pub use task::{Task, TaskOutput};
 pub use timeouts::{timeout, timeout_at, wait_for};
 pub use transport::{BaseTransport, ReadTransport, Transport, WriteTransport};

@@ -4,7 +4,7 @@ use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
 use super::pipe_io::{ReadPipe, WritePipe};
-use crate::asyncio::acceptor::{ConnectionOptions, DEFAULT_HIGH, DEFAULT_LOW};
+use crate::asyncio::acceptor::ConnectionOptions;
 use crate::asyncio::event_loop::Loop;
 use crate::asyncio::loop_state::LoopState;
 use crate::asyncio::protocol_cell::{IntoProtocol, ProtocolCell};
@@ -14,10 +14,6 @@ use crate::asyncio::transport::WriteTransport;
 use crate::asyncio::transport_ref::TransportRef;
 use crate::error::Result;
 use crate::nursery::{Nursery, checkpoint};
-
-/// What a pipe starts with.
-const PIPE_OPTIONS: ConnectionOptions =
-    ConnectionOptions { high: DEFAULT_HIGH, low: DEFAULT_LOW, is_strict: false, idle_timeout: None };
 
 /// Reads from a pipe, a socket or a character device with a protocol: `loop.connect_read_pipe`. The transport is a
 /// child of `nursery` and owns the descriptor, which is made non-blocking, also for others that share it.
@@ -159,7 +155,7 @@ impl Loop {
 
 async fn connect<S: StreamIo>(nursery: &Nursery, protocol: ProtocolCell, io: S) -> Result<TransportRef> {
     let lp = LoopState::of(nursery.core());
-    let transport = StreamTransport::connected(&lp, nursery, protocol, &PIPE_OPTIONS, io)?;
+    let transport = StreamTransport::connected(&lp, nursery, protocol, &ConnectionOptions::default(), io)?;
     let abort_on_drop = AbortOnDrop(Some(transport.clone()));
     checkpoint().await;
     abort_on_drop.defuse();
