@@ -891,7 +891,7 @@ fn a_process_may_use_the_grace_to_clean_up() {
     bounded(false, async {
         open_nursery(async |nursery| {
             let inner = lines.clone();
-            let script = "trap 'kill $!; exit 42' TERM; sleep 3600 & echo ready; wait";
+            let script = "trap 'kill -KILL $!; exit 42' TERM; sleep 3600 & echo ready; wait";
             subprocess_shell(&nursery, || Exclusive(recorder), script).kill_grace(NEVER).await?;
             until(|| inner.has("pipe_data 1")).await;
             nursery.cancel();
