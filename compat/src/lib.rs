@@ -21,19 +21,25 @@ mod runtime;
 pub mod testing;
 
 pub use asyncio::{
-    Address, BaseTransport, Buffered, BufferedProtocol, CancelledError, CreateServer, ExtraInfo, Family, Handle, Hosts,
-    IntoProtocol, InvalidStateError, Loop, LoopHandle, NotImplementedError, Protocol, ProtocolCell, ProtocolHandle,
-    ReadTransport, RunServer, Running, RuntimeError, Server, Shared, SharedProtocol, TimeoutError, TimerHandle,
-    Transport, TransportPipe, TransportRef, TransportSocket, ValueError, WriteTransport, create_server, get_event_loop,
+    Address, BaseTransport, Buffered, BufferedProtocol, CancelledError, ConnectAcceptedSocket, CreateConnection,
+    CreateServer, ExtraInfo, Family, Handle, Hosts, IntoProtocol, InvalidStateError, Loop, LoopHandle,
+    NotImplementedError, Protocol, ProtocolCell, ProtocolHandle, ReadTransport, RunServer, Running, RuntimeError,
+    Server, Shared, SharedProtocol, StreamSocket, TimeoutError, TimerHandle, Transport, TransportRef, TransportSocket,
+    TypeError, ValueError, WriteTransport, connect_accepted_socket, create_connection, create_server, get_event_loop,
     get_running_loop, run_server,
 };
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+pub use asyncio::{
+    Cipher, ClientHello, PeerCertificate, SslContext, SslContextBuilder, SslError, SslObject, SslProvider, StartTls,
+    TlsVersion, VerifyMode, start_tls,
+};
 #[cfg(unix)]
-pub use asyncio::{CreateUnixServer, create_unix_server};
+pub use asyncio::{CreateUnixConnection, CreateUnixServer, create_unix_connection, create_unix_server};
 #[cfg(unix)]
 pub use asyncio::{
     DEFAULT_KILL_GRACE, DEVNULL, IntoSubprocessProtocol, PIPE, STDOUT, SharedSubprocessProtocol, Stdio, SubprocessExec,
     SubprocessProtocol, SubprocessProtocolCell, SubprocessShell, SubprocessTransport, SubprocessTransportRef,
-    connect_read_pipe, connect_write_pipe, subprocess_exec, subprocess_shell,
+    TransportPipe, connect_read_pipe, connect_write_pipe, subprocess_exec, subprocess_shell,
 };
 pub use error::{Error, Ok, Result};
 pub use interrupted::Interrupted;

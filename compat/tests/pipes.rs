@@ -478,6 +478,25 @@ fn an_error_of_reading_is_reported_and_given_to_connection_lost() {
     });
 }
 
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+#[test]
+fn a_pipe_cannot_be_upgraded_to_tls() {
+    use foster_compat::{SslContext, TypeError, start_tls};
+    real(async |nursery| {
+        let context = SslContext::client().build()?;
+        let (reading, writing) = pipe()?;
+        let (reader, _) = connect_read_pipe(&nursery, Scripted::new, reading).await?;
+        let (writer, _) = connect_write_pipe(&nursery, Scripted::new, writing).await?;
+        for transport in [&reader, &writer] {
+            let err = start_tls(transport, &context).server_hostname("localhost").await.map(drop).unwrap_err();
+            assert!(err.is::<TypeError>() && err.to_string().ends_with("is not supported by start_tls()"), "{err}");
+        }
+        writer.close();
+        reader.closed().await;
+        Ok(())
+    });
+}
+
 #[test]
 fn a_cancelled_nursery_ends_its_pipes() {
     let trace = Trace::new();

@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
+use super::resolver::Resolver;
 use crate::error::Result;
 use crate::runtime::{Core, Failure, try_current};
 
@@ -21,6 +22,7 @@ pub(crate) struct LoopState {
     depth: Cell<u32>,
     /// Calls that wait for the outermost of them to return.
     deferred: RefCell<VecDeque<(Rc<dyn Deferred>, Later)>>,
+    pub(super) resolver: RefCell<Resolver>,
     #[cfg(unix)]
     pub(super) signal_handlers: Rc<super::signals::SignalHandlers>,
 }
@@ -52,6 +54,7 @@ impl LoopState {
             read_buffer: RefCell::default(),
             depth: Cell::new(0),
             deferred: RefCell::default(),
+            resolver: RefCell::default(),
             #[cfg(unix)]
             signal_handlers: Rc::default(),
         })
@@ -67,6 +70,20 @@ impl LoopState {
             Ok(result) => result.map_err(Failure::Error),
             Err(payload) => Err(Failure::Panic(payload)),
         }
+    }
+
+    /// As [`call`](LoopState::call). A panic poisons the protocol before what the callback put off is delivered.
+    pub(crate) fn call_poisoning<R>(
+        self: &Rc<Self>,
+        is_poisoned: &Cell<bool>,
+        call: impl FnOnce() -> Result<R>,
+    ) -> Result<R, Failure> {
+        self.call(|| {
+            let poison = PoisonOnUnwind { is_poisoned };
+            let result = call();
+            std::mem::forget(poison);
+            result
+        })
     }
 
     /// Counts as a running callback until it is dropped.
@@ -93,6 +110,17 @@ impl LoopState {
 
     pub(crate) fn put_read_buffer(&self, buffer: Vec<u8>) {
         self.read_buffer.replace(buffer);
+    }
+}
+
+/// Marks a protocol whose callback unwinds.
+struct PoisonOnUnwind<'a> {
+    is_poisoned: &'a Cell<bool>,
+}
+
+impl Drop for PoisonOnUnwind<'_> {
+    fn drop(&mut self) {
+        self.is_poisoned.set(true);
     }
 }
 

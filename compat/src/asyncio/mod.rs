@@ -4,16 +4,23 @@
 //! a connection, then `server.rs` and `listener.rs`.
 
 mod acceptor;
+mod client_options;
+mod connect_accepted_socket;
+mod create_connection;
 mod create_server;
+#[cfg(unix)]
+mod create_unix_connection;
 #[cfg(unix)]
 mod create_unix_server;
 mod ensure_future;
+mod establish;
 mod event_loop;
 mod exceptions;
 mod executor;
 mod extra_info;
 mod future;
 mod handle;
+mod layer;
 mod listener;
 mod locks;
 mod loop_state;
@@ -25,17 +32,24 @@ mod pipes;
 mod protocol;
 mod protocol_cell;
 mod queues;
+mod resolver;
 mod run_coroutine_threadsafe;
 mod run_server;
 mod server;
 #[cfg(unix)]
 mod signals;
 mod stream_io;
+mod stream_socket;
 mod stream_transport;
 #[cfg(unix)]
 mod subprocess;
 mod task;
 mod timeouts;
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+mod tls;
+#[cfg(not(any(feature = "tls", feature = "tls-aws-lc")))]
+#[path = "tls_absent.rs"]
+mod tls;
 mod transport;
 mod transport_ref;
 #[cfg(unix)]
@@ -43,12 +57,18 @@ mod unix_socket_file;
 mod wait;
 mod waiters;
 
-pub use create_server::{CreateServer, Family, Hosts, create_server};
+pub use connect_accepted_socket::{ConnectAcceptedSocket, connect_accepted_socket};
+pub use create_connection::{CreateConnection, create_connection};
+pub use create_server::{CreateServer, Hosts, create_server};
+#[cfg(unix)]
+pub use create_unix_connection::{CreateUnixConnection, create_unix_connection};
 #[cfg(unix)]
 pub use create_unix_server::{CreateUnixServer, create_unix_server};
 pub use ensure_future::{create_task, ensure_future, shield};
 pub use event_loop::{Loop, LoopHandle, get_event_loop, get_running_loop};
-pub use exceptions::{CancelledError, InvalidStateError, NotImplementedError, RuntimeError, TimeoutError, ValueError};
+pub use exceptions::{
+    CancelledError, InvalidStateError, NotImplementedError, RuntimeError, TimeoutError, TypeError, ValueError,
+};
 pub use executor::InExecutor;
 pub use extra_info::{Address, ExtraInfo, TransportPipe, TransportSocket};
 pub use future::{CallbackId, Future};
@@ -59,9 +79,11 @@ pub use pipes::{connect_read_pipe, connect_write_pipe};
 pub use protocol::{BufferedProtocol, Protocol, SharedProtocol};
 pub use protocol_cell::{Buffered, IntoProtocol, ProtocolCell, ProtocolHandle, Running, Shared};
 pub use queues::{Queue, QueueEmpty, QueueFull, QueueShutDown};
+pub use resolver::Family;
 pub use run_coroutine_threadsafe::ConcurrentFuture;
 pub use run_server::{RunServer, run_server};
 pub use server::Server;
+pub use stream_socket::StreamSocket;
 #[cfg(unix)]
 pub use subprocess::{
     DEFAULT_KILL_GRACE, DEVNULL, IntoSubprocessProtocol, PIPE, STDOUT, SharedSubprocessProtocol, Stdio, SubprocessExec,
@@ -70,6 +92,11 @@ pub use subprocess::{
 };
 pub use task::{Task, TaskOutput};
 pub use timeouts::{timeout, timeout_at, wait_for};
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+pub use tls::{
+    Cipher, ClientHello, PeerCertificate, SslContext, SslContextBuilder, SslError, SslObject, SslProvider, StartTls,
+    TlsVersion, VerifyMode, start_tls,
+};
 pub use transport::{BaseTransport, ReadTransport, Transport, WriteTransport};
 pub use transport_ref::TransportRef;
 pub use wait::{ALL_COMPLETED, Awaited, FIRST_COMPLETED, FIRST_EXCEPTION, ReturnWhen, Wait, wait};

@@ -4,8 +4,9 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::time::Duration;
 
-use super::create_server::{Bind, CreateServer, Family, Hosts};
+use super::create_server::{Bind, CreateServer, Hosts};
 use super::protocol_cell::IntoProtocol;
+use super::resolver::Family;
 use super::server::{Factory, Server};
 use crate::error::{Error, Result};
 use crate::nursery::{Nursery, NurseryError, Outcome, open_nursery};
@@ -122,6 +123,20 @@ impl RunServer {
         })
         .await;
         served.map(drop).map_err(only_error)
+    }
+}
+
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+impl RunServer {
+    /// See [`CreateServer::ssl`].
+    pub fn ssl(self, context: &super::SslContext) -> Self {
+        let context = context.clone();
+        self.with(move |server| server.ssl(&context))
+    }
+
+    options! {
+        ssl_handshake_timeout(timeout: Duration);
+        ssl_shutdown_timeout(timeout: Duration);
     }
 }
 
