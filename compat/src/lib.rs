@@ -28,13 +28,21 @@ pub use asyncio::{
     TypeError, ValueError, WriteTransport, connect_accepted_socket, create_connection, create_server, get_event_loop,
     get_running_loop, run_server,
 };
+<<<<<<< HEAD
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 pub use asyncio::{
     Cipher, ClientHello, PeerCertificate, SslContext, SslContextBuilder, SslError, SslObject, SslProvider, StartTls,
     TlsVersion, VerifyMode, start_tls,
+=======
+pub use asyncio::{
+    AsyncIo, ConnectAsyncIo, IncompleteReadError, LimitOverrunError, Lines, OpenConnection, StartServer, StreamReader,
+    StreamReaderProtocol, StreamWriter, connect_async_io, open_connection, start_server,
+>>>>>>> 8d15ca6 (Add asyncio's streams, and the doors between transports and tokio's traits)
 };
 #[cfg(unix)]
 pub use asyncio::{CreateUnixConnection, CreateUnixServer, create_unix_connection, create_unix_server};
+#[cfg(unix)]
+pub use asyncio::{OpenUnixConnection, StartUnixServer, open_unix_connection, start_unix_server};
 pub use error::{Error, Ok, Result};
 pub use interrupted::Interrupted;
 pub use nursery::{

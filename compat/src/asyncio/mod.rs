@@ -39,6 +39,7 @@ mod signals;
 mod stream_io;
 mod stream_socket;
 mod stream_transport;
+mod streams;
 mod task;
 mod timeouts;
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
@@ -78,6 +79,12 @@ pub use run_coroutine_threadsafe::ConcurrentFuture;
 pub use run_server::{RunServer, run_server};
 pub use server::Server;
 pub use stream_socket::StreamSocket;
+pub use streams::{
+    AsyncIo, ConnectAsyncIo, IncompleteReadError, LimitOverrunError, Lines, OpenConnection, StartServer, StreamReader,
+    StreamReaderProtocol, StreamWriter, connect_async_io, open_connection, start_server,
+};
+#[cfg(unix)]
+pub use streams::{OpenUnixConnection, StartUnixServer, open_unix_connection, start_unix_server};
 pub use task::{Task, TaskOutput};
 pub use timeouts::{timeout, timeout_at, wait_for};
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
