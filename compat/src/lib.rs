@@ -28,6 +28,10 @@ pub use asyncio::{
     TypeError, ValueError, WriteTransport, connect_accepted_socket, create_connection, create_server, get_event_loop,
     get_running_loop, run_server,
 };
+pub use asyncio::{
+    AsyncIo, ConnectAsyncIo, IncompleteReadError, LimitOverrunError, Lines, OpenConnection, StartServer, StreamReader,
+    StreamReaderProtocol, StreamWriter, connect_async_io, open_connection, start_server,
+};
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 pub use asyncio::{
     Cipher, ClientHello, PeerCertificate, SslContext, SslContextBuilder, SslError, SslObject, SslProvider, StartTls,
@@ -41,6 +45,8 @@ pub use asyncio::{
     SubprocessProtocol, SubprocessProtocolCell, SubprocessShell, SubprocessTransport, SubprocessTransportRef,
     TransportPipe, connect_read_pipe, connect_write_pipe, subprocess_exec, subprocess_shell,
 };
+#[cfg(unix)]
+pub use asyncio::{OpenUnixConnection, StartUnixServer, open_unix_connection, start_unix_server};
 pub use error::{Error, Ok, Result};
 pub use interrupted::Interrupted;
 pub use nursery::{

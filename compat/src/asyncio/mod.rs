@@ -41,6 +41,7 @@ mod signals;
 mod stream_io;
 mod stream_socket;
 mod stream_transport;
+mod streams;
 #[cfg(unix)]
 mod subprocess;
 mod task;
@@ -84,6 +85,12 @@ pub use run_coroutine_threadsafe::ConcurrentFuture;
 pub use run_server::{RunServer, run_server};
 pub use server::Server;
 pub use stream_socket::StreamSocket;
+pub use streams::{
+    AsyncIo, ConnectAsyncIo, IncompleteReadError, LimitOverrunError, Lines, OpenConnection, StartServer, StreamReader,
+    StreamReaderProtocol, StreamWriter, connect_async_io, open_connection, start_server,
+};
+#[cfg(unix)]
+pub use streams::{OpenUnixConnection, StartUnixServer, open_unix_connection, start_unix_server};
 #[cfg(unix)]
 pub use subprocess::{
     DEFAULT_KILL_GRACE, DEVNULL, IntoSubprocessProtocol, PIPE, STDOUT, SharedSubprocessProtocol, Stdio, SubprocessExec,

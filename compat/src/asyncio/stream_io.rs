@@ -34,6 +34,10 @@ pub(crate) trait StreamIo: 'static {
     fn try_write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize>;
 
     fn shutdown_write(&self) -> io::Result<()>;
+
+    /// The connection ends without a goodbye: it was aborted or has failed. Dropping a socket needs no other.
+    fn abandon(&self) {}
+
     fn peername(&self) -> Option<Address>;
     fn sockname(&self) -> Option<Address>;
 

@@ -52,6 +52,9 @@ impl<S: StreamIo> StreamTransport<S> {
             return;
         }
         self.out.borrow_mut().clear();
+        if let Some(io) = &*self.io.borrow() {
+            io.abandon();
+        }
         self.writer.switch(false);
         self.is_closing.set(true);
         self.reader.switch(false);

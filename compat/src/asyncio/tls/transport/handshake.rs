@@ -71,11 +71,12 @@ impl TlsTransport {
 
     pub(super) fn wake_waiter(&self, outcome: Result<(), Error>) {
         if let Some(waiter) = self.waiter.take() {
-            // Who waited may have gone.
             let _ = match outcome {
                 Ok(()) => waiter.set_result(()),
                 Err(err) => waiter.set_exception(err),
             };
+            // Who waited may have gone, which leaves nothing to report.
+            let _ = waiter.exception();
         }
     }
 }
