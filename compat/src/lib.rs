@@ -38,13 +38,14 @@ pub use asyncio::{
     TlsVersion, VerifyMode, start_tls,
 };
 #[cfg(unix)]
-pub use asyncio::{CreateUnixConnection, CreateUnixServer, create_unix_connection, create_unix_server};
-#[cfg(unix)]
 pub use asyncio::{
-    DEFAULT_KILL_GRACE, DEVNULL, IntoSubprocessProtocol, PIPE, STDOUT, SharedSubprocessProtocol, Stdio, SubprocessExec,
-    SubprocessProtocol, SubprocessProtocolCell, SubprocessShell, SubprocessTransport, SubprocessTransportRef,
-    TransportPipe, connect_read_pipe, connect_write_pipe, subprocess_exec, subprocess_shell,
+    CreateSubprocessExec, CreateSubprocessShell, DEFAULT_KILL_GRACE, DEVNULL, IntoSubprocessProtocol, PIPE, Process,
+    STDOUT, SharedSubprocessProtocol, Stdio, SubprocessExec, SubprocessProtocol, SubprocessProtocolCell,
+    SubprocessShell, SubprocessTransport, SubprocessTransportRef, TransportPipe, connect_read_pipe, connect_write_pipe,
+    create_subprocess_exec, create_subprocess_shell, subprocess_exec, subprocess_shell,
 };
+#[cfg(unix)]
+pub use asyncio::{CreateUnixConnection, CreateUnixServer, create_unix_connection, create_unix_server};
 #[cfg(unix)]
 pub use asyncio::{OpenUnixConnection, StartUnixServer, open_unix_connection, start_unix_server};
 pub use error::{Error, Ok, Result};

@@ -93,8 +93,9 @@ pub use streams::{
 pub use streams::{OpenUnixConnection, StartUnixServer, open_unix_connection, start_unix_server};
 #[cfg(unix)]
 pub use subprocess::{
-    DEFAULT_KILL_GRACE, DEVNULL, IntoSubprocessProtocol, PIPE, STDOUT, SharedSubprocessProtocol, Stdio, SubprocessExec,
-    SubprocessProtocol, SubprocessProtocolCell, SubprocessShell, SubprocessTransport, SubprocessTransportRef,
+    CreateSubprocessExec, CreateSubprocessShell, DEFAULT_KILL_GRACE, DEVNULL, IntoSubprocessProtocol, PIPE, Process,
+    STDOUT, SharedSubprocessProtocol, Stdio, SubprocessExec, SubprocessProtocol, SubprocessProtocolCell,
+    SubprocessShell, SubprocessTransport, SubprocessTransportRef, create_subprocess_exec, create_subprocess_shell,
     subprocess_exec, subprocess_shell,
 };
 pub use task::{Task, TaskOutput};

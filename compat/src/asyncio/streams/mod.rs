@@ -41,5 +41,7 @@ pub use start_server::{StartServer, start_server};
 #[cfg(unix)]
 pub use start_unix_server::{StartUnixServer, start_unix_server};
 pub use stream_reader::StreamReader;
+#[cfg(unix)]
+pub(super) use stream_reader::{DEFAULT_LIMIT, WeakReader};
 pub use stream_reader_protocol::StreamReaderProtocol;
 pub use stream_writer::StreamWriter;

@@ -238,6 +238,13 @@ impl ReaderState {
     }
 }
 
+/// A reader that is gone leaves no transport paused: what comes then has nobody to wait for.
+impl Drop for ReaderState {
+    fn drop(&mut self) {
+        self.resume();
+    }
+}
+
 pub(super) fn two_readers(name: &str) -> RuntimeError {
     RuntimeError::new(format!("{name}() called while another coroutine is already waiting for incoming data"))
 }

@@ -16,7 +16,7 @@ use crate::error::{Error, Result};
 use crate::nursery::primitive;
 
 /// The longest line in bytes, and half of what is kept unread, unless set: asyncio's `_DEFAULT_LIMIT`.
-pub(super) const DEFAULT_LIMIT: usize = 64 * 1024;
+pub(in crate::asyncio) const DEFAULT_LIMIT: usize = 64 * 1024;
 
 /// Reads a stream of bytes that callbacks feed: `asyncio.StreamReader`, a cheap clone of one shared reader.
 ///
@@ -83,6 +83,12 @@ impl StreamReader {
 
     fn from_state(state: Rc<ReaderState>) -> Self {
         StreamReader { state, claimed: RefCell::default() }
+    }
+
+    /// The reader for who feeds it and must not keep it alive.
+    #[cfg(unix)]
+    pub(in crate::asyncio) fn downgrade(&self) -> WeakReader {
+        WeakReader(Rc::downgrade(&self.state))
     }
 
     // ---- feeding
@@ -395,6 +401,18 @@ impl StreamReader {
             self.state.n_claimed.set(0);
             self.state.unread().prepend(&mut claimed);
         }
+    }
+}
+
+/// A reader as seen by who must not keep it alive.
+#[cfg(unix)]
+pub(in crate::asyncio) struct WeakReader(std::rc::Weak<ReaderState>);
+
+#[cfg(unix)]
+impl WeakReader {
+    /// `None` once nobody can read any more.
+    pub(in crate::asyncio) fn upgrade(&self) -> Option<StreamReader> {
+        self.0.upgrade().map(StreamReader::from_state)
     }
 }
 
