@@ -28,13 +28,26 @@ pub use asyncio::{
     TypeError, ValueError, WriteTransport, connect_accepted_socket, create_connection, create_server, get_event_loop,
     get_running_loop, run_server,
 };
+pub use asyncio::{
+    AsyncIo, ConnectAsyncIo, IncompleteReadError, LimitOverrunError, Lines, OpenConnection, StartServer, StreamReader,
+    StreamReaderProtocol, StreamWriter, connect_async_io, open_connection, start_server,
+};
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 pub use asyncio::{
     Cipher, ClientHello, PeerCertificate, SslContext, SslContextBuilder, SslError, SslObject, SslProvider, StartTls,
     TlsVersion, VerifyMode, start_tls,
 };
 #[cfg(unix)]
+pub use asyncio::{
+    CreateSubprocessExec, CreateSubprocessShell, DEFAULT_KILL_GRACE, DEVNULL, IntoSubprocessProtocol, PIPE, Process,
+    STDOUT, SharedSubprocessProtocol, Stdio, SubprocessExec, SubprocessProtocol, SubprocessProtocolCell,
+    SubprocessShell, SubprocessTransport, SubprocessTransportRef, TransportPipe, connect_read_pipe, connect_write_pipe,
+    create_subprocess_exec, create_subprocess_shell, subprocess_exec, subprocess_shell,
+};
+#[cfg(unix)]
 pub use asyncio::{CreateUnixConnection, CreateUnixServer, create_unix_connection, create_unix_server};
+#[cfg(unix)]
+pub use asyncio::{OpenUnixConnection, StartUnixServer, open_unix_connection, start_unix_server};
 pub use error::{Error, Ok, Result};
 pub use interrupted::Interrupted;
 pub use nursery::{

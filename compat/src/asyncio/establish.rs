@@ -24,20 +24,32 @@ pub(super) async fn establish<P: IntoProtocol>(
     options: &ClientOptions,
     tls: Option<Rc<TlsParameters>>,
 ) -> Result<(TransportRef, P::Handle)> {
+    let connect = |cell, options: &ConnectionOptions| connect(nursery, socket, cell, options);
+    establish_over(nursery, connect, factory, options, tls).await
+}
+
+/// As [`establish`], where `connect` puts what it has under a transport.
+pub(super) async fn establish_over<P: IntoProtocol>(
+    nursery: &Nursery,
+    connect: impl FnOnce(ProtocolCell, &ConnectionOptions) -> Result<TransportRef, Closed>,
+    factory: impl FnOnce() -> Result<P>,
+    options: &ClientOptions,
+    tls: Option<Rc<TlsParameters>>,
+) -> Result<(TransportRef, P::Handle)> {
     let (cell, handle) = factory()?.into_protocol();
     let core = nursery.core();
     let waiter = Future::new(core);
     let transport = match tls {
         Some(parameters) => {
             let laid = tls::lay(&LoopState::of(core), cell, &parameters, Some(waiter.clone()))?;
-            let below = connect(nursery, socket, laid.layer, &options.below_tls())?;
+            let below = connect(laid.layer, &options.below_tls())?;
             let end = EndUnlessMade::abort(&below);
             waiter.await?;
             end.defuse();
             laid.transport
         }
         None => {
-            let transport = connect(nursery, socket, cell, &options.check()?)?;
+            let transport = connect(cell, &options.check()?)?;
             // The third of asyncio's calls, after `connection_made` and the first look at the socket.
             let made = waiter.clone();
             core.push(Item::Call(Callback::new(move || Ok(made.set_result(())?), None)));

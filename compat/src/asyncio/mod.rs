@@ -27,6 +27,8 @@ mod loop_state;
 mod membership;
 mod out_buffer;
 mod own_extras;
+#[cfg(unix)]
+mod pipes;
 mod protocol;
 mod protocol_cell;
 mod queues;
@@ -39,6 +41,9 @@ mod signals;
 mod stream_io;
 mod stream_socket;
 mod stream_transport;
+mod streams;
+#[cfg(unix)]
+mod subprocess;
 mod task;
 mod timeouts;
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
@@ -66,10 +71,12 @@ pub use exceptions::{
     CancelledError, InvalidStateError, NotImplementedError, RuntimeError, TimeoutError, TypeError, ValueError,
 };
 pub use executor::InExecutor;
-pub use extra_info::{Address, ExtraInfo, TransportSocket};
+pub use extra_info::{Address, ExtraInfo, TransportPipe, TransportSocket};
 pub use future::{CallbackId, Future};
 pub use handle::{Handle, TimerHandle};
 pub use locks::{BoundedSemaphore, Condition, ConditionGuard, Event, Lock, LockGuard, Semaphore, SemaphoreGuard};
+#[cfg(unix)]
+pub use pipes::{connect_read_pipe, connect_write_pipe};
 pub use protocol::{BufferedProtocol, Protocol, SharedProtocol};
 pub use protocol_cell::{Buffered, IntoProtocol, ProtocolCell, ProtocolHandle, Running, Shared};
 pub use queues::{Queue, QueueEmpty, QueueFull, QueueShutDown};
@@ -78,6 +85,19 @@ pub use run_coroutine_threadsafe::ConcurrentFuture;
 pub use run_server::{RunServer, run_server};
 pub use server::Server;
 pub use stream_socket::StreamSocket;
+pub use streams::{
+    AsyncIo, ConnectAsyncIo, IncompleteReadError, LimitOverrunError, Lines, OpenConnection, StartServer, StreamReader,
+    StreamReaderProtocol, StreamWriter, connect_async_io, open_connection, start_server,
+};
+#[cfg(unix)]
+pub use streams::{OpenUnixConnection, StartUnixServer, open_unix_connection, start_unix_server};
+#[cfg(unix)]
+pub use subprocess::{
+    CreateSubprocessExec, CreateSubprocessShell, DEFAULT_KILL_GRACE, DEVNULL, IntoSubprocessProtocol, PIPE, Process,
+    STDOUT, SharedSubprocessProtocol, Stdio, SubprocessExec, SubprocessProtocol, SubprocessProtocolCell,
+    SubprocessShell, SubprocessTransport, SubprocessTransportRef, create_subprocess_exec, create_subprocess_shell,
+    subprocess_exec, subprocess_shell,
+};
 pub use task::{Task, TaskOutput};
 pub use timeouts::{timeout, timeout_at, wait_for};
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]

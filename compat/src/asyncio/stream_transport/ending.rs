@@ -52,6 +52,9 @@ impl<S: StreamIo> StreamTransport<S> {
             return;
         }
         self.out.borrow_mut().clear();
+        if let Some(io) = &*self.io.borrow() {
+            io.abandon();
+        }
         self.writer.switch(false);
         self.is_closing.set(true);
         self.reader.switch(false);
@@ -73,10 +76,10 @@ impl<S: StreamIo> StreamTransport<S> {
     }
 
     /// A callback whose error is only reported has failed; a panic ends the connection all the same.
-    pub(super) fn report_callback_failure(&self, failure: Failure) {
+    pub(super) fn report_callback_failure(&self, failure: Failure, message: &'static str) {
         match failure {
-            Failure::Error(_) => self.report("Exception in callback connection_made", failure),
-            Failure::Panic(_) => self.fatal(failure, "Exception in callback connection_made"),
+            Failure::Error(_) => self.report(message, failure),
+            Failure::Panic(_) => self.fatal(failure, message),
         }
     }
 

@@ -8,13 +8,13 @@ use crate::asyncio::acceptor::water_marks;
 use crate::asyncio::exceptions::{RuntimeError, connection_lost};
 use crate::asyncio::loop_state::Later;
 use crate::asyncio::out_buffer::MAX_PIECES;
-use crate::asyncio::stream_io::StreamIo;
+use crate::asyncio::stream_io::{Half, StreamIo};
 use crate::asyncio::transport::WriteTransport;
 use crate::error::{Error, Result};
 use crate::runtime::{Failure, log_warning};
 
 /// Writes to a lost connection that are dropped silently: asyncio's `LOG_THRESHOLD_FOR_CONNLOST_WRITES`.
-const SILENT_LOST_WRITES: u32 = 5;
+pub(super) const SILENT_LOST_WRITES: u32 = 5;
 
 impl<S: StreamIo> StreamTransport<S> {
     /// Sends what waits, as asyncio's `_write_ready`.
@@ -59,7 +59,7 @@ impl<S: StreamIo> StreamTransport<S> {
                 false
             }
             Err(err) => {
-                self.fatal(Failure::Error(err.into()), "Fatal write error on socket transport");
+                self.fatal(Failure::Error(err.into()), write_error::<S>());
                 false
             }
         }
@@ -109,7 +109,7 @@ impl<S: StreamIo> StreamTransport<S> {
             }
             Err(err) if would_block(&err) => Some(data),
             Err(err) => {
-                self.fatal(Failure::Error(err.into()), "Fatal write error on socket transport");
+                self.fatal(Failure::Error(err.into()), write_error::<S>());
                 None
             }
         }
@@ -135,7 +135,7 @@ impl<S: StreamIo> StreamTransport<S> {
             }
             Some(Err(err)) if would_block(&err) => 0,
             Some(Err(err)) => {
-                self.fatal(Failure::Error(err.into()), "Fatal write error on socket transport");
+                self.fatal(Failure::Error(err.into()), write_error::<S>());
                 return false;
             }
         };
@@ -182,6 +182,9 @@ impl<S: StreamIo> StreamTransport<S> {
 
 impl<S: StreamIo> WriteTransport for StreamTransport<S> {
     fn write(&self, data: &[u8]) -> Result<()> {
+        if S::HALF != Half::Both && self.refuses_write(data.is_empty())? {
+            return Ok(());
+        }
         if self.has_eof.get() {
             return Err(RuntimeError::new("Cannot call write() after write_eof()").into());
         }
@@ -204,6 +207,9 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
     }
 
     fn writelines(&self, pieces: &[&[u8]]) -> Result<()> {
+        if S::HALF != Half::Both && self.refuses_write(pieces.iter().all(|piece| piece.is_empty()))? {
+            return Ok(());
+        }
         if self.has_eof.get() {
             return Err(RuntimeError::new("Cannot call writelines() after write_eof()").into());
         }
@@ -226,6 +232,9 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
     }
 
     fn write_eof(&self) -> Result<()> {
+        if S::HALF != Half::Both {
+            return self.write_eof_one_way();
+        }
         if !self.is_closing.get() && !self.has_eof.replace(true) && self.out.borrow().is_empty() {
             self.shutdown_write();
         }
@@ -233,7 +242,7 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
     }
 
     fn can_write_eof(&self) -> bool {
-        true
+        S::HALF != Half::Read
     }
 
     fn abort(&self) {
@@ -275,5 +284,12 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
         }
         self.rest(|rest| add_waiter(&mut rest.drain_waiters, cx.waker()));
         Poll::Pending
+    }
+}
+
+fn write_error<S: StreamIo>() -> &'static str {
+    match S::HALF {
+        Half::Both => "Fatal write error on socket transport",
+        Half::Read | Half::Write => "Fatal write error on pipe transport",
     }
 }
