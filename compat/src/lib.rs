@@ -20,6 +20,8 @@ mod runtime;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+pub use asyncio::WriterStartTls;
 pub use asyncio::{
     Address, BaseTransport, Buffered, BufferedProtocol, CancelledError, ConnectAcceptedSocket, CreateConnection,
     CreateServer, ExtraInfo, Family, Handle, Hosts, IntoProtocol, InvalidStateError, Loop, LoopHandle,
@@ -28,16 +30,14 @@ pub use asyncio::{
     TypeError, ValueError, WriteTransport, connect_accepted_socket, create_connection, create_server, get_event_loop,
     get_running_loop, run_server,
 };
-<<<<<<< HEAD
+pub use asyncio::{
+    AsyncIo, ConnectAsyncIo, IncompleteReadError, LimitOverrunError, Lines, OpenConnection, StartServer, StreamReader,
+    StreamReaderProtocol, StreamWriter, connect_async_io, open_connection, start_server,
+};
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 pub use asyncio::{
     Cipher, ClientHello, PeerCertificate, SslContext, SslContextBuilder, SslError, SslObject, SslProvider, StartTls,
     TlsVersion, VerifyMode, start_tls,
-=======
-pub use asyncio::{
-    AsyncIo, ConnectAsyncIo, IncompleteReadError, LimitOverrunError, Lines, OpenConnection, StartServer, StreamReader,
-    StreamReaderProtocol, StreamWriter, connect_async_io, open_connection, start_server,
->>>>>>> 8d15ca6 (Add asyncio's streams, and the doors between transports and tokio's traits)
 };
 #[cfg(unix)]
 pub use asyncio::{CreateUnixConnection, CreateUnixServer, create_unix_connection, create_unix_server};
