@@ -20,6 +20,8 @@ mod runtime;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+pub use asyncio::WriterStartTls;
 pub use asyncio::{
     Address, BaseTransport, Buffered, BufferedProtocol, CancelledError, ConnectAcceptedSocket, CreateConnection,
     CreateServer, ExtraInfo, Family, Handle, Hosts, IntoProtocol, InvalidStateError, Loop, LoopHandle,

@@ -85,6 +85,8 @@ pub use run_coroutine_threadsafe::ConcurrentFuture;
 pub use run_server::{RunServer, run_server};
 pub use server::Server;
 pub use stream_socket::StreamSocket;
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+pub use streams::WriterStartTls;
 pub use streams::{
     AsyncIo, ConnectAsyncIo, IncompleteReadError, LimitOverrunError, Lines, OpenConnection, StartServer, StreamReader,
     StreamReaderProtocol, StreamWriter, connect_async_io, open_connection, start_server,

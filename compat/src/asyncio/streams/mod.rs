@@ -29,6 +29,8 @@ mod stream_reader;
 mod stream_reader_protocol;
 mod stream_writer;
 mod tokio_traits;
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+mod writer_start_tls;
 
 pub use async_io::AsyncIo;
 pub use connect_async_io::{ConnectAsyncIo, connect_async_io};
@@ -45,3 +47,5 @@ pub use stream_reader::StreamReader;
 pub(super) use stream_reader::{DEFAULT_LIMIT, WeakReader};
 pub use stream_reader_protocol::StreamReaderProtocol;
 pub use stream_writer::StreamWriter;
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+pub use writer_start_tls::WriterStartTls;

@@ -12,6 +12,8 @@ use super::stream_writer::StreamWriter;
 use crate::asyncio::create_connection::{CreateConnection, create_connection};
 use crate::asyncio::resolver::Family;
 use crate::asyncio::stream_socket::StreamSocket;
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+use crate::asyncio::tls::SslContext;
 use crate::asyncio::transport_ref::TransportRef;
 use crate::error::Result;
 use crate::nursery::Nursery;
@@ -66,6 +68,14 @@ impl<'n> OpenConnection<'n> {
         all_errors(is_on: bool);
         write_buffer_limits(high: Option<usize>, low: Option<usize>);
         idle_timeout(timeout: Duration);
+    }
+
+    #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+    delegated_options! { connection: CreateConnection:
+        ssl(context: &SslContext);
+        server_hostname(name: impl Into<String>);
+        ssl_handshake_timeout(timeout: Duration);
+        ssl_shutdown_timeout(timeout: Duration);
     }
 
     async fn make(self) -> Result<(StreamReader, StreamWriter)> {

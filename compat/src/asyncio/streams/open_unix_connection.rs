@@ -13,6 +13,8 @@ use super::stream_reader_protocol::StreamReaderProtocol;
 use super::stream_writer::StreamWriter;
 use crate::asyncio::create_unix_connection::{CreateUnixConnection, create_unix_connection};
 use crate::asyncio::stream_socket::StreamSocket;
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+use crate::asyncio::tls::SslContext;
 use crate::error::Result;
 use crate::nursery::Nursery;
 
@@ -44,6 +46,14 @@ impl<'n> OpenUnixConnection<'n> {
         sock(socket: impl Into<StreamSocket>);
         write_buffer_limits(high: Option<usize>, low: Option<usize>);
         idle_timeout(timeout: Duration);
+    }
+
+    #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+    delegated_options! { connection: CreateUnixConnection:
+        ssl(context: &SslContext);
+        server_hostname(name: impl Into<String>);
+        ssl_handshake_timeout(timeout: Duration);
+        ssl_shutdown_timeout(timeout: Duration);
     }
 
     async fn make(self) -> Result<(StreamReader, StreamWriter)> {

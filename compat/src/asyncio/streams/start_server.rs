@@ -14,6 +14,8 @@ use super::stream_writer::StreamWriter;
 use crate::asyncio::create_server::{Bind, CreateServer, Hosts};
 use crate::asyncio::resolver::Family;
 use crate::asyncio::server::Server;
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+use crate::asyncio::tls::SslContext;
 use crate::error::Result;
 use crate::nursery::{Nursery, Outcome};
 
@@ -125,6 +127,13 @@ impl StartServer<'_> {
         reuse_address(is_on: bool);
         reuse_port(is_on: bool);
         keep_alive(is_on: bool);
+    }
+
+    #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+    delegated_options! { server: CreateServer:
+        ssl(context: &SslContext);
+        ssl_handshake_timeout(timeout: Duration);
+        ssl_shutdown_timeout(timeout: Duration);
     }
 }
 

@@ -15,6 +15,8 @@ use super::stream_reader::StreamReader;
 use super::stream_writer::StreamWriter;
 use crate::asyncio::create_unix_server::CreateUnixServer;
 use crate::asyncio::server::Server;
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+use crate::asyncio::tls::SslContext;
 use crate::error::Result;
 use crate::nursery::{Nursery, Outcome};
 
@@ -56,6 +58,13 @@ impl StartUnixServer<'_> {
         idle_timeout(timeout: Duration);
         sock(socket: std::os::unix::net::UnixListener);
         cleanup_socket(is_on: bool);
+    }
+
+    #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+    delegated_options! { server: CreateUnixServer:
+        ssl(context: &SslContext);
+        ssl_handshake_timeout(timeout: Duration);
+        ssl_shutdown_timeout(timeout: Duration);
     }
 }
 

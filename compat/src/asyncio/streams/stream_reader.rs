@@ -147,6 +147,21 @@ impl StreamReader {
         transport.is_some_and(|transport| transport.get_extra_info("sslcontext").is_some())
     }
 
+    /// Takes what has come and nobody has read: it belongs to the layer that will read from now on.
+    #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+    pub(super) fn take_leftover(&self) -> Vec<u8> {
+        self.give_back();
+        self.state.take_all()
+    }
+
+    #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+    pub(super) fn replace_transport(&self, transport: TransportRef) {
+        // A pause was of the transport below, whose reading is the new one's business.
+        self.state.is_paused.set(false);
+        let old = self.state.transport.replace(Some(transport));
+        drop(old);
+    }
+
     // ---- reading
 
     /// Waits for bytes and takes up to `n` of them, whatever the limit is: `reader.read(n)`. Empty at the end of the

@@ -101,7 +101,7 @@ impl Protocol for StreamReaderProtocol {
     fn connection_made(&mut self, transport: TransportRef) -> Result<()> {
         self.reader.set_transport(transport.clone())?;
         let Some(client_connected_cb) = self.client_connected_cb.take() else { return Ok(()) };
-        let writer = StreamWriter::new(transport.clone(), Some(self.reader.clone()));
+        let writer = StreamWriter::of_client(transport.clone(), self.reader.clone());
         client_connected_cb(self.reader.clone(), writer).inspect_err(|_| transport.close())
     }
 

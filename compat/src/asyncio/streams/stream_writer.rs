@@ -50,6 +50,9 @@ struct WriterState {
     /// Another one after the upgrade to TLS.
     transport: RefCell<TransportRef>,
     reader: Option<StreamReader>,
+    /// The connection was accepted by a server.
+    #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+    is_server_side: bool,
 }
 
 impl StreamWriter {
@@ -57,7 +60,26 @@ impl StreamWriter {
     ///
     /// Differs from asyncio: the protocol and the loop need not be named.
     pub fn new(transport: TransportRef, reader: Option<StreamReader>) -> Self {
-        StreamWriter { state: Rc::new(WriterState { transport: RefCell::new(transport), reader }) }
+        StreamWriter {
+            state: Rc::new(WriterState {
+                transport: RefCell::new(transport),
+                reader,
+                #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+                is_server_side: false,
+            }),
+        }
+    }
+
+    /// The writer of a connection that a server has accepted.
+    pub(super) fn of_client(transport: TransportRef, reader: StreamReader) -> Self {
+        StreamWriter {
+            state: Rc::new(WriterState {
+                transport: RefCell::new(transport),
+                reader: Some(reader),
+                #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+                is_server_side: true,
+            }),
+        }
     }
 
     /// The transport below: `writer.transport`.
@@ -161,6 +183,22 @@ impl StreamWriter {
             }))
         });
         primitive("a stream to drain", drained).await
+    }
+
+    /// The parts that an upgrade to TLS needs: the reader, and whether this is the server's side.
+    #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+    pub(super) fn upgrade_parts(&self) -> (Option<&StreamReader>, bool) {
+        (self.state.reader.as_ref(), self.state.is_server_side)
+    }
+
+    /// From here on writes go to another transport, which stands on the one before: asyncio's `_replace_transport`.
+    #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+    pub(super) fn replace_transport(&self, transport: TransportRef) {
+        if let Some(reader) = &self.state.reader {
+            reader.replace_transport(transport.clone());
+        }
+        let old = self.state.transport.replace(transport);
+        drop(old);
     }
 
     /// A clone that does not keep the connection open.
