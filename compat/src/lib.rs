@@ -28,6 +28,10 @@ pub use asyncio::{
     ValueError, WriteTransport, connect_accepted_socket, create_connection, create_server, get_event_loop,
     get_running_loop, run_server,
 };
+pub use asyncio::{
+    CreateDatagramEndpoint, DatagramProtocol, DatagramProtocolCell, DatagramSocket, DatagramTransport,
+    DatagramTransportRef, IntoDatagramProtocol, SharedDatagramProtocol, create_datagram_endpoint,
+};
 #[cfg(unix)]
 pub use asyncio::{CreateUnixConnection, CreateUnixServer, create_unix_connection, create_unix_server};
 pub use error::{Error, Ok, Result};

@@ -23,7 +23,7 @@ pub(super) async fn establish<P: IntoProtocol>(
 ) -> Result<(TransportRef, P::Handle)> {
     let (cell, handle) = factory()?.into_protocol();
     let transport = connect(nursery, socket, cell, options)?;
-    made(nursery.core(), &transport).await?;
+    made(nursery.core(), || transport.close()).await?;
     Ok((transport, handle))
 }
 
@@ -48,25 +48,29 @@ pub(super) fn connect(
 
 /// Waits for what stands in the queue before it: the third of asyncio's calls, after `connection_made` and the first
 /// look at the socket.
-async fn made(core: &Rc<Core>, transport: &TransportRef) -> Result<()> {
+///
+/// # Cancel safety
+///
+/// Dropped before, it calls `close`.
+pub(super) async fn made(core: &Rc<Core>, close: impl Fn()) -> Result<()> {
     let waiter = Future::new(core);
     let made = waiter.clone();
     core.push(Item::Call(Callback::new(move || Ok(made.set_result(())?), None)));
-    let mut close_unless_made = CloseUnlessMade { transport: Some(transport) };
+    let mut close_unless_made = CloseUnlessMade { close: Some(close) };
     waiter.await?;
-    close_unless_made.transport = None;
+    close_unless_made.close = None;
     Ok(())
 }
 
 /// Closes a connection that nobody waits for any more.
-pub(super) struct CloseUnlessMade<'a> {
-    pub(super) transport: Option<&'a TransportRef>,
+struct CloseUnlessMade<F: Fn()> {
+    close: Option<F>,
 }
 
-impl Drop for CloseUnlessMade<'_> {
+impl<F: Fn()> Drop for CloseUnlessMade<F> {
     fn drop(&mut self) {
-        if let Some(transport) = self.transport {
-            transport.close();
+        if let Some(close) = &self.close {
+            close();
         }
     }
 }

@@ -39,6 +39,8 @@ pub(crate) enum Later {
     ResumeWriting,
     /// Batched writes go out as one.
     Flush,
+    /// `error_received`, for a datagram that could not be sent.
+    SendError,
 }
 
 impl LoopState {

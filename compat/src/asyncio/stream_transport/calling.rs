@@ -1,11 +1,11 @@
 //! Calling the protocol: now, or when the running callback has returned.
 
-use std::cell::Cell;
 use std::rc::Rc;
 use std::task::Waker;
 
 use super::StreamTransport;
 use crate::asyncio::loop_state::{Deferred, Later};
+use crate::asyncio::poison::call_or_poison;
 use crate::asyncio::protocol_cell::{Call, ProtocolCell};
 use crate::asyncio::stream_io::StreamIo;
 use crate::error::Result;
@@ -20,14 +20,9 @@ impl<S: StreamIo> StreamTransport<S> {
         }
     }
 
-    /// Calls user code. A panic poisons the protocol before what the callback put off is delivered.
+    /// Calls user code.
     pub(super) fn call_user<R>(&self, call: impl FnOnce() -> Result<R>) -> Result<R, Failure> {
-        self.lp.call(|| {
-            let poison = PoisonOnUnwind { is_poisoned: &self.is_poisoned };
-            let result = call();
-            std::mem::forget(poison);
-            result
-        })
+        call_or_poison(&self.lp, &self.is_poisoned, call)
     }
 
     /// Calls `pause_writing` or `resume_writing`, now or when the running callback has returned.
@@ -48,6 +43,7 @@ impl<S: StreamIo> StreamTransport<S> {
             Later::PauseWriting => (Call::Pause, "protocol.pause_writing() failed"),
             Later::ResumeWriting => (Call::Resume, "protocol.resume_writing() failed"),
             Later::Flush => return self.flush_batch(),
+            Later::SendError => return debug_assert!(false, "a stream puts no error off"),
         };
         match self.call(call) {
             Ok(_) => {}
@@ -74,16 +70,5 @@ impl<S: StreamIo> StreamTransport<S> {
 impl<S: StreamIo> Deferred for StreamTransport<S> {
     fn deliver(self: Rc<Self>, later: Later) {
         self.deliver_flow(later);
-    }
-}
-
-/// Marks a protocol whose callback unwinds.
-struct PoisonOnUnwind<'a> {
-    is_poisoned: &'a Cell<bool>,
-}
-
-impl Drop for PoisonOnUnwind<'_> {
-    fn drop(&mut self) {
-        self.is_poisoned.set(true);
     }
 }

@@ -6,13 +6,11 @@ use super::{LOST, StreamTransport, WRITE, add_waiter, would_block};
 use crate::asyncio::acceptor::water_marks;
 use crate::asyncio::exceptions::{RuntimeError, connection_lost};
 use crate::asyncio::loop_state::Later;
+use crate::asyncio::lost_writes::count_lost_write;
 use crate::asyncio::stream_io::StreamIo;
 use crate::asyncio::transport::WriteTransport;
 use crate::error::Result;
-use crate::runtime::{Failure, log_warning};
-
-/// Writes to a lost connection that are dropped silently: asyncio's `LOG_THRESHOLD_FOR_CONNLOST_WRITES`.
-const SILENT_LOST_WRITES: u32 = 5;
+use crate::runtime::Failure;
 
 impl<S: StreamIo> StreamTransport<S> {
     /// Sends what waits, as asyncio's `_write_ready`.
@@ -115,14 +113,10 @@ impl<S: StreamIo> StreamTransport<S> {
 
     /// Counts a write to a lost connection; `false` if the connection is not lost.
     pub(super) fn count_lost_write(&self) -> bool {
-        let n = self.n_lost.get();
-        if n == 0 {
+        if self.n_lost.get() == 0 {
             return false;
         }
-        if n >= SILENT_LOST_WRITES {
-            log_warning("socket.send() raised exception.");
-        }
-        self.n_lost.set(n.saturating_add(1));
+        count_lost_write(&self.n_lost);
         true
     }
 
