@@ -109,8 +109,12 @@ impl DatagramEndpoint {
 
 impl DatagramTransport for DatagramEndpoint {
     fn sendto(&self, data: &[u8], addr: Option<&Address>) -> Result<()> {
+        if self.is_lost.get() && self.remote.is_none() {
+            count_lost_write(&self.n_lost);
+            return Ok(());
+        }
         let addr = self.check_address(addr)?;
-        if self.n_lost.get() > 0 && (self.remote.is_some() || self.is_lost.get()) {
+        if self.n_lost.get() > 0 && self.remote.is_some() {
             count_lost_write(&self.n_lost);
             return Ok(());
         }
