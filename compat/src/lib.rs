@@ -39,6 +39,10 @@ pub use asyncio::{
     Cipher, ClientHello, PeerCertificate, SslContext, SslContextBuilder, SslError, SslObject, SslProvider, StartTls,
     TlsVersion, VerifyMode, start_tls,
 };
+pub use asyncio::{
+    CreateDatagramEndpoint, DatagramProtocol, DatagramProtocolCell, DatagramSocket, DatagramTransport,
+    DatagramTransportRef, IntoDatagramProtocol, SharedDatagramProtocol, create_datagram_endpoint,
+};
 #[cfg(unix)]
 pub use asyncio::{
     CreateSubprocessExec, CreateSubprocessShell, DEFAULT_KILL_GRACE, DEVNULL, IntoSubprocessProtocol, PIPE, Process,

@@ -55,6 +55,12 @@ impl Address {
     }
 }
 
+impl From<SocketAddr> for Address {
+    fn from(addr: SocketAddr) -> Self {
+        Address::Inet(addr)
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -146,7 +152,7 @@ impl TransportSocket {
         TransportSocket(owner)
     }
 
-    fn look<R>(&self, mut look: impl FnMut(SockRef<'_>) -> io::Result<R>) -> io::Result<R> {
+    pub(super) fn look<R>(&self, mut look: impl FnMut(SockRef<'_>) -> io::Result<R>) -> io::Result<R> {
         let mut result = Err(io::Error::new(io::ErrorKind::NotConnected, "the socket is closed"));
         self.0.with_socket(&mut |socket| result = look(socket));
         result

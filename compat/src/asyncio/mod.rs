@@ -12,6 +12,7 @@ mod create_server;
 mod create_unix_connection;
 #[cfg(unix)]
 mod create_unix_server;
+mod datagram;
 mod ensure_future;
 mod establish;
 mod event_loop;
@@ -24,6 +25,7 @@ mod layer;
 mod listener;
 mod locks;
 mod loop_state;
+mod lost_writes;
 mod membership;
 mod out_buffer;
 mod own_extras;
@@ -32,6 +34,7 @@ mod pipes;
 mod protocol;
 mod protocol_cell;
 mod queues;
+mod reporting;
 mod resolver;
 mod run_coroutine_threadsafe;
 mod run_server;
@@ -57,6 +60,7 @@ mod transport_ref;
 mod unix_socket_file;
 mod wait;
 mod waiters;
+mod watch;
 
 pub use connect_accepted_socket::{ConnectAcceptedSocket, connect_accepted_socket};
 pub use create_connection::{CreateConnection, create_connection};
@@ -65,6 +69,10 @@ pub use create_server::{CreateServer, Hosts, create_server};
 pub use create_unix_connection::{CreateUnixConnection, create_unix_connection};
 #[cfg(unix)]
 pub use create_unix_server::{CreateUnixServer, create_unix_server};
+pub use datagram::{
+    CreateDatagramEndpoint, DatagramProtocol, DatagramProtocolCell, DatagramSocket, DatagramTransport,
+    DatagramTransportRef, IntoDatagramProtocol, SharedDatagramProtocol, create_datagram_endpoint,
+};
 pub use ensure_future::{create_task, ensure_future, shield};
 pub use event_loop::{Loop, LoopHandle, get_event_loop, get_running_loop};
 pub use exceptions::{

@@ -6,11 +6,12 @@ use super::{LAYER_LOST, LOST, StreamTransport};
 use crate::asyncio::acceptor::Client;
 use crate::asyncio::exceptions::is_expected;
 use crate::asyncio::protocol_cell::Call;
+use crate::asyncio::reporting::report;
 use crate::asyncio::stream_io::StreamIo;
 use crate::asyncio::transport::{BaseTransport, WriteTransport};
 use crate::asyncio::transport_ref::TransportRef;
 use crate::error::Error;
-use crate::runtime::{ExceptionContext, Exit, Failure, Supervisor};
+use crate::runtime::{Exit, Failure, Supervisor};
 
 impl<S: StreamIo> StreamTransport<S> {
     pub(super) fn on_lost(&self) {
@@ -84,15 +85,8 @@ impl<S: StreamIo> StreamTransport<S> {
     }
 
     pub(super) fn report(&self, message: &'static str, failure: Failure) {
-        let err = failure.into_error();
-        if self.is_strict && !is_expected(&err) {
-            self.membership.nursery().fail(err.clone());
-        }
-        let mut context = ExceptionContext::new(message, Some(err)).with("transport", TransportRef::new(self.me()));
-        if let Some(protocol) = self.protocol.borrow().clone() {
-            context = context.with("protocol", protocol);
-        }
-        self.lp.core.call_exception_handler(&context);
+        let protocol = self.protocol.borrow().clone();
+        report(&self.membership, self.is_strict, message, failure, TransportRef::new(self.me()), protocol);
     }
 
     /// Closes the socket and lets the protocol go, which breaks the cycle between the two.

@@ -37,6 +37,7 @@ use super::stream_io::{Half, StreamIo};
 use super::transport::{BaseTransport, ReadTransport, Transport};
 use super::transport_ref::TransportRef;
 use super::waiters::add_waiter;
+use super::watch::Watch;
 use crate::error::{Error, Result};
 use crate::nursery::{Closed, Nursery};
 use crate::runtime::{Core, Event, Source, SourceKey, log_warning};
@@ -86,25 +87,6 @@ pub(crate) struct StreamTransport<S: StreamIo> {
     is_flush_due: Cell<bool>,
     exc: RefCell<Option<Error>>,
     rest: RefCell<Option<Box<Rest>>>,
-}
-
-/// The two directions of a connection as the loop watches them.
-#[derive(Default)]
-struct Watch {
-    /// Registered, as after asyncio's `add_reader`.
-    is_on: Cell<bool>,
-    /// An event of this generation stands in the queue.
-    is_queued: Cell<bool>,
-    /// Raised when the direction is switched on or off: an event that was queued before is not run.
-    generation: Cell<u32>,
-}
-
-impl Watch {
-    fn switch(&self, is_on: bool) {
-        self.is_on.set(is_on);
-        self.is_queued.set(false);
-        self.generation.set(self.generation.get().wrapping_add(1));
-    }
 }
 
 /// What few connections have.
@@ -386,6 +368,6 @@ impl<S: StreamIo> Transport for StreamTransport<S> {
     }
 }
 
-fn would_block(err: &io::Error) -> bool {
+pub(super) fn would_block(err: &io::Error) -> bool {
     matches!(err.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

@@ -2,9 +2,9 @@
 
 use std::io;
 
-use super::writing::SILENT_LOST_WRITES;
 use super::{EOF, LOST, StreamTransport};
 use crate::asyncio::exceptions::NotImplementedError;
+use crate::asyncio::lost_writes::SILENT_LOST_WRITES;
 use crate::asyncio::protocol_cell::Call;
 use crate::asyncio::stream_io::{Half, StreamIo};
 use crate::asyncio::transport::BaseTransport;

@@ -7,14 +7,12 @@ use super::{LOST, StreamTransport, WRITE, add_waiter, would_block};
 use crate::asyncio::acceptor::water_marks;
 use crate::asyncio::exceptions::{RuntimeError, connection_lost};
 use crate::asyncio::loop_state::Later;
+use crate::asyncio::lost_writes::{SEND_FAILED, count_lost_write};
 use crate::asyncio::out_buffer::MAX_PIECES;
 use crate::asyncio::stream_io::{Half, StreamIo};
 use crate::asyncio::transport::WriteTransport;
 use crate::error::{Error, Result};
-use crate::runtime::{Failure, log_warning};
-
-/// Writes to a lost connection that are dropped silently: asyncio's `LOG_THRESHOLD_FOR_CONNLOST_WRITES`.
-pub(super) const SILENT_LOST_WRITES: u32 = 5;
+use crate::runtime::Failure;
 
 impl<S: StreamIo> StreamTransport<S> {
     /// Sends what waits, as asyncio's `_write_ready`.
@@ -92,7 +90,7 @@ impl<S: StreamIo> StreamTransport<S> {
                 // A batch keeps no more than a write would; what the socket takes does not pause the protocol.
                 self.on_write();
             } else if !self.is_flush_due.replace(true) {
-                self.lp.defer(self.me(), Later::Flush);
+                self.lp.defer(self.me(), Later::Own);
             }
         }
         self.maybe_pause();
@@ -152,14 +150,10 @@ impl<S: StreamIo> StreamTransport<S> {
 
     /// Counts a write to a lost connection; `false` if the connection is not lost.
     pub(super) fn count_lost_write(&self) -> bool {
-        let n = self.n_lost.get();
-        if n == 0 {
+        if self.n_lost.get() == 0 {
             return false;
         }
-        if n >= SILENT_LOST_WRITES {
-            log_warning("socket.send() raised exception.");
-        }
-        self.n_lost.set(n.saturating_add(1));
+        count_lost_write(&self.n_lost, SEND_FAILED);
         true
     }
 

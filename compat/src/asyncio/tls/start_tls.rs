@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::context::SslContext;
 use super::parameters::SslOptions;
 use super::transport::{Begin, TlsTransport};
-use crate::asyncio::establish::EndUnlessMade;
+use crate::asyncio::establish::wait_or_end;
 use crate::asyncio::event_loop::Loop;
 use crate::asyncio::exceptions::{RuntimeError, TypeError};
 use crate::asyncio::future::Future;
@@ -165,9 +165,7 @@ impl StartTls {
             },
             None,
         )));
-        let abort_unless_made = EndUnlessMade::abort(&below);
-        waiter.await?;
-        abort_unless_made.defuse();
+        wait_or_end(waiter, || below.abort()).await?;
         Ok(TransportRef::new(tls))
     }
 }

@@ -61,8 +61,8 @@ impl Child {
             _ if self.is_lost.get() => {}
             Later::PauseWriting => self.call(Call::Pause),
             Later::ResumeWriting => self.call(Call::Resume),
-            // Batches are the business of the pipes.
-            Later::Flush => {}
+            // What else there is, is the business of the pipes.
+            Later::Own => {}
         }
     }
 

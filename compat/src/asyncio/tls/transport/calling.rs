@@ -40,7 +40,7 @@ impl TlsTransport {
         let (call, message) = match later {
             Later::PauseWriting => (Call::Pause, "protocol.pause_writing() failed"),
             Later::ResumeWriting => (Call::Resume, "protocol.resume_writing() failed"),
-            Later::Flush => return self.do_flush(),
+            Later::Own => return self.do_flush(),
         };
         match self.call(call) {
             Ok(_) => {}

@@ -32,7 +32,7 @@ impl TlsTransport {
                 self.arm_timer(self.parameters.shutdown_timeout, |tls| tls.on_shutdown_timeout());
                 if self.is_protocol_busy() {
                     // What it leads to may call the protocol, which a callback has borrowed.
-                    self.lp.defer(self.me(), Later::Flush);
+                    self.lp.defer(self.me(), Later::Own);
                 } else {
                     self.do_flush();
                 }
