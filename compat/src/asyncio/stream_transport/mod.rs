@@ -110,6 +110,7 @@ struct Rest {
     extras: OwnExtras,
     closed_waiters: Vec<Waker>,
     drain_waiters: Vec<Waker>,
+    resume_waiters: Vec<Waker>,
     idle: Option<Idle>,
 }
 
