@@ -5,9 +5,9 @@ use std::fmt;
 use std::future::poll_fn;
 use std::rc::{Rc, Weak};
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
-use super::receives::State;
+use super::receives::{State, Step};
 use crate::asyncio::TransportRef;
 use crate::error::Result;
 use crate::nursery::primitive;
@@ -27,6 +27,10 @@ pub(super) struct Core<S> {
     pub(super) state: S,
     /// What has come and was not handed over. Never borrowed while the receiver is called.
     pub(super) buffer: RefCell<BytesMut>,
+    /// What the receiver was lent of it, while it is called.
+    lent: RefCell<Bytes>,
+    /// The end of that, which the receiver has given back: it comes before the buffer.
+    given_back: RefCell<Bytes>,
     /// Before `connection_made` there is no transport whose state would count.
     pub(super) is_made: Cell<bool>,
     pub(super) is_eof: Cell<bool>,
@@ -55,6 +59,8 @@ impl<S: State> Base<S> {
         let core = Core {
             state,
             buffer: RefCell::default(),
+            lent: RefCell::default(),
+            given_back: RefCell::default(),
             is_made: Cell::new(false),
             is_eof: Cell::new(false),
             is_eof_due: Cell::new(false),
@@ -107,6 +113,7 @@ impl<S: State> Base<S> {
 
     pub(super) fn clear(&self) -> BytesMut {
         self.core.state.reset();
+        self.take_back();
         self.core.buffer.take()
     }
 
@@ -114,8 +121,49 @@ impl<S: State> Base<S> {
         self.core.buffer.borrow_mut().extend_from_slice(data);
     }
 
+    /// Calls the receiver with everything that is there, and takes back what it gives back.
+    pub(super) fn lend(&self, receive: impl FnOnce(&[u8]) -> Result<()>) -> Result<Step> {
+        let data = self.clear().freeze();
+        if data.is_empty() {
+            return Ok(Step::Starved);
+        }
+        self.core.lent.replace(data.clone());
+        let received = receive(&data);
+        self.core.lent.take();
+        drop(data);
+        self.take_back();
+        received.map(|()| Step::Done)
+    }
+
+    /// Puts `data` into the buffer. What was lent is not copied for it: a stream that goes back and forth between a
+    /// receiver and its buffer would be copied once for every little part that is received.
+    pub(super) fn give_back(&self, data: &[u8]) {
+        let core = &self.core;
+        let is_end_of_lent = {
+            let (lent, data) = (core.lent.borrow().as_ptr_range(), data.as_ptr_range());
+            lent.end == data.end && lent.start <= data.start
+        };
+        if is_end_of_lent && !self.has_bytes() && !data.is_empty() {
+            let end = core.lent.borrow().slice_ref(data);
+            core.given_back.replace(end);
+        } else {
+            self.push(data);
+        }
+    }
+
+    fn take_back(&self) {
+        let given_back = self.core.given_back.take();
+        if given_back.is_empty() {
+            return;
+        }
+        let mut whole = given_back.try_into_mut().unwrap_or_else(|shared| BytesMut::from(&shared[..]));
+        let mut buffer = self.core.buffer.borrow_mut();
+        whole.extend_from_slice(&buffer);
+        *buffer = whole;
+    }
+
     fn has_bytes(&self) -> bool {
-        !self.core.buffer.borrow().is_empty()
+        !self.core.buffer.borrow().is_empty() || !self.core.given_back.borrow().is_empty()
     }
 
     /// Whether the next frame has to wait. `holds_frames` says that there may be one although the buffer is empty.
@@ -186,7 +234,7 @@ impl<S> Clone for Base<S> {
 
 impl<S> fmt::Debug for Base<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let n_waiting = self.core.buffer.borrow().len();
+        let n_waiting = self.core.given_back.borrow().len() + self.core.buffer.borrow().len();
         f.debug_struct("Base").field("transport", &self.transport).field("n_waiting", &n_waiting).finish()
     }
 }

@@ -25,8 +25,8 @@ pub(super) struct Delimited {
 /// What the buffer begins with.
 pub(super) enum Next {
     Line(BytesMut),
-    /// A line that is too long, with everything behind it.
-    TooLong(BytesMut),
+    /// A line that is too long, which stays in the buffer.
+    TooLong,
     Starved,
 }
 
@@ -74,10 +74,7 @@ impl Delimited {
                 self.n_searched.set(buffer.len());
                 Next::Starved
             }
-            _ => {
-                self.reset();
-                Next::TooLong(std::mem::take(buffer))
-            }
+            _ => Next::TooLong,
         }
     }
 

@@ -112,7 +112,7 @@ impl<R: LineOnlyReceiver> Receives<LineOnly> for R {
         let next = base.core.state.lines.next(&mut base.core.buffer.borrow_mut());
         match next {
             Next::Line(line) => self.line_received(base, &line)?,
-            Next::TooLong(line) => self.line_length_exceeded(base, &line)?,
+            Next::TooLong => return base.lend(|line| self.line_length_exceeded(base, line)),
             Next::Starved => return Ok(Step::Starved),
         }
         Ok(Step::Done)

@@ -135,7 +135,7 @@ impl LineBase {
     /// calls from there. Inside a callback it is handed over as soon as that returns, elsewhere in the next turn.
     pub fn set_line_mode(&self, extra: &[u8]) {
         self.core.state.is_raw.set(false);
-        self.push(extra);
+        self.give_back(extra);
         self.deliver_later();
     }
 
@@ -170,17 +170,12 @@ impl<R: LineReceiver> Receives<Line> for R {
 
     fn step(&mut self, base: &LineBase) -> Result<Step> {
         if base.core.state.is_raw.get() {
-            let data = base.clear();
-            if data.is_empty() {
-                return Ok(Step::Starved);
-            }
-            self.raw_data_received(base, &data)?;
-            return Ok(Step::Done);
+            return base.lend(|data| self.raw_data_received(base, data));
         }
         let next = base.core.state.lines.next(&mut base.core.buffer.borrow_mut());
         match next {
             Next::Line(line) => self.line_received(base, &line)?,
-            Next::TooLong(line) => self.line_length_exceeded(base, &line)?,
+            Next::TooLong => return base.lend(|line| self.line_length_exceeded(base, line)),
             Next::Starved => return Ok(Step::Starved),
         }
         Ok(Step::Done)
