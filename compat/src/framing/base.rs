@@ -38,6 +38,8 @@ pub(super) struct Core<S> {
     pub(super) is_eof_due: Cell<bool>,
     /// Frames are being handed over: whatever is added to the buffer will be looked at.
     pub(super) is_delivering: Cell<bool>,
+    /// Something was taken from the front of the buffer, whose room is still held.
+    pub(super) has_moved: Cell<bool>,
     /// A task waits to hand over what a pause has left in the buffer.
     pub(super) is_due: Cell<bool>,
     /// Frames wait until the peer has read.
@@ -65,6 +67,7 @@ impl<S: State> Base<S> {
             is_eof: Cell::new(false),
             is_eof_due: Cell::new(false),
             is_delivering: Cell::new(false),
+            has_moved: Cell::new(false),
             is_due: Cell::new(false),
             is_stuck: Cell::new(false),
             has_paused: Cell::new(false),
@@ -218,8 +221,12 @@ impl<S: State> Base<S> {
         }
     }
 
-    /// Lets go of what lies in front of the rest of the buffer.
+    /// Lets go of the room in front of the buffer. What is left then came with the last bytes, so that copying it costs no
+    /// more than receiving them.
     pub(super) fn compact(&self) {
+        if !self.core.has_moved.take() {
+            return;
+        }
         let mut buffer = self.core.buffer.borrow_mut();
         let rest = if buffer.is_empty() { BytesMut::new() } else { BytesMut::from(&buffer[..]) };
         *buffer = rest;

@@ -190,22 +190,19 @@ impl<M: 'static, R: Receives<M>> Deliver for Slot<M, R> {
 
 fn deliver<M, R: Receives<M>>(receiver: &mut R, base: &Base<R::State>) -> Result<bool> {
     let _delivering = Delivering::begin(&base.core);
-    let mut has_moved = false;
     loop {
         if base.is_held(R::HOLDS_FRAMES) {
             // A closing transport gets nothing any more.
             return Ok(!base.transport.is_closing());
         }
         match receiver.step(base)? {
-            Step::Done => has_moved = true,
-            Step::Starved => break,
+            Step::Done => base.core.has_moved.set(true),
+            Step::Starved => {
+                base.compact();
+                return Ok(false);
+            }
         }
     }
-    // What is left came with the last bytes, so that copying it costs no more than receiving them.
-    if has_moved {
-        base.compact();
-    }
-    Ok(false)
 }
 
 /// Says that frames are being handed over, until it is dropped.
