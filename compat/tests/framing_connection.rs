@@ -268,6 +268,23 @@ fn close_and_abort_inside_a_line_drop_the_lines_behind_it() {
 }
 
 #[test]
+fn a_connection_that_is_closing_keeps_nothing_for_the_receiver() {
+    paused(async |nursery| {
+        let it = Connected::new(&nursery, |base, _line| {
+            base.send_line(b"bye")?;
+            base.transport.close();
+            Ok(())
+        })
+        .await;
+        it.peer.set_capacity(0);
+        it.say(b"end\r\na\r\nb").await;
+        assert!(it.transport.is_closing() && !it.peer.is_closed());
+        assert_eq!(it.base().clear_line_buffer(), b"");
+        Ok(())
+    });
+}
+
+#[test]
 fn a_line_that_is_too_long_closes_the_connection() {
     paused(async |nursery| {
         let it = Connected::new(&nursery, |_base, _line| Ok(())).await;
@@ -554,6 +571,29 @@ fn the_end_of_the_stream_comes_behind_the_lines_that_wait_for_a_callback_to_retu
         assert_eq!(peer.received().len(), 300_000);
         Ok(())
     });
+}
+
+#[test]
+fn an_end_of_the_stream_that_comes_while_lines_are_kept_back_is_told_behind_them() {
+    for keeps_open in [false, true] {
+        paused(async |nursery| {
+            let it = Connected::open(&nursery, |_base, _line| Ok(()), keeps_open).await;
+            it.transport.pause_reading();
+            // A transport that reads ahead may give both although reading is paused.
+            let is_kept_open = it.handle.with(|protocol| {
+                protocol.data_received(b"a\r\nb\r\nrest")?;
+                protocol.eof_received()
+            })?;
+            assert!(is_kept_open, "the lines come first");
+            turns(3).await;
+            assert_eq!(it.said(), "made");
+            it.transport.resume_reading();
+            turns(4).await;
+            assert_eq!(it.said(), if keeps_open { "a b eof rest" } else { "a b eof rest lost" });
+            it.transport.close();
+            Ok(())
+        });
+    }
 }
 
 #[test]
