@@ -5,6 +5,7 @@
 //!   are cancelled and clean up.
 //! - [`Protocol`] is what a server's program writes, [`TransportRef`] what it writes to; [`run_server`] and
 //!   [`create_server`] accept connections. [`Loop`] is asyncio's loop as ported code expects it.
+//! - [`framing`] cuts streams into lines, strings and frames, as Twisted's basic protocols do.
 //! - [`asyncio`] holds what asyncio and trio both name, with asyncio's meaning.
 //!
 //! The README of the package has a row for every Python name, and every difference.
@@ -14,6 +15,7 @@
 
 pub mod asyncio;
 mod error;
+pub mod framing;
 mod interrupted;
 mod nursery;
 mod runtime;

@@ -45,6 +45,11 @@ fn a_child_of_each_kind_compiles() {
     assert!(compiles, "the compiler says:\n{said}");
 }
 
+#[test]
+fn a_type_that_is_no_line_receiver_is_told_what_to_implement() {
+    assert_refused("a_type_that_is_no_line_receiver");
+}
+
 fn assert_refused(name: &str) {
     let (compiles, said) = check(name);
     assert!(!compiles, "{name} compiles");

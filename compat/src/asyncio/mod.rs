@@ -121,7 +121,6 @@ pub use wait::{ALL_COMPLETED, Awaited, FIRST_COMPLETED, FIRST_EXCEPTION, ReturnW
 
 pub use crate::nursery::{Gather, gather, sleep};
 
+pub(crate) use loop_state::LoopState;
 #[cfg(feature = "testing")]
-pub(crate) use {
-    acceptor::ConnectionOptions, loop_state::LoopState, stream_io::StreamIo, stream_transport::StreamTransport,
-};
+pub(crate) use {acceptor::ConnectionOptions, stream_io::StreamIo, stream_transport::StreamTransport};

@@ -102,6 +102,7 @@ impl<S: StreamIo> StreamTransport<S> {
             Some(rest) => {
                 let mut waiters = std::mem::take(&mut rest.closed_waiters);
                 waiters.append(&mut rest.drain_waiters);
+                waiters.append(&mut rest.resume_waiters);
                 (waiters, rest.idle.take())
             }
             None => (Vec::new(), None),

@@ -95,6 +95,7 @@ struct Rest {
     extras: OwnExtras,
     closed_waiters: Vec<Waker>,
     drain_waiters: Vec<Waker>,
+    resume_waiters: Vec<Waker>,
     idle: Option<Idle>,
     /// Of a pipe that is closing.
     n_dropped_writes: u32,

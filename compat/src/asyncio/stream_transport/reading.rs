@@ -1,11 +1,12 @@
 //! The reading side: one read for each event, and the end of the stream.
 
 use std::io;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{READ, StreamTransport, would_block};
+use super::{READ, StreamTransport, add_waiter, would_block};
 use crate::asyncio::exceptions::RuntimeError;
 use crate::asyncio::protocol_cell::{Call, Kind};
 use crate::asyncio::stream_io::{Half, StreamIo};
@@ -148,7 +149,17 @@ impl<S: StreamIo> ReadTransport for StreamTransport<S> {
     fn resume_reading(&self) {
         if !self.is_closing.get() && self.is_reading_paused.replace(false) {
             self.add_reader();
+            let waiters = self.rest.borrow_mut().as_mut().map(|rest| std::mem::take(&mut rest.resume_waiters));
+            waiters.into_iter().flatten().for_each(Waker::wake);
         }
+    }
+
+    fn poll_resumed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_closing.get() || !self.is_reading_paused.get() {
+            return Poll::Ready(());
+        }
+        self.rest(|rest| add_waiter(&mut rest.resume_waiters, cx.waker()));
+        Poll::Pending
     }
 
     fn set_idle_timeout(&self, timeout: Option<Duration>) {
