@@ -39,6 +39,8 @@ pub use nursery::{
     finally_within, gather, move_on_after, move_on_at, open_memory_channel, open_nursery, shield, sleep, sleep_forever,
     sleep_until, to_thread,
 };
+#[cfg(unix)]
+pub use nursery::{wait_readable, wait_writable};
 pub use runtime::{
     CancelReason, CancelSource, Cancelled, ContextVar, ExceptionContext, LoopThread, Panicked, run, run_here,
     run_in_thread,
