@@ -4,6 +4,8 @@
 //! a connection, then `server.rs` and `listener.rs`.
 
 mod acceptor;
+#[cfg(unix)]
+mod add_reader;
 mod create_server;
 #[cfg(unix)]
 mod create_unix_server;
@@ -23,6 +25,8 @@ mod own_extras;
 mod protocol;
 mod protocol_cell;
 mod queues;
+#[cfg(unix)]
+mod repeated_call;
 mod resolver;
 mod run_coroutine_threadsafe;
 mod run_server;
