@@ -30,6 +30,7 @@ pub use asyncio::{
 };
 #[cfg(unix)]
 pub use asyncio::{CreateUnixConnection, CreateUnixServer, create_unix_connection, create_unix_server};
+pub use asyncio::{GetAddrInfo, NI_NUMERICHOST, NI_NUMERICSERV, NameInfoFlags, SendFile, SendfileNotAvailableError};
 pub use error::{Error, Ok, Result};
 pub use interrupted::Interrupted;
 pub use nursery::{

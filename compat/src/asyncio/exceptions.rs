@@ -46,6 +46,11 @@ exception! {
 }
 
 exception! {
+    /// The system sends no file over this transport, or not this one: `asyncio.SendfileNotAvailableError`.
+    SendfileNotAvailableError
+}
+
+exception! {
     /// A future or task is not in the state that this asks for: `asyncio.InvalidStateError`.
     InvalidStateError
 }

@@ -21,6 +21,7 @@ mod exceptions;
 mod executor;
 mod extra_info;
 mod future;
+mod getaddrinfo;
 mod handle;
 mod listener;
 mod locks;
@@ -36,6 +37,7 @@ mod repeated_call;
 mod resolver;
 mod run_coroutine_threadsafe;
 mod run_server;
+mod sendfile;
 mod server;
 #[cfg(unix)]
 mod signals;
@@ -60,10 +62,14 @@ pub use create_unix_connection::{CreateUnixConnection, create_unix_connection};
 pub use create_unix_server::{CreateUnixServer, create_unix_server};
 pub use ensure_future::{create_task, ensure_future, shield};
 pub use event_loop::{Loop, LoopHandle, get_event_loop, get_running_loop};
-pub use exceptions::{CancelledError, InvalidStateError, NotImplementedError, RuntimeError, TimeoutError, ValueError};
+pub use exceptions::{
+    CancelledError, InvalidStateError, NotImplementedError, RuntimeError, SendfileNotAvailableError, TimeoutError,
+    ValueError,
+};
 pub use executor::InExecutor;
 pub use extra_info::{Address, ExtraInfo, TransportSocket};
 pub use future::{CallbackId, Future};
+pub use getaddrinfo::{GetAddrInfo, NI_NUMERICHOST, NI_NUMERICSERV, NameInfoFlags};
 pub use handle::{Handle, TimerHandle};
 pub use locks::{BoundedSemaphore, Condition, ConditionGuard, Event, Lock, LockGuard, Semaphore, SemaphoreGuard};
 pub use protocol::{BufferedProtocol, Protocol, SharedProtocol};
@@ -72,6 +78,7 @@ pub use queues::{Queue, QueueEmpty, QueueFull, QueueShutDown};
 pub use resolver::Family;
 pub use run_coroutine_threadsafe::ConcurrentFuture;
 pub use run_server::{RunServer, run_server};
+pub use sendfile::SendFile;
 pub use server::Server;
 pub use stream_socket::StreamSocket;
 pub use task::{Task, TaskOutput};

@@ -13,6 +13,7 @@ mod calling;
 mod ending;
 mod idle;
 mod reading;
+mod sendfile;
 mod writing;
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -79,6 +80,7 @@ pub(crate) struct StreamTransport<S: StreamIo> {
     is_poisoned: Cell<bool>,
     is_strict: bool,
     is_batching: Cell<bool>,
+    is_sending_file: Cell<bool>,
     has_idle_timeout: Cell<bool>,
     is_flush_due: Cell<bool>,
     exc: RefCell<Option<Error>>,
@@ -173,6 +175,7 @@ impl<S: StreamIo> StreamTransport<S> {
             is_poisoned: Cell::new(false),
             is_strict: options.is_strict,
             is_batching: Cell::new(false),
+            is_sending_file: Cell::new(false),
             has_idle_timeout: Cell::new(false),
             is_flush_due: Cell::new(false),
             exc: RefCell::new(None),
