@@ -23,6 +23,7 @@ mod extra_info;
 mod future;
 mod getaddrinfo;
 mod handle;
+mod layer;
 mod listener;
 mod locks;
 mod loop_state;
@@ -46,6 +47,11 @@ mod stream_socket;
 mod stream_transport;
 mod task;
 mod timeouts;
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+mod tls;
+#[cfg(not(any(feature = "tls", feature = "tls-aws-lc")))]
+#[path = "tls_absent.rs"]
+mod tls;
 mod transport;
 mod transport_ref;
 #[cfg(unix)]
@@ -64,7 +70,7 @@ pub use ensure_future::{create_task, ensure_future, shield};
 pub use event_loop::{Loop, LoopHandle, get_event_loop, get_running_loop};
 pub use exceptions::{
     CancelledError, InvalidStateError, NotImplementedError, RuntimeError, SendfileNotAvailableError, TimeoutError,
-    ValueError,
+    TypeError, ValueError,
 };
 pub use executor::InExecutor;
 pub use extra_info::{Address, ExtraInfo, TransportSocket};
@@ -83,6 +89,11 @@ pub use server::Server;
 pub use stream_socket::StreamSocket;
 pub use task::{Task, TaskOutput};
 pub use timeouts::{timeout, timeout_at, wait_for};
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+pub use tls::{
+    Cipher, ClientHello, PeerCertificate, SslContext, SslContextBuilder, SslError, SslObject, SslProvider, StartTls,
+    TlsVersion, VerifyMode, start_tls,
+};
 pub use transport::{BaseTransport, ReadTransport, Transport, WriteTransport};
 pub use transport_ref::TransportRef;
 pub use wait::{ALL_COMPLETED, Awaited, FIRST_COMPLETED, FIRST_EXCEPTION, ReturnWhen, Wait, wait};

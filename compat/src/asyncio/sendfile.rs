@@ -148,6 +148,8 @@ impl SendFile<'_> {
             }
             self.transport.drained().await?;
             sending.write(&buffer[..n])?;
+            // The thread may be faster than the loop, and the transport may take everything.
+            checkpoint().await;
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::io;
 use std::task::{Context, Poll, Waker};
 
 use super::{StreamTransport, add_waiter, would_block};
-use crate::asyncio::exceptions::{RuntimeError, SendfileNotAvailableError, connection_lost};
+use crate::asyncio::exceptions::{RuntimeError, SendfileNotAvailableError, connection_lost, sendfile_is_in_progress};
 use crate::asyncio::stream_io::StreamIo;
 use crate::error::{Error, Result};
 use crate::runtime::Failure;
@@ -23,10 +23,7 @@ impl<S: StreamIo> StreamTransport<S> {
     }
 
     pub(super) fn refuse_while_sending_file(&self) -> Result<()> {
-        if self.is_sending_file.get() {
-            return Err(RuntimeError::new("unable to write; sendfile is in progress").into());
-        }
-        Ok(())
+        if self.is_sending_file.get() { Err(sendfile_is_in_progress()) } else { Ok(()) }
     }
 
     /// Nothing is left to be sent before the file.
