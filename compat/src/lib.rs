@@ -54,6 +54,7 @@ pub use asyncio::{
 };
 #[cfg(unix)]
 pub use asyncio::{CreateUnixConnection, CreateUnixServer, create_unix_connection, create_unix_server};
+pub use asyncio::{GetAddrInfo, NI_NUMERICHOST, NI_NUMERICSERV, NameInfoFlags, SendFile, SendfileNotAvailableError};
 #[cfg(unix)]
 pub use asyncio::{OpenUnixConnection, StartUnixServer, open_unix_connection, start_unix_server};
 pub use error::{Error, Ok, Result};
@@ -66,6 +67,8 @@ pub use nursery::{
     finally_within, gather, move_on_after, move_on_at, open_memory_channel, open_nursery, shield, sleep, sleep_forever,
     sleep_until, to_thread,
 };
+#[cfg(unix)]
+pub use nursery::{wait_readable, wait_writable};
 pub use runtime::{
     CancelReason, CancelSource, Cancelled, ContextVar, ExceptionContext, LoopThread, Panicked, run, run_here,
     run_in_thread,

@@ -25,6 +25,8 @@ pub(crate) struct LoopState {
     pub(super) resolver: RefCell<Resolver>,
     #[cfg(unix)]
     pub(super) signal_handlers: Rc<super::signals::SignalHandlers>,
+    #[cfg(unix)]
+    pub(super) watchers: super::add_reader::Watchers,
 }
 
 /// A transport that has calls to make when the running callback has returned.
@@ -58,6 +60,8 @@ impl LoopState {
             resolver: RefCell::default(),
             #[cfg(unix)]
             signal_handlers: Rc::default(),
+            #[cfg(unix)]
+            watchers: super::add_reader::Watchers::default(),
         })
     }
 

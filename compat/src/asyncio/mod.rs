@@ -4,6 +4,8 @@
 //! a connection, then `server.rs` and `listener.rs`.
 
 mod acceptor;
+#[cfg(unix)]
+mod add_reader;
 mod client_options;
 mod connect_accepted_socket;
 mod create_connection;
@@ -20,6 +22,7 @@ mod exceptions;
 mod executor;
 mod extra_info;
 mod future;
+mod getaddrinfo;
 mod handle;
 mod layer;
 mod listener;
@@ -34,10 +37,13 @@ mod pipes;
 mod protocol;
 mod protocol_cell;
 mod queues;
+#[cfg(unix)]
+mod repeated_call;
 mod reporting;
 mod resolver;
 mod run_coroutine_threadsafe;
 mod run_server;
+mod sendfile;
 mod server;
 #[cfg(unix)]
 mod signals;
@@ -76,11 +82,13 @@ pub use datagram::{
 pub use ensure_future::{create_task, ensure_future, shield};
 pub use event_loop::{Loop, LoopHandle, get_event_loop, get_running_loop};
 pub use exceptions::{
-    CancelledError, InvalidStateError, NotImplementedError, RuntimeError, TimeoutError, TypeError, ValueError,
+    CancelledError, InvalidStateError, NotImplementedError, RuntimeError, SendfileNotAvailableError, TimeoutError,
+    TypeError, ValueError,
 };
 pub use executor::InExecutor;
 pub use extra_info::{Address, ExtraInfo, TransportPipe, TransportSocket};
 pub use future::{CallbackId, Future};
+pub use getaddrinfo::{GetAddrInfo, NI_NUMERICHOST, NI_NUMERICSERV, NameInfoFlags};
 pub use handle::{Handle, TimerHandle};
 pub use locks::{BoundedSemaphore, Condition, ConditionGuard, Event, Lock, LockGuard, Semaphore, SemaphoreGuard};
 #[cfg(unix)]
@@ -91,6 +99,7 @@ pub use queues::{Queue, QueueEmpty, QueueFull, QueueShutDown};
 pub use resolver::Family;
 pub use run_coroutine_threadsafe::ConcurrentFuture;
 pub use run_server::{RunServer, run_server};
+pub use sendfile::SendFile;
 pub use server::Server;
 pub use stream_socket::StreamSocket;
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]

@@ -1,5 +1,6 @@
 //! The sockets that a stream transport runs on, behind one narrow trait.
 
+use std::fs::File;
 use std::io::{self, IoSlice, Read};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
@@ -32,6 +33,11 @@ pub(crate) trait StreamIo: 'static {
 
     fn try_write(&self, data: &[u8]) -> io::Result<usize>;
     fn try_write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize>;
+
+    /// Has the system send a part of a file; an error of kind `Unsupported` where it does not.
+    fn try_sendfile(&self, _file: &File, _offset: u64, _count: usize) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 
     fn shutdown_write(&self) -> io::Result<()>;
 
@@ -94,6 +100,12 @@ macro_rules! stream_io {
 
             fn try_write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
                 <$stream>::try_write_vectored(self, pieces)
+            }
+
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            fn try_sendfile(&self, file: &File, offset: u64, count: usize) -> io::Result<usize> {
+                let mut offset = offset;
+                self.try_io(Interest::WRITABLE, || Ok(rustix::fs::sendfile(self, file, Some(&mut offset), count)?))
             }
 
             fn shutdown_write(&self) -> io::Result<()> {

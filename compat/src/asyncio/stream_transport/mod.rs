@@ -14,6 +14,7 @@ mod ending;
 mod idle;
 mod one_way;
 mod reading;
+mod sendfile;
 mod writing;
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -83,6 +84,7 @@ pub(crate) struct StreamTransport<S: StreamIo> {
     is_poisoned: Cell<bool>,
     is_strict: bool,
     is_batching: Cell<bool>,
+    is_sending_file: Cell<bool>,
     has_idle_timeout: Cell<bool>,
     is_flush_due: Cell<bool>,
     exc: RefCell<Option<Error>>,
@@ -161,6 +163,7 @@ impl<S: StreamIo> StreamTransport<S> {
             is_poisoned: Cell::new(false),
             is_strict: options.is_strict,
             is_batching: Cell::new(false),
+            is_sending_file: Cell::new(false),
             has_idle_timeout: Cell::new(false),
             is_flush_due: Cell::new(false),
             exc: RefCell::new(None),

@@ -1,5 +1,6 @@
 //! The writing side: at once what the socket takes, the rest when it is ready.
 
+use std::fs::File;
 use std::io::IoSlice;
 use std::task::{Context, Poll};
 
@@ -26,6 +27,7 @@ impl<S: StreamIo> StreamTransport<S> {
         self.maybe_resume();
         if self.out.borrow().is_empty() {
             self.writer.switch(false);
+            self.let_file_go_on();
             if self.is_closing.get() {
                 if self.n_lost.get() == 0 {
                     self.n_lost.set(1);
@@ -182,6 +184,7 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
         if self.has_eof.get() {
             return Err(RuntimeError::new("Cannot call write() after write_eof()").into());
         }
+        self.refuse_while_sending_file()?;
         if data.is_empty() || self.count_lost_write() || (self.is_batching.get() && self.batch(&[data])) {
             return Ok(());
         }
@@ -207,6 +210,7 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
         if self.has_eof.get() {
             return Err(RuntimeError::new("Cannot call writelines() after write_eof()").into());
         }
+        self.refuse_while_sending_file()?;
         if pieces.is_empty() || self.count_lost_write() || (self.is_batching.get() && self.batch(pieces)) {
             return Ok(());
         }
@@ -229,6 +233,7 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
         if S::HALF != Half::Both {
             return self.write_eof_one_way();
         }
+        self.refuse_while_sending_file()?;
         if !self.is_closing.get() && !self.has_eof.replace(true) && self.out.borrow().is_empty() {
             self.shutdown_write();
         }
@@ -278,6 +283,14 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
         }
         self.rest(|rest| add_waiter(&mut rest.drain_waiters, cx.waker()));
         Poll::Pending
+    }
+
+    fn set_sending_file(&self, is_on: bool) -> Result<()> {
+        self.switch_sending_file(is_on)
+    }
+
+    fn poll_sendfile(&self, cx: &mut Context<'_>, file: &File, offset: u64, count: usize) -> Poll<Result<usize>> {
+        self.poll_file(cx, file, offset, count)
     }
 }
 

@@ -187,7 +187,10 @@ impl Layer for TlsTransport {
         let protocol = self.protocol.take();
         drop(protocol);
         let waiters = match &mut *self.rest.borrow_mut() {
-            Some(rest) => [std::mem::take(&mut rest.closed_waiters), std::mem::take(&mut rest.drain_waiters)].concat(),
+            Some(rest) => {
+                let waiters = [&mut rest.closed_waiters, &mut rest.drain_waiters, &mut rest.resume_waiters];
+                waiters.map(std::mem::take).concat()
+            }
             None => Vec::new(),
         };
         waiters.into_iter().for_each(Waker::wake);

@@ -98,6 +98,7 @@ struct Flags {
     has_eof: Cell<bool>,
     is_reading_paused: Cell<bool>,
     is_writing_paused: Cell<bool>,
+    is_sending_file: Cell<bool>,
     /// The transport below reads no more until what was read is handed over.
     is_reading_below_paused: Cell<bool>,
     is_writing_below_paused: Cell<bool>,
@@ -112,6 +113,7 @@ struct Rest {
     extras: OwnExtras,
     closed_waiters: Vec<Waker>,
     drain_waiters: Vec<Waker>,
+    resume_waiters: Vec<Waker>,
     read_marks: Option<(usize, usize)>,
     /// TLS bytes that were read before there was TLS.
     leftover: Vec<u8>,

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Buf;
@@ -13,6 +14,7 @@ use crate::asyncio::protocol::BufferedProtocol;
 use crate::asyncio::protocol_cell::{Kind, ProtocolCell};
 use crate::asyncio::tls::plain_buffer;
 use crate::asyncio::transport::ReadTransport;
+use crate::asyncio::waiters::add_waiter;
 use crate::error::Result;
 use crate::runtime::Failure;
 
@@ -195,6 +197,8 @@ impl ReadTransport for TlsTransport {
 
     fn resume_reading(&self) {
         if self.flags.is_reading_paused.replace(false) {
+            let waiters = self.rest.borrow_mut().as_mut().map(|rest| std::mem::take(&mut rest.resume_waiters));
+            waiters.into_iter().flatten().for_each(Waker::wake);
             self.call_soon(|tls| match tls.state.get() {
                 State::Wrapped if tls.flags.has_eof.get() => tls.on_end_of_stream(),
                 State::Wrapped => tls.do_read(),
@@ -203,6 +207,14 @@ impl ReadTransport for TlsTransport {
                 State::Unwrapped | State::Handshake => {}
             });
         }
+    }
+
+    fn poll_resumed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.flags.is_reading_paused.get() || self.flags.is_over.get() {
+            return Poll::Ready(());
+        }
+        self.rest(|rest| add_waiter(&mut rest.resume_waiters, cx.waker()));
+        Poll::Pending
     }
 
     fn set_idle_timeout(&self, timeout: Option<Duration>) {

@@ -4,7 +4,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::{State, TlsTransport};
 use crate::asyncio::acceptor::checked_marks;
-use crate::asyncio::exceptions::{NotImplementedError, connection_lost};
+use crate::asyncio::exceptions::{NotImplementedError, connection_lost, sendfile_is_in_progress};
 use crate::asyncio::loop_state::Later;
 use crate::asyncio::lost_writes::count_lost_write;
 use crate::asyncio::tls::parameters::HIGH;
@@ -57,6 +57,10 @@ impl TlsTransport {
         }
     }
 
+    fn refuse_while_sending_file(&self) -> Result<()> {
+        if self.flags.is_sending_file.get() { Err(sendfile_is_in_progress()) } else { Ok(()) }
+    }
+
     /// Counts a write to a closed connection; `false` if it is open.
     fn count_lost_write(&self) -> bool {
         if matches!(self.state.get(), State::Wrapped | State::Handshake) {
@@ -81,6 +85,7 @@ impl WriteTransport for TlsTransport {
     }
 
     fn writelines(&self, pieces: &[&[u8]]) -> Result<()> {
+        self.refuse_while_sending_file()?;
         if pieces.iter().all(|piece| piece.is_empty()) || self.count_lost_write() {
             return Ok(());
         }
@@ -144,5 +149,13 @@ impl WriteTransport for TlsTransport {
         }
         self.rest(|rest| add_waiter(&mut rest.drain_waiters, cx.waker()));
         Poll::Pending
+    }
+
+    fn set_sending_file(&self, is_on: bool) -> Result<()> {
+        if is_on {
+            self.refuse_while_sending_file()?;
+        }
+        self.flags.is_sending_file.set(is_on);
+        Ok(())
     }
 }
