@@ -21,14 +21,15 @@ mod runtime;
 pub mod testing;
 
 pub use asyncio::{
-    Address, BaseTransport, Buffered, BufferedProtocol, CancelledError, CreateServer, ExtraInfo, Family, Handle, Hosts,
-    IntoProtocol, InvalidStateError, Loop, LoopHandle, NotImplementedError, Protocol, ProtocolCell, ProtocolHandle,
-    ReadTransport, RunServer, Running, RuntimeError, Server, Shared, SharedProtocol, TimeoutError, TimerHandle,
-    Transport, TransportRef, TransportSocket, ValueError, WriteTransport, create_server, get_event_loop,
+    Address, BaseTransport, Buffered, BufferedProtocol, CancelledError, ConnectAcceptedSocket, CreateConnection,
+    CreateServer, ExtraInfo, Family, Handle, Hosts, IntoProtocol, InvalidStateError, Loop, LoopHandle,
+    NotImplementedError, Protocol, ProtocolCell, ProtocolHandle, ReadTransport, RunServer, Running, RuntimeError,
+    Server, Shared, SharedProtocol, StreamSocket, TimeoutError, TimerHandle, Transport, TransportRef, TransportSocket,
+    ValueError, WriteTransport, connect_accepted_socket, create_connection, create_server, get_event_loop,
     get_running_loop, run_server,
 };
 #[cfg(unix)]
-pub use asyncio::{CreateUnixServer, create_unix_server};
+pub use asyncio::{CreateUnixConnection, CreateUnixServer, create_unix_connection, create_unix_server};
 pub use error::{Error, Ok, Result};
 pub use interrupted::Interrupted;
 pub use nursery::{

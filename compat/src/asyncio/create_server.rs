@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
 use std::time::Duration;
 
@@ -14,9 +14,10 @@ use super::exceptions::ValueError;
 use super::listener::Listener;
 use super::loop_state::LoopState;
 use super::protocol_cell::IntoProtocol;
+use super::resolver::{Family, nothing_found, resolve};
 use super::server::{Factory, Server};
 use crate::error::{Error, Result};
-use crate::nursery::{Nursery, checkpoint, primitive};
+use crate::nursery::{Nursery, checkpoint};
 
 /// asyncio's default; `listen(2)` caps it at `net.core.somaxconn`.
 pub(crate) const DEFAULT_BACKLOG: u32 = 100;
@@ -120,16 +121,6 @@ impl ServerOptions {
         }
         Ok(connection)
     }
-}
-
-/// The address family of a server: asyncio's `family` argument.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Family {
-    /// `AF_INET`.
-    Inet,
-    /// `AF_INET6`.
-    Inet6,
 }
 
 /// What a server is bound to.
@@ -290,6 +281,7 @@ impl<'n> CreateServer<'n> {
 
     async fn make(self) -> Result<Server> {
         let connection = self.options.check()?;
+        let lp = LoopState::of(self.nursery.core());
         let sockets = match &self.bind {
             Bind::Socket(socket) => {
                 // A descriptor of any kind converts to the type that `sock` takes.
@@ -302,11 +294,10 @@ impl<'n> CreateServer<'n> {
                 return Err(ValueError::new("host/port and sock can not be specified at the same time").into());
             }
             Bind::At(hosts, port) => {
-                let addresses = resolve(hosts, *port, self.family).await?;
+                let addresses = resolve_all(&lp, hosts, *port, self.family).await?;
                 self.bind_all(&addresses)?
             }
         };
-        let lp = LoopState::of(self.nursery.core());
         let server = Server::new(self.nursery, self.factory, connection, self.options.max_connections)?;
         let close_on_error = CloseOnError { server: Some(&server) };
         for socket in sockets {
@@ -396,41 +387,25 @@ impl Drop for CloseOnError<'_> {
 }
 
 /// The addresses to bind, each once, in the order given.
-async fn resolve(hosts: &Hosts, port: u16, family: Option<Family>) -> Result<Vec<SocketAddr>> {
+async fn resolve_all(lp: &LoopState, hosts: &Hosts, port: u16, family: Option<Family>) -> Result<Vec<SocketAddr>> {
     let mut addresses = Vec::new();
     for host in &hosts.0 {
-        let found = lookup(host, port).await?;
+        let found = if host.is_empty() {
+            let all: [SocketAddr; 2] = [(Ipv4Addr::UNSPECIFIED, port).into(), (Ipv6Addr::UNSPECIFIED, port).into()];
+            all.into_iter().filter(|address| family.is_none_or(|family| family == Family::of(address))).collect()
+        } else {
+            resolve(lp, host, port, family).await?
+        };
         for address in found {
-            let is_wanted = match family {
-                None => true,
-                Some(Family::Inet) => address.is_ipv4(),
-                Some(Family::Inet6) => address.is_ipv6(),
-            };
-            if is_wanted && !addresses.contains(&address) {
+            if !addresses.contains(&address) {
                 addresses.push(address);
             }
         }
     }
     if addresses.is_empty() {
-        return Err(
-            io::Error::new(io::ErrorKind::NotFound, format!("getaddrinfo({:?}) returned empty list", hosts.0)).into()
-        );
+        return Err(nothing_found(&hosts.0));
     }
     Ok(addresses)
-}
-
-async fn lookup(host: &str, port: u16) -> Result<Vec<SocketAddr>> {
-    if host.is_empty() {
-        return Ok(vec![(Ipv4Addr::UNSPECIFIED, port).into(), (Ipv6Addr::UNSPECIFIED, port).into()]);
-    }
-    // An address needs no resolver, and so no thread.
-    if let Ok(ip) = host.parse::<IpAddr>() {
-        return Ok(vec![(ip, port).into()]);
-    }
-    let name = host.to_owned();
-    let query = tokio::task::spawn_blocking(move || (name.as_str(), port).to_socket_addrs().map(Vec::from_iter));
-    let found = primitive("the resolver", query).await.map_err(Error::new)?;
-    found.map_err(|err| io::Error::new(err.kind(), format!("cannot resolve host {host:?}: {err}")).into())
 }
 
 fn bind_error(address: SocketAddr, err: &io::Error) -> Error {

@@ -8,11 +8,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use super::connect_accepted_socket::{ConnectAcceptedSocket, connect_accepted_socket};
+use super::create_connection::{CreateConnection, create_connection};
 use super::create_server::{CreateServer, Hosts, create_server};
 use super::exceptions::RuntimeError;
 use super::future::Future;
 use super::handle::{Handle, TimerHandle};
 use super::protocol_cell::IntoProtocol;
+use super::stream_socket::StreamSocket;
 use super::task::{Task, TaskOutput};
 use crate::error::{Error, Result};
 use crate::nursery::{Nursery, Outcome};
@@ -221,6 +224,49 @@ impl Loop {
         P: IntoProtocol,
     {
         super::create_unix_server::create_unix_server(&self.nursery, factory, path)
+    }
+
+    // ---- clients
+
+    /// As [`create_connection`], in the loop's nursery.
+    pub fn create_connection<'a, P, F>(
+        &'a self,
+        factory: F,
+        host: impl Into<String>,
+        port: u16,
+    ) -> CreateConnection<'a, P>
+    where
+        F: FnOnce() -> P + 'a,
+        P: IntoProtocol,
+    {
+        create_connection(&self.nursery, factory, host, port)
+    }
+
+    /// As [`create_unix_connection`](crate::create_unix_connection), in the loop's nursery.
+    #[cfg(unix)]
+    pub fn create_unix_connection<'a, P, F>(
+        &'a self,
+        factory: F,
+        path: impl Into<std::path::PathBuf>,
+    ) -> super::create_unix_connection::CreateUnixConnection<'a, P>
+    where
+        F: FnOnce() -> P + 'a,
+        P: IntoProtocol,
+    {
+        super::create_unix_connection::create_unix_connection(&self.nursery, factory, path)
+    }
+
+    /// As [`connect_accepted_socket`], in the loop's nursery.
+    pub fn connect_accepted_socket<'a, P, F>(
+        &'a self,
+        factory: F,
+        sock: impl Into<StreamSocket>,
+    ) -> ConnectAcceptedSocket<'a, P>
+    where
+        F: FnOnce() -> P + 'a,
+        P: IntoProtocol,
+    {
+        connect_accepted_socket(&self.nursery, factory, sock)
     }
 
     // ---- life

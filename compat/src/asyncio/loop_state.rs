@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 
+use super::resolver::Resolver;
 use crate::error::Result;
 use crate::runtime::{Core, Failure, try_current};
 
@@ -21,6 +22,7 @@ pub(crate) struct LoopState {
     depth: Cell<u32>,
     /// Calls that wait for the outermost of them to return.
     deferred: RefCell<VecDeque<(Rc<dyn Deferred>, Later)>>,
+    pub(super) resolver: RefCell<Resolver>,
     #[cfg(unix)]
     pub(super) signal_handlers: Rc<super::signals::SignalHandlers>,
 }
@@ -52,6 +54,7 @@ impl LoopState {
             read_buffer: RefCell::default(),
             depth: Cell::new(0),
             deferred: RefCell::default(),
+            resolver: RefCell::default(),
             #[cfg(unix)]
             signal_handlers: Rc::default(),
         })

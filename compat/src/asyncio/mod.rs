@@ -4,10 +4,16 @@
 //! a connection, then `server.rs` and `listener.rs`.
 
 mod acceptor;
+mod client_options;
+mod connect_accepted_socket;
+mod create_connection;
 mod create_server;
+#[cfg(unix)]
+mod create_unix_connection;
 #[cfg(unix)]
 mod create_unix_server;
 mod ensure_future;
+mod establish;
 mod event_loop;
 mod exceptions;
 mod executor;
@@ -23,12 +29,14 @@ mod own_extras;
 mod protocol;
 mod protocol_cell;
 mod queues;
+mod resolver;
 mod run_coroutine_threadsafe;
 mod run_server;
 mod server;
 #[cfg(unix)]
 mod signals;
 mod stream_io;
+mod stream_socket;
 mod stream_transport;
 mod task;
 mod timeouts;
@@ -39,7 +47,11 @@ mod unix_socket_file;
 mod wait;
 mod waiters;
 
-pub use create_server::{CreateServer, Family, Hosts, create_server};
+pub use connect_accepted_socket::{ConnectAcceptedSocket, connect_accepted_socket};
+pub use create_connection::{CreateConnection, create_connection};
+pub use create_server::{CreateServer, Hosts, create_server};
+#[cfg(unix)]
+pub use create_unix_connection::{CreateUnixConnection, create_unix_connection};
 #[cfg(unix)]
 pub use create_unix_server::{CreateUnixServer, create_unix_server};
 pub use ensure_future::{create_task, ensure_future, shield};
@@ -53,9 +65,11 @@ pub use locks::{BoundedSemaphore, Condition, ConditionGuard, Event, Lock, LockGu
 pub use protocol::{BufferedProtocol, Protocol, SharedProtocol};
 pub use protocol_cell::{Buffered, IntoProtocol, ProtocolCell, ProtocolHandle, Running, Shared};
 pub use queues::{Queue, QueueEmpty, QueueFull, QueueShutDown};
+pub use resolver::Family;
 pub use run_coroutine_threadsafe::ConcurrentFuture;
 pub use run_server::{RunServer, run_server};
 pub use server::Server;
+pub use stream_socket::StreamSocket;
 pub use task::{Task, TaskOutput};
 pub use timeouts::{timeout, timeout_at, wait_for};
 pub use transport::{BaseTransport, ReadTransport, Transport, WriteTransport};

@@ -93,7 +93,7 @@ pub struct Shared<P>(pub P);
     note = "implement `Protocol` for it, or wrap it: `Buffered(p)` for a `BufferedProtocol`, `Shared(p)` for a \
             `SharedProtocol`"
 )]
-pub trait IntoProtocol {
+pub trait IntoProtocol: 'static {
     /// The program's way to the protocol while the transport holds it.
     type Handle: Clone + 'static;
 

@@ -4,8 +4,9 @@ use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 use std::time::Duration;
 
-use super::create_server::{Bind, CreateServer, Family, Hosts};
+use super::create_server::{Bind, CreateServer, Hosts};
 use super::protocol_cell::IntoProtocol;
+use super::resolver::Family;
 use super::server::{Factory, Server};
 use crate::error::{Error, Result};
 use crate::nursery::{Nursery, NurseryError, Outcome, open_nursery};
