@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::control_action::ControlAction;
 use crate::loop_action::LoopAction;
 use crate::server_action::ServerAction;
+use crate::socket_action::SocketAction;
 use crate::system_action::SystemAction;
 use crate::transport_action::TransportAction;
 use crate::waiting_action::WaitingAction;
@@ -23,6 +24,7 @@ pub(crate) enum Action {
     Loop(LoopAction),
     Server(ServerAction),
     System(SystemAction),
+    Socket(SocketAction),
     Waiting(WaitingAction),
 }
 
@@ -44,6 +46,9 @@ impl Action {
         }
         if let Some(action) = SystemAction::parse(words)? {
             return Ok(Action::System(action));
+        }
+        if let Some(action) = SocketAction::parse(words)? {
+            return Ok(Action::Socket(action));
         }
         if let Some(action) = WaitingAction::parse(words)? {
             return Ok(Action::Waiting(action));

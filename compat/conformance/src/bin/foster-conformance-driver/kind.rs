@@ -4,8 +4,9 @@ use std::rc::Rc;
 
 use foster_compat::{Result, create_server, create_unix_server};
 
+use crate::client::connect_to_peer;
 use crate::exception;
-use crate::factory::{Factory, NoProtocol, with_factory};
+use crate::factory::{Factory, no_protocol};
 use crate::performer::Performer;
 use crate::session::Session;
 
@@ -14,6 +15,8 @@ use crate::session::Session;
 pub(crate) enum Kind {
     Tcp,
     Unix,
+    /// A TCP or Unix client; the peer's address says which.
+    Client,
     Program,
 }
 
@@ -22,6 +25,7 @@ impl Kind {
         match name {
             "tcp" => Ok(Kind::Tcp),
             "unix" => Ok(Kind::Unix),
+            "tcp-client" | "unix-client" => Ok(Kind::Client),
             "program" => Ok(Kind::Program),
             _ => Err(format!("unknown kind {name}")),
         }
@@ -34,17 +38,24 @@ impl Kind {
         let nursery = session.lp().nursery();
         match self {
             Kind::Tcp => {
-                let server = create_server(nursery, NoProtocol::default, "127.0.0.1", 0);
-                let server = with_factory!(server, factory).await?;
+                let server = create_server(nursery, no_protocol, "127.0.0.1", 0);
+                let server = server.try_factory(factory.call()).await?;
                 if let (Some(size), Some(socket)) = (message.send_buffer_size, server.sockets().first()) {
                     socket.set_send_buffer_size(size)?;
                 }
                 session.say_address(&server, "")
             }
             Kind::Unix => {
-                let server = create_unix_server(nursery, NoProtocol::default, &message.path);
-                let server = with_factory!(server, factory).await?;
+                let server = create_unix_server(nursery, no_protocol, &message.params.path);
+                let server = server.try_factory(factory.call()).await?;
                 session.say_address(&server, "")
+            }
+            Kind::Client => {
+                session.output().control("READY");
+                if let Err(err) = Kind::play_client(session, &factory).await {
+                    session.output().emit(format!("create_connection raised {}", exception::name(Some(&err))));
+                }
+                Ok(())
             }
             Kind::Program => {
                 session.output().control("READY");
@@ -57,5 +68,11 @@ impl Kind {
                 Ok(())
             }
         }
+    }
+
+    async fn play_client(session: &Rc<Session>, factory: &Rc<Factory>) -> Result<()> {
+        let actor = connect_to_peer(session, factory).await?;
+        session.output().emit("create_connection returned");
+        actor.performer().run(&session.message().after_connect)
     }
 }

@@ -61,6 +61,7 @@ impl Performer {
             Action::Loop(action) => action.perform(self),
             Action::Server(action) => action.perform(self),
             Action::System(action) => action.perform(self),
+            Action::Socket(action) => action.perform(self),
             Action::Waiting(action) => self.session.refuse(&format!("misplaced action {action:?}")),
         }
     }

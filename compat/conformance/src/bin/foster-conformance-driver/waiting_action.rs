@@ -5,9 +5,10 @@ use std::time::Duration;
 use foster_compat::{Result, TimeoutError, ValueError, move_on_after, sleep};
 
 use crate::action::Actions;
+use crate::client::{ClientOptions, connect_accepted};
 use crate::performer::Performer;
 use crate::server_options::{ServerOptions, UnixServerOptions};
-use crate::session::Thing;
+use crate::thing::Thing;
 use crate::words::Words;
 
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub(crate) enum WaitingAction {
     Executor { fails: bool },
     CreateServer { name: String, options: ServerOptions },
     CreateUnixServer { name: String, options: UnixServerOptions },
+    CreateConnection { name: String, options: ClientOptions },
+    ConnectAcceptedSocket { name: String, socket: String, protocol: String },
     StartServing(String),
     ServeForever(String),
     WaitClosed(String),
@@ -44,6 +47,14 @@ impl WaitingAction {
             "create_unix_server" => WaitingAction::CreateUnixServer {
                 name: words.text(0)?,
                 options: UnixServerOptions::parse(words.value(1))?,
+            },
+            "create_connection" => {
+                WaitingAction::CreateConnection { name: words.text(0)?, options: ClientOptions::parse(words.value(1))? }
+            }
+            "connect_accepted_socket" => WaitingAction::ConnectAcceptedSocket {
+                name: words.text(0)?,
+                socket: words.text(1)?,
+                protocol: words.text(2)?,
             },
             "start_serving" => WaitingAction::StartServing(words.text(0)?),
             "serve_forever" => WaitingAction::ServeForever(words.text(0)?),
@@ -91,6 +102,14 @@ impl WaitingAction {
                 let server = options.make(session).await?;
                 session.say_address(&server, name)?;
                 session.keep(Some(name), Thing::Server(server));
+            }
+            WaitingAction::CreateConnection { name, options } => {
+                session.cast(name, &options.make(session).await?);
+                by.say("create_connection returned");
+            }
+            WaitingAction::ConnectAcceptedSocket { name, socket, protocol } => {
+                session.cast(name, &connect_accepted(session, socket, protocol).await?);
+                by.say("connect_accepted_socket returned");
             }
             WaitingAction::StartServing(name) => session.server(name).start_serving()?,
             WaitingAction::ServeForever(name) => session.server(name).serve_forever().await?,
