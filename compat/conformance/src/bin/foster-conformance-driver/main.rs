@@ -32,6 +32,7 @@ mod thing;
 mod transport_action;
 mod waiting_action;
 mod words;
+mod write_action;
 
 use std::error::Error;
 use std::process::ExitCode;
