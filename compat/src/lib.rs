@@ -25,8 +25,13 @@ pub use asyncio::{
     CreateServer, ExtraInfo, Family, Handle, Hosts, IntoProtocol, InvalidStateError, Loop, LoopHandle,
     NotImplementedError, Protocol, ProtocolCell, ProtocolHandle, ReadTransport, RunServer, Running, RuntimeError,
     Server, Shared, SharedProtocol, StreamSocket, TimeoutError, TimerHandle, Transport, TransportRef, TransportSocket,
-    ValueError, WriteTransport, connect_accepted_socket, create_connection, create_server, get_event_loop,
+    TypeError, ValueError, WriteTransport, connect_accepted_socket, create_connection, create_server, get_event_loop,
     get_running_loop, run_server,
+};
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+pub use asyncio::{
+    Cipher, ClientHello, PeerCertificate, SslContext, SslContextBuilder, SslError, SslObject, SslProvider, StartTls,
+    TlsVersion, VerifyMode, start_tls,
 };
 #[cfg(unix)]
 pub use asyncio::{CreateUnixConnection, CreateUnixServer, create_unix_connection, create_unix_server};

@@ -14,6 +14,7 @@ use super::listener::Listener;
 use super::loop_state::LoopState;
 use super::protocol_cell::IntoProtocol;
 use super::server::{Factory, Server};
+use super::tls::ssl_options;
 use super::unix_socket_file::UnixSocketFile;
 use crate::error::{Error, Result};
 use crate::nursery::{Nursery, checkpoint};
@@ -57,6 +58,7 @@ pub struct CreateUnixServer<'n> {
 
 impl CreateUnixServer<'_> {
     server_options!();
+    ssl_options!();
 
     /// Takes a bound socket instead of a path, which must be empty.
     pub fn sock(mut self, socket: std::os::unix::net::UnixListener) -> Self {
@@ -71,7 +73,7 @@ impl CreateUnixServer<'_> {
     }
 
     async fn make(self) -> Result<Server> {
-        let connection = self.options.check()?;
+        let (connection, tls) = self.options.check()?;
         let has_path = !self.path.as_os_str().is_empty();
         let (socket, file) = match self.sock {
             Some(_) if has_path => {
@@ -82,7 +84,7 @@ impl CreateUnixServer<'_> {
             None => bind(&self.path)?,
         };
         let lp = LoopState::of(self.nursery.core());
-        let server = Server::new(self.nursery, self.factory, connection, self.options.max_connections)?;
+        let server = Server::new(self.nursery, self.factory, connection, tls, self.options.max_connections)?;
         let close_on_error = CloseOnError { server: Some(&server) };
         socket.set_nonblocking(true)?;
         let file = file.filter(|_| self.cleanup_socket);

@@ -3,15 +3,17 @@
 use std::rc::Rc;
 
 use super::acceptor::ConnectionOptions;
+use super::client_options::ClientOptions;
 use super::future::Future;
 use super::loop_state::LoopState;
 use super::protocol_cell::{IntoProtocol, ProtocolCell};
 use super::stream_socket::Connected;
 use super::stream_transport::StreamTransport;
+use super::tls::{self, TlsParameters};
 use super::transport_ref::TransportRef;
 use crate::error::Result;
 use crate::nursery::{Closed, Nursery};
-use crate::runtime::{Callback, Core, Item};
+use crate::runtime::{Callback, Item};
 
 /// Makes the protocol and gives it the socket. Returns after `connection_made` and before the first `data_received`,
 /// as asyncio does; cancelled before, it closes the connection.
@@ -19,11 +21,32 @@ pub(super) async fn establish<P: IntoProtocol>(
     nursery: &Nursery,
     socket: Connected,
     factory: impl FnOnce() -> Result<P>,
-    options: &ConnectionOptions,
+    options: &ClientOptions,
+    tls: Option<Rc<TlsParameters>>,
 ) -> Result<(TransportRef, P::Handle)> {
     let (cell, handle) = factory()?.into_protocol();
-    let transport = connect(nursery, socket, cell, options)?;
-    made(nursery.core(), &transport).await?;
+    let core = nursery.core();
+    let waiter = Future::new(core);
+    let transport = match tls {
+        Some(parameters) => {
+            let laid = tls::lay(&LoopState::of(core), cell, &parameters, Some(waiter.clone()))?;
+            let below = connect(nursery, socket, laid.layer, &options.below_tls())?;
+            let end = EndUnlessMade::abort(&below);
+            waiter.await?;
+            end.defuse();
+            laid.transport
+        }
+        None => {
+            let transport = connect(nursery, socket, cell, &options.check()?)?;
+            // The third of asyncio's calls, after `connection_made` and the first look at the socket.
+            let made = waiter.clone();
+            core.push(Item::Call(Callback::new(move || Ok(made.set_result(())?), None)));
+            let end = EndUnlessMade::close(&transport);
+            waiter.await?;
+            end.defuse();
+            transport
+        }
+    };
     Ok((transport, handle))
 }
 
@@ -46,27 +69,32 @@ pub(super) fn connect(
     })
 }
 
-/// Waits for what stands in the queue before it: the third of asyncio's calls, after `connection_made` and the first
-/// look at the socket.
-async fn made(core: &Rc<Core>, transport: &TransportRef) -> Result<()> {
-    let waiter = Future::new(core);
-    let made = waiter.clone();
-    core.push(Item::Call(Callback::new(move || Ok(made.set_result(())?), None)));
-    let mut close_unless_made = CloseUnlessMade { transport: Some(transport) };
-    waiter.await?;
-    close_unless_made.transport = None;
-    Ok(())
+/// Ends a connection that nobody waits for any more.
+pub(super) struct EndUnlessMade {
+    transport: Option<TransportRef>,
+    is_abort: bool,
 }
 
-/// Closes a connection that nobody waits for any more.
-pub(super) struct CloseUnlessMade<'a> {
-    pub(super) transport: Option<&'a TransportRef>,
+impl EndUnlessMade {
+    pub(super) fn close(transport: &TransportRef) -> Self {
+        EndUnlessMade { transport: Some(transport.clone()), is_abort: false }
+    }
+
+    pub(super) fn abort(transport: &TransportRef) -> Self {
+        EndUnlessMade { transport: Some(transport.clone()), is_abort: true }
+    }
+
+    pub(super) fn defuse(mut self) {
+        self.transport = None;
+    }
 }
 
-impl Drop for CloseUnlessMade<'_> {
+impl Drop for EndUnlessMade {
     fn drop(&mut self) {
-        if let Some(transport) = self.transport {
-            transport.close();
+        match &self.transport {
+            Some(transport) if self.is_abort => transport.abort(),
+            Some(transport) => transport.close(),
+            None => {}
         }
     }
 }

@@ -41,6 +41,11 @@ exception! {
 }
 
 exception! {
+    /// An argument is of a kind that this cannot work on: Python's `TypeError`.
+    TypeError
+}
+
+exception! {
     /// This transport or platform cannot do that: Python's `NotImplementedError`.
     NotImplementedError
 }
@@ -70,6 +75,10 @@ impl std::error::Error for CancelledError {}
 
 /// What Python counts among the operating system's errors is not reported, only handed to `connection_lost`.
 pub(crate) fn is_expected(err: &Error) -> bool {
+    #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+    if err.is::<super::tls::SslError>() {
+        return true;
+    }
     err.is_os_error() || err.is::<TimeoutError>()
 }
 

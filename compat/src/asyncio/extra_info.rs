@@ -72,11 +72,25 @@ pub enum ExtraInfo {
     Address(Address),
     /// `"socket"`.
     Socket(TransportSocket),
-    /// Something of the program's own.
+    /// What TLS knows: `"ssl_object"`, `"peercert"`, `"cipher"`, `"sslcontext"`; and what a program has added.
     Other(Rc<dyn Any>),
 }
 
 impl ExtraInfo {
+    /// A value of any other type.
+    pub fn other<T: 'static>(value: T) -> Self {
+        ExtraInfo::Other(Rc::new(value))
+    }
+
+    /// The value as a `T`, if it is an entry of another type than the above: what TLS gives, and what a program has
+    /// added with [`other`](ExtraInfo::other).
+    pub fn downcast<T: Clone + 'static>(self) -> Option<T> {
+        match self {
+            ExtraInfo::Other(value) => value.downcast_ref().cloned(),
+            _ => None,
+        }
+    }
+
     /// The address, if it is one.
     pub fn into_address(self) -> Option<Address> {
         match self {

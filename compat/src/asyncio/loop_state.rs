@@ -72,6 +72,20 @@ impl LoopState {
         }
     }
 
+    /// As [`call`](LoopState::call). A panic poisons the protocol before what the callback put off is delivered.
+    pub(crate) fn call_poisoning<R>(
+        self: &Rc<Self>,
+        is_poisoned: &Cell<bool>,
+        call: impl FnOnce() -> Result<R>,
+    ) -> Result<R, Failure> {
+        self.call(|| {
+            let poison = PoisonOnUnwind { is_poisoned };
+            let result = call();
+            std::mem::forget(poison);
+            result
+        })
+    }
+
     /// Counts as a running callback until it is dropped.
     pub(crate) fn go_deeper(self: &Rc<Self>) -> Depth<'_> {
         self.depth.set(self.depth.get() + 1);
@@ -96,6 +110,17 @@ impl LoopState {
 
     pub(crate) fn put_read_buffer(&self, buffer: Vec<u8>) {
         self.read_buffer.replace(buffer);
+    }
+}
+
+/// Marks a protocol whose callback unwinds.
+struct PoisonOnUnwind<'a> {
+    is_poisoned: &'a Cell<bool>,
+}
+
+impl Drop for PoisonOnUnwind<'_> {
+    fn drop(&mut self) {
+        self.is_poisoned.set(true);
     }
 }
 

@@ -20,6 +20,7 @@ mod executor;
 mod extra_info;
 mod future;
 mod handle;
+mod layer;
 mod listener;
 mod locks;
 mod loop_state;
@@ -40,6 +41,11 @@ mod stream_socket;
 mod stream_transport;
 mod task;
 mod timeouts;
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+mod tls;
+#[cfg(not(any(feature = "tls", feature = "tls-aws-lc")))]
+#[path = "tls_absent.rs"]
+mod tls;
 mod transport;
 mod transport_ref;
 #[cfg(unix)]
@@ -56,7 +62,9 @@ pub use create_unix_connection::{CreateUnixConnection, create_unix_connection};
 pub use create_unix_server::{CreateUnixServer, create_unix_server};
 pub use ensure_future::{create_task, ensure_future, shield};
 pub use event_loop::{Loop, LoopHandle, get_event_loop, get_running_loop};
-pub use exceptions::{CancelledError, InvalidStateError, NotImplementedError, RuntimeError, TimeoutError, ValueError};
+pub use exceptions::{
+    CancelledError, InvalidStateError, NotImplementedError, RuntimeError, TimeoutError, TypeError, ValueError,
+};
 pub use executor::InExecutor;
 pub use extra_info::{Address, ExtraInfo, TransportSocket};
 pub use future::{CallbackId, Future};
@@ -72,6 +80,11 @@ pub use server::Server;
 pub use stream_socket::StreamSocket;
 pub use task::{Task, TaskOutput};
 pub use timeouts::{timeout, timeout_at, wait_for};
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+pub use tls::{
+    Cipher, ClientHello, PeerCertificate, SslContext, SslContextBuilder, SslError, SslObject, SslProvider, StartTls,
+    TlsVersion, VerifyMode, start_tls,
+};
 pub use transport::{BaseTransport, ReadTransport, Transport, WriteTransport};
 pub use transport_ref::TransportRef;
 pub use wait::{ALL_COMPLETED, Awaited, FIRST_COMPLETED, FIRST_EXCEPTION, ReturnWhen, Wait, wait};

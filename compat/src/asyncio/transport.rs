@@ -5,9 +5,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::exceptions::NotImplementedError;
 use super::extra_info::ExtraInfo;
 use super::protocol_cell::ProtocolCell;
 use crate::error::{Error, Result};
+use crate::nursery::Nursery;
 
 /// What every transport has: `asyncio.BaseTransport`.
 pub trait BaseTransport {
@@ -28,6 +30,12 @@ pub trait BaseTransport {
     /// Starts a task that ends with the connection; the verb for programs is
     /// [`TransportRef::start_soon`](crate::TransportRef::start_soon).
     fn start_soon_boxed(&self, name: &'static str, task: Pin<Box<dyn Future<Output = Result<()>>>>);
+
+    /// The nursery that the errors of a strict connection end, for a layer on top of this transport.
+    #[doc(hidden)]
+    fn strict_nursery(&self) -> Option<Nursery> {
+        None
+    }
 
     /// Ready once `connection_lost` has been called, with what it was given; the verb for programs is
     /// [`TransportRef::closed`](crate::TransportRef::closed).
@@ -50,6 +58,23 @@ pub trait ReadTransport: BaseTransport {
     /// without a byte read or sent. `None`, the default, waits for ever. Not in asyncio, where every server has its
     /// own; setting it again starts anew.
     fn set_idle_timeout(&self, timeout: Option<Duration>);
+
+    /// Sets the marks, in bytes, at which a transport over TLS reads no further while the protocol has paused reading
+    /// (256 KiB unless set), and reads on (a quarter of it).
+    ///
+    /// # Errors
+    ///
+    /// A [`ValueError`](crate::ValueError) unless high >= low; a [`NotImplementedError`](crate::NotImplementedError) for
+    /// a transport that keeps nothing, as all but those over TLS.
+    fn set_read_buffer_limits(&self, high: Option<usize>, low: Option<usize>) -> Result<()> {
+        let _ = (high, low);
+        Err(NotImplementedError::new("this transport keeps nothing that it has read").into())
+    }
+
+    /// The bytes that were read and not handed to the protocol: 0 except over TLS.
+    fn get_read_buffer_size(&self) -> usize {
+        0
+    }
 }
 
 /// The writing side: `asyncio.WriteTransport`.
@@ -87,6 +112,9 @@ pub trait WriteTransport: BaseTransport {
     /// `close` that is still sending.
     fn abort(&self);
 
+    /// As [`abort`](WriteTransport::abort), and `connection_lost` gets `exc`: asyncio's `_force_close(exc)`.
+    fn abort_with(&self, exc: Error);
+
     /// The bytes that the operating system has not taken yet.
     fn get_write_buffer_size(&self) -> usize;
 
@@ -123,4 +151,9 @@ pub trait Transport: ReadTransport + WriteTransport {
 
     /// The protocol; `None` after `connection_lost`.
     fn get_protocol(&self) -> Option<ProtocolCell>;
+
+    /// Whether TLS can be laid on top of it: asyncio's `_start_tls_compatible`. Not so unless a transport says it.
+    fn is_start_tls_compatible(&self) -> bool {
+        false
+    }
 }

@@ -199,6 +199,8 @@ impl WriteTransport for Detached {
 
     fn abort(&self) {}
 
+    fn abort_with(&self, _exc: Error) {}
+
     fn get_write_buffer_size(&self) -> usize {
         0
     }

@@ -1,12 +1,12 @@
 //! Calling the protocol: now, or when the running callback has returned.
 
-use std::cell::Cell;
 use std::rc::Rc;
 use std::task::Waker;
 
 use super::StreamTransport;
+use crate::asyncio::layer::Layer;
 use crate::asyncio::loop_state::{Deferred, Later};
-use crate::asyncio::protocol_cell::{Call, ProtocolCell};
+use crate::asyncio::protocol_cell::{Call, Kind, ProtocolCell};
 use crate::asyncio::stream_io::StreamIo;
 use crate::error::Result;
 use crate::runtime::Failure;
@@ -15,19 +15,21 @@ impl<S: StreamIo> StreamTransport<S> {
     pub(super) fn call(&self, call: Call) -> Result<bool, Failure> {
         let protocol = self.protocol.borrow().clone();
         match protocol {
-            Some(protocol) => self.call_user(|| protocol.call(call)),
+            Some(protocol) => protocol.call_in(&self.lp, &self.is_poisoned, call),
             None => Ok(false),
         }
     }
 
-    /// Calls user code. A panic poisons the protocol before what the callback put off is delivered.
+    pub(super) fn layer(&self) -> Option<Rc<dyn Layer>> {
+        match &*self.protocol.borrow() {
+            Some(ProtocolCell(Kind::Layer(layer))) => Some(layer.clone()),
+            _ => None,
+        }
+    }
+
+    /// Calls user code of the protocol.
     pub(super) fn call_user<R>(&self, call: impl FnOnce() -> Result<R>) -> Result<R, Failure> {
-        self.lp.call(|| {
-            let poison = PoisonOnUnwind { is_poisoned: &self.is_poisoned };
-            let result = call();
-            std::mem::forget(poison);
-            result
-        })
+        self.lp.call_poisoning(&self.is_poisoned, call)
     }
 
     /// Calls `pause_writing` or `resume_writing`, now or when the running callback has returned.
@@ -74,16 +76,5 @@ impl<S: StreamIo> StreamTransport<S> {
 impl<S: StreamIo> Deferred for StreamTransport<S> {
     fn deliver(self: Rc<Self>, later: Later) {
         self.deliver_flow(later);
-    }
-}
-
-/// Marks a protocol whose callback unwinds.
-struct PoisonOnUnwind<'a> {
-    is_poisoned: &'a Cell<bool>,
-}
-
-impl Drop for PoisonOnUnwind<'_> {
-    fn drop(&mut self) {
-        self.is_poisoned.set(true);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use super::{LOST, StreamTransport};
+use super::{LAYER_LOST, LOST, StreamTransport};
 use crate::asyncio::acceptor::Client;
 use crate::asyncio::exceptions::is_expected;
 use crate::asyncio::protocol_cell::Call;
@@ -23,7 +23,21 @@ impl<S: StreamIo> StreamTransport<S> {
                 self.report("Exception in callback connection_lost", failure);
             }
         }
-        self.release();
+        if self.is_made.get() && self.layer().is_some() {
+            let io = self.io.take();
+            drop(io);
+            self.push(LAYER_LOST);
+        } else {
+            self.release();
+        }
+    }
+
+    /// The protocol behind a layer hears of the end a turn later; only then is the connection over.
+    pub(super) fn on_layer_lost(&self) {
+        if let Some(layer) = self.layer() {
+            layer.deliver_connection_lost();
+            self.release();
+        }
     }
 
     pub(super) fn on_cancelled(&self) {
@@ -124,6 +138,7 @@ impl<S: StreamIo> Supervisor for StreamTransport<S> {
         let message = "Fatal error: a task of the connection failed.";
         match exit {
             Exit::Finished | Exit::Cancelled => {}
+            Exit::Failed(err) if self.is_lost.get() && is_expected(&err) => {}
             Exit::Failed(err) if self.is_lost.get() => self.report(message, Failure::Error(err)),
             Exit::Failed(err) => self.fatal(Failure::Error(err), message),
             Exit::Panicked(payload) if self.is_lost.get() => self.report(message, Failure::Panic(payload)),
@@ -138,7 +153,10 @@ impl<S: StreamIo> Supervisor for StreamTransport<S> {
 
 impl<S: StreamIo> Client for StreamTransport<S> {
     fn close_client(&self) {
-        self.close();
+        match self.layer() {
+            Some(layer) if self.is_made.get() => layer.close(),
+            _ => self.close(),
+        }
     }
 
     fn abort_client(&self) {

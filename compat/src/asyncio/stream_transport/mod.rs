@@ -48,6 +48,7 @@ const MADE: u8 = 3;
 const ADD_READER: u8 = 4;
 const LOST: u8 = 5;
 const IDLE: u8 = 6;
+const LAYER_LOST: u8 = 7;
 const CANCELLED: u8 = Event::CANCELLED.kind;
 
 pub(crate) struct StreamTransport<S: StreamIo> {
@@ -220,6 +221,9 @@ impl<S: StreamIo> StreamTransport<S> {
 
     fn on_made(&self) {
         if self.n_lost.get() > 0 {
+            if let Some(layer) = self.layer() {
+                layer.connection_lost(self.exc.borrow().clone());
+            }
             return self.release();
         }
         self.is_made.set(true);
@@ -276,6 +280,7 @@ impl<S: StreamIo> Source for StreamTransport<S> {
             MADE => self.on_made(),
             ADD_READER => self.add_reader(),
             LOST => self.on_lost(),
+            LAYER_LOST => self.on_layer_lost(),
             CANCELLED => self.on_cancelled(),
             IDLE => self.on_idle(),
             other => debug_assert!(false, "no such event: {other}"),
@@ -289,6 +294,7 @@ impl<S: StreamIo> Source for StreamTransport<S> {
     fn abandoned(self: Rc<Self>) {
         self.force_close(None);
         self.on_lost();
+        self.on_layer_lost();
     }
 }
 
@@ -344,6 +350,10 @@ impl<S: StreamIo> BaseTransport for StreamTransport<S> {
         self.membership.start_soon(self.me(), name, task);
     }
 
+    fn strict_nursery(&self) -> Option<Nursery> {
+        self.is_strict.then(|| self.membership.nursery().clone())
+    }
+
     fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Option<Error>> {
         if self.is_lost.get() {
             return Poll::Ready(self.exc.borrow().clone());
@@ -363,6 +373,10 @@ impl<S: StreamIo> Transport for StreamTransport<S> {
 
     fn get_protocol(&self) -> Option<ProtocolCell> {
         self.protocol.borrow().clone()
+    }
+
+    fn is_start_tls_compatible(&self) -> bool {
+        true
     }
 }
 

@@ -43,16 +43,20 @@ impl<S: StreamIo> StreamTransport<S> {
                     }
                 }
             }
-            Kind::Exclusive(_) | Kind::Shared(_) => {
+            Kind::Exclusive(_) | Kind::Shared(_) | Kind::Layer(_) => {
                 let mut buffer = self.lp.take_read_buffer();
                 let outcome = self.io.borrow().as_ref().map(|io| io.try_read(&mut buffer));
                 if let Some(n) = self.settle_read(outcome) {
                     let data = &buffer[..n];
-                    let received = self.call_user(|| match &protocol.0 {
-                        Kind::Exclusive(protocol) => protocol.borrow_mut().data_received(data),
-                        Kind::Shared(protocol) => protocol.data_received(data),
+                    let received = match &protocol.0 {
+                        Kind::Exclusive(protocol) => self.call_user(|| protocol.borrow_mut().data_received(data)),
+                        Kind::Shared(protocol) => self.call_user(|| protocol.data_received(data)),
+                        Kind::Layer(layer) => {
+                            layer.clone().data_received(data);
+                            Ok(())
+                        }
                         Kind::Buffered(_) => Ok(()),
-                    });
+                    };
                     if let Err(failure) = received {
                         self.fatal(failure, "Fatal error: protocol.data_received() call failed.");
                     }

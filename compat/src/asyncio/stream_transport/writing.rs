@@ -1,14 +1,16 @@
 //! The writing side: at once what the socket takes, the rest when it is ready.
 
+use std::io::IoSlice;
 use std::task::{Context, Poll};
 
 use super::{LOST, StreamTransport, WRITE, add_waiter, would_block};
 use crate::asyncio::acceptor::water_marks;
 use crate::asyncio::exceptions::{RuntimeError, connection_lost};
 use crate::asyncio::loop_state::Later;
+use crate::asyncio::out_buffer::MAX_PIECES;
 use crate::asyncio::stream_io::StreamIo;
 use crate::asyncio::transport::WriteTransport;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::runtime::{Failure, log_warning};
 
 /// Writes to a lost connection that are dropped silently: asyncio's `LOG_THRESHOLD_FOR_CONNLOST_WRITES`.
@@ -113,6 +115,41 @@ impl<S: StreamIo> StreamTransport<S> {
         }
     }
 
+    /// Sends now what the socket takes of the pieces, and queues the rest; `false` if the connection has failed.
+    fn send_pieces_now(&self, pieces: &[&[u8]]) -> bool {
+        let mut slices = [IoSlice::new(&[]); MAX_PIECES];
+        let mut n_slices = 0;
+        for piece in pieces.iter().filter(|piece| !piece.is_empty()).take(MAX_PIECES) {
+            slices[n_slices] = IoSlice::new(piece);
+            n_slices += 1;
+        }
+        if n_slices == 0 {
+            return true;
+        }
+        let outcome = self.io.borrow().as_ref().map(|io| io.try_write_vectored(&slices[..n_slices]));
+        let mut n_sent = match outcome {
+            None => return false,
+            Some(Ok(n)) => {
+                self.stay_awake();
+                n
+            }
+            Some(Err(err)) if would_block(&err) => 0,
+            Some(Err(err)) => {
+                self.fatal(Failure::Error(err.into()), "Fatal write error on socket transport");
+                return false;
+            }
+        };
+        let mut out = self.out.borrow_mut();
+        for piece in pieces {
+            let skip = n_sent.min(piece.len());
+            n_sent -= skip;
+            if skip < piece.len() {
+                out.push(&piece[skip..]);
+            }
+        }
+        true
+    }
+
     /// Counts a write to a lost connection; `false` if the connection is not lost.
     pub(super) fn count_lost_write(&self) -> bool {
         let n = self.n_lost.get();
@@ -173,13 +210,17 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
         if pieces.is_empty() || self.count_lost_write() || (self.is_batching.get() && self.batch(pieces)) {
             return Ok(());
         }
-        for piece in pieces {
-            self.out.borrow_mut().push(piece);
-        }
         if self.out.borrow().is_empty() {
-            return Ok(());
+            if !self.send_pieces_now(pieces) || self.out.borrow().is_empty() {
+                return Ok(());
+            }
+            self.watch_write();
+        } else {
+            for piece in pieces {
+                self.out.borrow_mut().push(piece);
+            }
+            self.on_write();
         }
-        self.on_write();
         self.maybe_pause();
         Ok(())
     }
@@ -197,6 +238,10 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
 
     fn abort(&self) {
         self.force_close(None);
+    }
+
+    fn abort_with(&self, exc: Error) {
+        self.force_close(Some(exc));
     }
 
     fn get_write_buffer_size(&self) -> usize {
