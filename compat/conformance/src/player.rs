@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
-use crate::driver_link::{Address, DriverLink, Heard};
+use crate::driver_link::{Address, DriverLink, Heard, START_TIMEOUT};
 use crate::peer::Shared;
 use crate::peer_connection::PeerConnection;
 use crate::peer_step::PeerStep;
@@ -202,6 +202,8 @@ impl Player {
     fn accept(&mut self) -> Result<(), StepError> {
         let listener = self.listener.as_ref().ok_or("accept: the peer does not listen")?;
         self.peer.register(listener);
+        // The driver may take longer to start than the peer waits for a connection.
+        self.link.wait_until(START_TIMEOUT, |heard| heard.is_ready || heard.has_ended);
         listener.set_read_timeout(Some(OPERATION_TIMEOUT))?;
         let (socket, _) = listener.accept()?;
         self.take_stream_socket(socket)?;
@@ -228,7 +230,6 @@ impl Player {
         let mut connection = self.take_connection()?;
         connection.begin_tls(side)?;
         self.current.connection = Some(connection);
-        thread::sleep(HANDSHAKE_SETTLES);
         Ok(())
     }
 
@@ -335,7 +336,5 @@ const OPERATION_TIMEOUT: Duration = Duration::from_millis(2700);
 const DATAGRAM_TIMEOUT: Duration = Duration::from_secs(2);
 /// Of waiting for lines of the driver.
 const UNTIL_TIMEOUT: Duration = Duration::from_secs(3);
-/// A payload must not arrive together with the end of the handshake: a read less is a `get_buffer` less.
-const HANDSHAKE_SETTLES: Duration = Duration::from_millis(20);
 /// At most this much is received at once.
 const RECEIVE_BYTES: usize = 65536;

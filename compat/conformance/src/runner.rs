@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::deadline::Deadline;
 use crate::driver_command::DriverCommand;
+use crate::driver_link::START_TIMEOUT;
 use crate::driver_process::DriverProcess;
 use crate::normalise::{clean, normalise};
 use crate::peer::Peer;
@@ -118,8 +119,6 @@ impl Play<'_> {
     }
 }
 
-/// From the start of the driver to its ADDR or READY line; generous, because interpreters start slowly.
-const START_TIMEOUT: Duration = Duration::from_secs(20);
 /// The end of the peer's thread wakes nobody.
 const PEER_POLL: Duration = Duration::from_millis(20);
 /// From the end of the driver's output to the end of its process.
