@@ -106,6 +106,11 @@ impl Actor {
         self.transport.replace(transport);
     }
 
+    /// Acts on another transport from now on, which has this protocol already.
+    pub(crate) fn change_transport(&self, transport: TransportRef) {
+        self.attach(transport);
+    }
+
     // ---- callbacks
 
     pub(crate) fn made(&self, transport: TransportRef) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use foster_compat::{Result, connect_accepted_socket, create_connection, create_unix_connection};
+use foster_compat::{Result, SslContext, connect_accepted_socket, create_connection, create_unix_connection};
 use serde_json::Value;
 
 use crate::actor::Actor;
@@ -10,20 +10,32 @@ use crate::factory::{Factory, no_protocol};
 use crate::options::Options;
 use crate::params::PeerAddress;
 use crate::session::Session;
+use crate::tls::{client_context, with_timeouts};
 
 /// The client of the kinds `tcp-client`, `unix-client` and `tls-client`.
-pub(crate) async fn connect_to_peer(session: &Rc<Session>, factory: &Rc<Factory>) -> Result<Rc<Actor>> {
-    let Some(address) = &session.message().params.connect else {
-        session.refuse("the start message does not say where to connect");
-    };
-    connect(session, address, factory).await
+pub(crate) async fn connect_to_peer(
+    session: &Rc<Session>,
+    factory: &Rc<Factory>,
+    speaks_tls: bool,
+) -> Result<Rc<Actor>> {
+    let context = speaks_tls.then(|| client_context(session.message().verifies)).transpose()?;
+    connect(session, session.peer_address(), factory, context.as_ref()).await
 }
 
-async fn connect(session: &Rc<Session>, address: &PeerAddress, factory: &Rc<Factory>) -> Result<Rc<Actor>> {
+async fn connect(
+    session: &Rc<Session>,
+    address: &PeerAddress,
+    factory: &Rc<Factory>,
+    tls: Option<&SslContext>,
+) -> Result<Rc<Actor>> {
     let nursery = session.lp().nursery();
     match address {
         PeerAddress::Inet { host, port } => {
-            let client = create_connection(nursery, no_protocol, host, *port).try_factory(factory.call());
+            let client = create_connection(nursery, no_protocol, host, *port);
+            let mut client = client.try_factory(factory.call());
+            if let Some(context) = tls {
+                client = with_timeouts!(client.ssl(context), session.message().tls_timeouts);
+            }
             Ok(client.await?.1)
         }
         PeerAddress::Unix(path) => {
@@ -53,7 +65,7 @@ impl ClientOptions {
         let Some(address) = session.message().params.destination(&self.to) else {
             session.refuse(&format!("the start message has no address {}", self.to));
         };
-        connect(session, address, &Factory::named(session, &self.protocol)).await
+        connect(session, address, &Factory::named(session, &self.protocol), None).await
     }
 }
 

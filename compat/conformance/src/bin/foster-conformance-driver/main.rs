@@ -29,6 +29,7 @@ mod socket_action;
 mod start_message;
 mod system_action;
 mod thing;
+mod tls;
 mod transport_action;
 mod waiting_action;
 mod words;

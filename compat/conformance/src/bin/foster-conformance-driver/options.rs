@@ -1,5 +1,7 @@
 //! The options of an action: a JSON object.
 
+use std::time::Duration;
+
 use serde_json::{Map, Value};
 
 /// Options by their names, of which none may be unknown.
@@ -50,6 +52,16 @@ impl<'a> Options<'a> {
                 let number = value.as_u64().and_then(|number| N::try_from(number).ok());
                 number.map(Some).ok_or_else(|| self.wrong(key, "a number", value))
             }
+        }
+    }
+
+    pub(crate) fn seconds(self, key: &str) -> Result<Option<Duration>, String> {
+        match self.value(key) {
+            None => Ok(None),
+            Some(value) => match value.as_f64().map(Duration::try_from_secs_f64) {
+                Some(Ok(duration)) => Ok(Some(duration)),
+                _ => Err(self.wrong(key, "a number of seconds", value)),
+            },
         }
     }
 

@@ -11,6 +11,10 @@ pub(crate) struct Params {
     pub(crate) directory: PathBuf,
     /// Where a Unix server listens.
     pub(crate) path: PathBuf,
+    /// The certificate of a TLS server, in PEM.
+    pub(crate) certificate: PathBuf,
+    /// The private key of the certificate.
+    pub(crate) key: PathBuf,
     /// The peer's address, for a client of the kind.
     pub(crate) connect: Option<PeerAddress>,
     /// Where a program may connect, by the names that it uses.
@@ -32,7 +36,14 @@ impl Params {
         for name in DESTINATIONS {
             destinations.extend(address(name)?.map(|address| (name, address)));
         }
-        Ok(Params { directory: path("dir"), path: path("path"), connect: address("connect")?, destinations })
+        Ok(Params {
+            directory: path("dir"),
+            path: path("path"),
+            certificate: path("cert"),
+            key: path("key"),
+            connect: address("connect")?,
+            destinations,
+        })
     }
 
     /// Where `to` leads.

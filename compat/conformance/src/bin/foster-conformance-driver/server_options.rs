@@ -8,6 +8,7 @@ use serde_json::Value;
 use crate::factory::{Factory, no_protocol};
 use crate::options::Options;
 use crate::session::Session;
+use crate::tls::server_context;
 
 /// The options of `create_server`.
 #[derive(Debug)]
@@ -19,6 +20,7 @@ pub(crate) struct ServerOptions {
     reuse_port: bool,
     keep_alive: bool,
     backlog: Option<u32>,
+    speaks_tls: bool,
 }
 
 #[derive(Debug)]
@@ -30,7 +32,7 @@ enum Port {
 
 impl ServerOptions {
     pub(crate) fn parse(options: &Value) -> Result<Self, String> {
-        let known = ["protocol", "host", "port", "start_serving", "reuse_port", "keep_alive", "backlog"];
+        let known = ["protocol", "host", "port", "start_serving", "reuse_port", "keep_alive", "backlog", "ssl"];
         let options = Options::parse("create_server", options, &known)?;
         let hosts = match options.value("host") {
             None => vec!["127.0.0.1".to_owned()],
@@ -52,6 +54,7 @@ impl ServerOptions {
             reuse_port: options.flag("reuse_port", false)?,
             keep_alive: options.flag("keep_alive", false)?,
             backlog: options.number("backlog")?,
+            speaks_tls: options.flag("ssl", false)?,
         })
     }
 
@@ -70,6 +73,9 @@ impl ServerOptions {
             .keep_alive(self.keep_alive);
         if let Some(backlog) = self.backlog {
             server = server.backlog(backlog);
+        }
+        if self.speaks_tls {
+            server = server.ssl(&server_context(&session.message().params)?);
         }
         server.try_factory(Factory::named(session, &self.protocol).call()).await
     }

@@ -13,6 +13,7 @@ use crate::actor::Actor;
 use crate::descriptors::SpareDescriptors;
 use crate::exception;
 use crate::output::Output;
+use crate::params::PeerAddress;
 use crate::performer::Performer;
 use crate::protocol_spec::ProtocolSpec;
 use crate::start_message::StartMessage;
@@ -100,6 +101,12 @@ impl Session {
     pub(crate) fn refuse(&self, problem: &str) -> ! {
         eprintln!("foster-conformance-driver: {problem}");
         std::process::exit(1)
+    }
+
+    /// Where the peer of a client or of an endpoint is.
+    pub(crate) fn peer_address(&self) -> &PeerAddress {
+        let address = self.message.params.connect.as_ref();
+        address.unwrap_or_else(|| self.refuse("the start message does not say where to connect"))
     }
 
     // ---- time

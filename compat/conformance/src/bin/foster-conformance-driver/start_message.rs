@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -9,6 +10,7 @@ use crate::action::{Actions, parse_actions};
 use crate::kind::Kind;
 use crate::params::Params;
 use crate::protocol_spec::ProtocolSpec;
+use crate::tls::TlsTimeouts;
 
 /// The scenario and its surroundings: section 2 of `SCENARIOS.md`.
 #[derive(Debug)]
@@ -24,6 +26,9 @@ pub(crate) struct StartMessage {
     /// What a client does once it is connected.
     pub(crate) after_connect: Actions,
     pub(crate) send_buffer_size: Option<usize>,
+    pub(crate) tls_timeouts: TlsTimeouts,
+    /// Whether a TLS client verifies the certificate.
+    pub(crate) verifies: bool,
     pub(crate) params: Params,
 }
 
@@ -45,6 +50,7 @@ impl StartMessage {
             protocols.insert(name.clone(), Rc::new(ProtocolSpec::parse(fields, "on", "proto")?));
         }
         let actions = |key: &str| scenario.get(key).map(parse_actions).transpose();
+        let seconds = |key: &str| scenario.get(key).map(seconds_of).transpose();
         let send_buffer_size = scenario.get("sndbuf").and_then(Value::as_u64);
         Ok(StartMessage {
             kind: Kind::parse(scenario.get("kind").and_then(Value::as_str).unwrap_or_default())?,
@@ -54,6 +60,11 @@ impl StartMessage {
             program: actions("program")?.unwrap_or_default(),
             after_connect: actions("after_connect")?.unwrap_or_default(),
             send_buffer_size: send_buffer_size.and_then(|size| usize::try_from(size).ok()),
+            tls_timeouts: TlsTimeouts {
+                handshake: seconds("ssl_handshake_timeout")?,
+                shutdown: seconds("ssl_shutdown_timeout")?,
+            },
+            verifies: scenario.get("verify").and_then(Value::as_bool).unwrap_or(false),
             params: Params::parse(object(&message, "params")?)?,
         })
     }
@@ -61,6 +72,11 @@ impl StartMessage {
 
 fn object<'a>(message: &'a Value, key: &str) -> Result<&'a Map<String, Value>, String> {
     message.get(key).and_then(Value::as_object).ok_or_else(|| format!("the start message has no {key}"))
+}
+
+fn seconds_of(value: &Value) -> Result<Duration, String> {
+    let seconds = value.as_f64().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| format!("not a number of seconds: {value}"))
 }
 
 const VERSION: u64 = 1;

@@ -1,6 +1,6 @@
 //! Actions on the transport of the protocol that acts.
 
-use foster_compat::{ExtraInfo, Result, TransportRef};
+use foster_compat::{Cipher, ExtraInfo, PeerCertificate, Result, SslContext, SslObject, TransportRef};
 
 use crate::performer::Performer;
 use crate::words::Words;
@@ -136,6 +136,20 @@ fn class(value: Option<&ExtraInfo>) -> &'static str {
         Some(ExtraInfo::Address(address)) if address.port().is_some() => "tuple",
         Some(ExtraInfo::Address(_)) => "str",
         Some(ExtraInfo::Socket(_)) => "socket",
-        Some(_) => "object",
+        Some(value) => class_of_other(value.clone()),
+    }
+}
+
+fn class_of_other(value: ExtraInfo) -> &'static str {
+    if value.clone().downcast::<SslObject>().is_some() {
+        "ssl_object"
+    } else if value.clone().downcast::<SslContext>().is_some() {
+        "sslcontext"
+    } else if value.clone().downcast::<Cipher>().is_some() {
+        "tuple"
+    } else if value.downcast::<PeerCertificate>().is_some() {
+        "dict"
+    } else {
+        "object"
     }
 }

@@ -9,6 +9,7 @@ use crate::client::{ClientOptions, connect_accepted};
 use crate::performer::Performer;
 use crate::server_options::{ServerOptions, UnixServerOptions};
 use crate::thing::Thing;
+use crate::tls::StartTlsOptions;
 use crate::words::Words;
 
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub(crate) enum WaitingAction {
     CreateUnixServer { name: String, options: UnixServerOptions },
     CreateConnection { name: String, options: ClientOptions },
     ConnectAcceptedSocket { name: String, socket: String, protocol: String },
+    StartTls(StartTlsOptions),
     StartServing(String),
     ServeForever(String),
     WaitClosed(String),
@@ -56,6 +58,7 @@ impl WaitingAction {
                 socket: words.text(1)?,
                 protocol: words.text(2)?,
             },
+            "start_tls" => WaitingAction::StartTls(StartTlsOptions::parse(words.given(0))?),
             "start_serving" => WaitingAction::StartServing(words.text(0)?),
             "serve_forever" => WaitingAction::ServeForever(words.text(0)?),
             "wait_closed" => WaitingAction::WaitClosed(words.text(0)?),
@@ -111,6 +114,7 @@ impl WaitingAction {
                 session.cast(name, &connect_accepted(session, socket, protocol).await?);
                 by.say("connect_accepted_socket returned");
             }
+            WaitingAction::StartTls(options) => options.perform(by).await?,
             WaitingAction::StartServing(name) => session.server(name).start_serving()?,
             WaitingAction::ServeForever(name) => session.server(name).serve_forever().await?,
             WaitingAction::WaitClosed(name) => {
