@@ -5,8 +5,9 @@
 //!                     └──────── error, abort, time-out ───────────────────┘
 //! ```
 //!
-//! In WRAPPED bytes go both ways. FLUSHING hands over what has been read; only a protocol that has paused reading stays
-//! there, after the end of the peer's stream. In SHUTDOWN the own close_notify is under way and the peer's is awaited.
+//! In WRAPPED bytes go both ways, and a protocol that has paused reading stays there after the end of the peer's stream.
+//! FLUSHING hands over what has been read; it lasts no longer than the callback that has closed. In SHUTDOWN the own
+//! close_notify is under way, the peer's is awaited, and what it still sends is dropped.
 
 mod calling;
 mod ending;
