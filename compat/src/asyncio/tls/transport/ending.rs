@@ -30,7 +30,7 @@ impl TlsTransport {
                 self.flags.is_closed.set(true);
                 self.state.set(State::Flushing);
                 self.arm_timer(self.parameters.shutdown_timeout, |tls| tls.on_shutdown_timeout());
-                if self.is_protocol_busy() {
+                if self.lp.is_calling() && Layer::leads_to_exclusive(self) {
                     // What it leads to may call the protocol, which a callback has borrowed.
                     self.lp.defer(self.me(), Later::Flush);
                 } else {
@@ -158,8 +158,6 @@ impl Layer for TlsTransport {
         self.flags.is_closed.set(true);
         self.n_lost_writes.set(self.n_lost_writes.get() + 1);
         self.clear_timer();
-        let below = self.below.take();
-        drop(below);
         self.outgoing.replace(OutBuffer::default());
         drop((self.incoming.take(), self.plain.take()));
         self.exc.replace(exc.clone());
@@ -180,8 +178,8 @@ impl Layer for TlsTransport {
                 layer.deliver_connection_lost();
             }
         }
-        let protocol = self.protocol.take();
-        drop(protocol);
+        let (below, protocol) = (self.below.take(), self.protocol.take());
+        drop((below, protocol));
         let waiters = match &mut *self.rest.borrow_mut() {
             Some(rest) => [std::mem::take(&mut rest.closed_waiters), std::mem::take(&mut rest.drain_waiters)].concat(),
             None => Vec::new(),
@@ -191,5 +189,13 @@ impl Layer for TlsTransport {
 
     fn close(self: Rc<Self>) {
         BaseTransport::close(&*self);
+    }
+
+    fn leads_to_exclusive(&self) -> bool {
+        let protocol = self.protocol.borrow().clone();
+        match protocol {
+            Some(ProtocolCell(Kind::Layer(layer))) => layer.leads_to_exclusive(),
+            protocol => protocol.is_some_and(|protocol| protocol.is_exclusive()),
+        }
     }
 }

@@ -45,7 +45,7 @@ pub(in crate::asyncio) struct TlsTransport {
     lp: Rc<LoopState>,
     parameters: Rc<TlsParameters>,
     session: RefCell<Session>,
-    /// The transport below: none before the handshake begins, and none once it is lost.
+    /// The transport below: none before the handshake begins, and none after `connection_lost`.
     below: RefCell<Option<TransportRef>>,
     protocol: RefCell<Option<ProtocolCell>>,
     state: Cell<State>,
@@ -124,6 +124,8 @@ pub(in crate::asyncio::tls) struct Begin {
     pub(in crate::asyncio::tls) calls_made: bool,
     /// Whether it was called before, in plain, so that `connection_lost` is due in any case.
     pub(in crate::asyncio::tls) was_made: bool,
+    /// Whether the transport below has paused the protocol, which is then resumed by this one.
+    pub(in crate::asyncio::tls) is_writing_paused: bool,
     pub(in crate::asyncio::tls) leftover: Vec<u8>,
 }
 
@@ -139,6 +141,8 @@ impl TlsTransport {
         let rest = (!begin.leftover.is_empty()).then(|| Box::new(Rest { leftover: begin.leftover, ..Rest::default() }));
         let flags = Flags::default();
         flags.calls_made.set(begin.calls_made);
+        flags.is_writing_paused.set(begin.is_writing_paused);
+        flags.is_writing_below_paused.set(begin.is_writing_paused);
         Ok(Rc::new_cyclic(|me| TlsTransport {
             me: me.clone(),
             lp: lp.clone(),
