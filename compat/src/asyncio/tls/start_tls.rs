@@ -144,7 +144,12 @@ impl StartTls {
         };
         let core = current();
         let waiter = Future::new(&core);
-        let begin = Begin { calls_made: self.calls_made, was_made: true, leftover: self.leftover };
+        let begin = Begin {
+            calls_made: self.calls_made,
+            was_made: true,
+            is_writing_paused: below.is_writing_paused(),
+            leftover: self.leftover,
+        };
         let tls = TlsTransport::new(&LoopState::of(&core), protocol, &parameters, Some(waiter.clone()), begin)?;
         // Nothing may be read before TLS is there to read it.
         below.pause_reading();

@@ -61,20 +61,27 @@ impl TlsTransport {
             return;
         }
         if !self.flags.is_reading_paused.get() {
-            let waiting = if self.plain.borrow().is_empty() { self.incoming.take() } else { Vec::new() };
-            if !waiting.is_empty() {
-                return self.receive(&waiting);
+            if !self.plain.borrow().is_empty() || self.incoming.borrow().is_empty() {
+                let fresh = self.hand_over(Vec::new());
+                drop(fresh);
             }
-            let fresh = self.hand_over(Vec::new());
-            drop(fresh);
+            // The callback may have paused or closed, and a small buffer may not have taken everything.
+            if self.is_open() && !self.flags.is_reading_paused.get() && self.plain.borrow().is_empty() {
+                let waiting = self.incoming.take();
+                if !waiting.is_empty() {
+                    return self.receive(&waiting);
+                }
+            }
         }
         self.finish_read();
     }
 
-    fn finish_read(&self) {
-        let is_done = self.plain.borrow().is_empty() && self.incoming.borrow().is_empty();
+    /// The peer's stream may end with close_notify or without. The protocol hears of it once it has everything, and
+    /// while it can still write.
+    pub(super) fn finish_read(&self) {
         if self.is_open() && !self.flags.is_reading_paused.get() {
-            if is_done && self.session.borrow().has_peer_closed() {
+            let has_ended = self.session.borrow().has_peer_closed() || self.flags.has_eof.get();
+            if has_ended && self.n_pending() == 0 {
                 self.call_eof_received();
                 self.start_shutdown();
             }
@@ -200,7 +207,6 @@ impl ReadTransport for TlsTransport {
             let waiters = self.rest.borrow_mut().as_mut().map(|rest| std::mem::take(&mut rest.resume_waiters));
             waiters.into_iter().flatten().for_each(Waker::wake);
             self.call_soon(|tls| match tls.state.get() {
-                State::Wrapped if tls.flags.has_eof.get() => tls.on_end_of_stream(),
                 State::Wrapped => tls.do_read(),
                 State::Flushing => tls.do_flush(),
                 State::Shutdown => tls.do_shutdown(),

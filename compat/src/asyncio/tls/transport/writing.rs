@@ -44,7 +44,8 @@ impl TlsTransport {
     fn control_writing(&self) {
         let size = self.outgoing.borrow().len();
         let (low, high) = self.marks.get();
-        if size >= high && !self.flags.is_writing_paused.get() {
+        // Marks of 0 would pause a protocol of which nothing waits, and nothing would resume it.
+        if size >= high.max(1) && !self.flags.is_writing_paused.get() {
             self.flags.is_writing_paused.set(true);
             self.call_flow(Later::PauseWriting);
         } else if size <= low
