@@ -55,11 +55,35 @@ impl TlsTransport {
         self.do_read();
         if self.state.get() == State::Flushing {
             self.state.set(State::Shutdown);
+            self.drop_unread();
             self.do_shutdown();
         }
     }
 
+    /// What a paused protocol has not taken, nobody will; the peer's close_notify may be in it, or come behind it.
+    fn drop_unread(&self) {
+        drop(self.plain.take());
+        let incoming = self.incoming.take();
+        if !incoming.is_empty() {
+            self.receive_dropping(&incoming);
+        }
+        self.control_reading_below();
+    }
+
+    /// Takes TLS bytes in for what they say about the end.
+    fn receive_dropping(&self, data: &[u8]) {
+        let mut dropped = plain_buffer::take();
+        let outcome = self.session.borrow_mut().receive(data, &mut dropped);
+        plain_buffer::put(dropped);
+        if let Err(err) = outcome {
+            self.abort_below(Some(err));
+        }
+    }
+
     pub(super) fn do_shutdown(&self) {
+        if self.state.get() != State::Shutdown {
+            return;
+        }
         if !self.flags.has_eof.get() {
             if !self.flags.has_sent_close.replace(true) {
                 self.session.borrow_mut().close();
@@ -76,16 +100,6 @@ impl TlsTransport {
                 below.close();
             }
         });
-    }
-
-    /// The stream of the transport below has ended, with or without close_notify: the protocol hears of it while it can
-    /// still write.
-    pub(super) fn on_end_of_stream(&self) {
-        self.do_read();
-        if self.state.get() == State::Wrapped {
-            self.call_eof_received();
-        }
-        self.start_shutdown();
     }
 
     pub(super) fn abort_below(&self, exc: Option<Error>) {
@@ -117,14 +131,9 @@ impl Layer for TlsTransport {
                 self.do_flush();
             }
             State::Shutdown => {
-                let mut dropped = plain_buffer::take();
                 // What comes after the own close disturbs nothing; only the peer's close_notify is waited for.
-                let outcome = self.session.borrow_mut().receive(data, &mut dropped);
-                plain_buffer::put(dropped);
-                match outcome {
-                    Ok(()) => self.do_shutdown(),
-                    Err(err) => self.abort_below(Some(err)),
-                }
+                self.receive_dropping(data);
+                self.do_shutdown();
             }
             State::Unwrapped => {}
         }
@@ -137,9 +146,9 @@ impl Layer for TlsTransport {
                 let err = std::io::Error::new(std::io::ErrorKind::ConnectionReset, "the peer left in the handshake");
                 self.on_handshake_failed(err.into());
             }
-            // A protocol that has paused reading gets the rest, and hears of the end, once it resumes.
-            State::Wrapped if self.flags.is_reading_paused.get() => return true,
-            State::Wrapped => self.on_end_of_stream(),
+            // A protocol that has paused reading, or has a small buffer, gets the rest before it hears of the end.
+            State::Wrapped if self.has_to_wait() => return true,
+            State::Wrapped => self.do_read(),
             State::Flushing => self.do_flush(),
             State::Shutdown => self.do_shutdown(),
             State::Unwrapped => return false,

@@ -5,8 +5,9 @@
 //!                     └──────── error, abort, time-out ───────────────────┘
 //! ```
 //!
-//! In WRAPPED bytes go both ways. FLUSHING hands over what has been read; only a protocol that has paused reading stays
-//! there, after the end of the peer's stream. In SHUTDOWN the own close_notify is under way and the peer's is awaited.
+//! In WRAPPED bytes go both ways. FLUSHING hands over what has been read, unless the protocol has paused reading, and
+//! ends in the same turn. In SHUTDOWN the own close_notify is under way and the peer's is awaited; what comes before it
+//! is dropped.
 
 mod calling;
 mod ending;

@@ -53,26 +53,33 @@ impl TlsTransport {
         self.finish_read();
     }
 
-    /// Hands over what waits, as asyncio's `_do_read`.
+    /// Hands over what waits, as asyncio's `_do_read`: what is decrypted, then what has come behind it.
     pub(super) fn do_read(&self) {
         if !self.is_open() {
             return;
         }
         if !self.flags.is_reading_paused.get() {
-            let waiting = if self.plain.borrow().is_empty() { self.incoming.take() } else { Vec::new() };
-            if !waiting.is_empty() {
-                return self.receive(&waiting);
+            if !self.plain.borrow().is_empty() || self.incoming.borrow().is_empty() {
+                let fresh = self.hand_over(Vec::new());
+                drop(fresh);
             }
-            let fresh = self.hand_over(Vec::new());
-            drop(fresh);
+            // The protocol may have taken a part only, paused, or failed.
+            if self.is_open() && !self.flags.is_reading_paused.get() && self.plain.borrow().is_empty() {
+                let waiting = self.incoming.take();
+                if !waiting.is_empty() {
+                    return self.receive(&waiting);
+                }
+            }
         }
         self.finish_read();
     }
 
+    /// Once everything is handed over, the end of the peer's stream, with or without close_notify: the protocol hears
+    /// of it while it can still write.
     fn finish_read(&self) {
-        let is_done = self.plain.borrow().is_empty() && self.incoming.borrow().is_empty();
         if self.is_open() && !self.flags.is_reading_paused.get() {
-            if is_done && self.session.borrow().has_peer_closed() {
+            let is_done = self.plain.borrow().is_empty() && self.incoming.borrow().is_empty();
+            if is_done && (self.flags.has_eof.get() || self.session.borrow().has_peer_closed()) {
                 self.call_eof_received();
                 self.start_shutdown();
             }
@@ -196,7 +203,6 @@ impl ReadTransport for TlsTransport {
     fn resume_reading(&self) {
         if self.flags.is_reading_paused.replace(false) {
             self.call_soon(|tls| match tls.state.get() {
-                State::Wrapped if tls.flags.has_eof.get() => tls.on_end_of_stream(),
                 State::Wrapped => tls.do_read(),
                 State::Flushing => tls.do_flush(),
                 State::Shutdown => tls.do_shutdown(),
