@@ -244,7 +244,7 @@ fn a_line_that_comes_byte_by_byte_is_searched_once() {
 
 #[test]
 fn a_chunk_of_many_lines_is_copied_once() {
-    const N: usize = 1024 * 1024;
+    const N: usize = 2 * 1024 * 1024;
     in_time(|| {
         let mut protocol = LineProtocol::<Lines>::default();
         protocol.data_received(&b"\r\n".repeat(N)).expect("it never fails");
@@ -254,7 +254,7 @@ fn a_chunk_of_many_lines_is_copied_once() {
 
 #[test]
 fn a_chunk_of_many_switches_is_copied_once() {
-    const N: usize = 512 * 1024;
+    const N: usize = 1024 * 1024;
     in_time(|| {
         let mut protocol = LineProtocol::<Obeys>::default();
         protocol.data_received(&b"RAW 1\r\nx".repeat(N)).expect("it never fails");
