@@ -98,8 +98,9 @@ impl<S: State> Base<S> {
     }
 
     /// Hands over no more frames, and reads no more, until [`release`](Base::release): what `pause_writing` does unless
-    /// overridden. `resume_reading` alone does not bring any, so a receiver that pauses by itself until it has an answer
-    /// is held too. Idempotent.
+    /// overridden. Idempotent.
+    ///
+    /// `resume_reading` does not end it, so that a receiver which pauses reading until it has answered is held as well.
     pub fn hold(&self) {
         self.core.is_stuck.set(true);
         self.pause_if_stuck();

@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Far more than linear work takes on a loaded machine, and far less than the square of it.
-const BOUND: Duration = Duration::from_secs(60);
+const BOUND: Duration = Duration::from_secs(120);
 
 /// The longest stream that is cut in all ways, of which there are 2^15.
 const MAX_STREAM: usize = 16;
