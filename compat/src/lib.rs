@@ -75,6 +75,6 @@ pub use runtime::{
 };
 
 /// Compiles the Rust blocks of the README with the documentation tests.
-#[cfg(doctest)]
+#[cfg(all(doctest, any(feature = "tls", feature = "tls-aws-lc")))]
 #[doc = include_str!("../README.md")]
 struct Readme;
