@@ -16,7 +16,7 @@ use journal::{Boom, Journal, logged};
 use stage::{bounded, real, until};
 
 /// Longer than the longest datagram.
-const TOO_LONG: [u8; 70_000] = [b'u'; 70_000];
+static TOO_LONG: [u8; 70_000] = [b'u'; 70_000];
 
 #[test]
 fn a_port_where_nobody_listens_shows_in_error_received_every_time() {
