@@ -376,7 +376,7 @@ fn a_server_that_leaves_in_the_handshake_is_an_error() {
         let port = listener.local_addr()?.port();
         nursery.start_soon(async move {
             let (mut stream, _) = listener.accept().await?;
-            stream.read(&mut [0; 1024]).await?;
+            stream.read_exact(&mut [0; 5]).await?;
             Ok(())
         });
         let err = create_connection(&nursery, Scripted::new, "localhost", port).ssl(&client_context).await;
@@ -394,11 +394,16 @@ struct RawClient {
 
 impl RawClient {
     async fn connect(server: &Server, authority: &Authority) -> Result<Self> {
-        let (at, pem) = (address(server), authority.pem());
-        Ok(foster_compat::to_thread::run_sync(move || RawClient::handshake(at, &pem)).await?)
+        RawClient::connect_and_send(server, authority, b"").await
     }
 
-    fn handshake(at: std::net::SocketAddr, pem: &str) -> std::io::Result<Self> {
+    /// Connects, and sends plain bytes together with the end of the handshake.
+    async fn connect_and_send(server: &Server, authority: &Authority, data: &'static [u8]) -> Result<Self> {
+        let (at, pem) = (address(server), authority.pem());
+        Ok(foster_compat::to_thread::run_sync(move || RawClient::handshake(at, &pem, data)).await?)
+    }
+
+    fn handshake(at: std::net::SocketAddr, pem: &str, data: &[u8]) -> std::io::Result<Self> {
         use rustls::pki_types::pem::PemObject;
         let mut roots = rustls::RootCertStore::empty();
         let cert = rustls::pki_types::CertificateDer::from_pem_slice(pem.as_bytes()).expect("a certificate");
@@ -411,8 +416,9 @@ impl RawClient {
             .with_no_client_auth();
         let name = "localhost".try_into().expect("a name");
         let mut tls = rustls::ClientConnection::new(std::sync::Arc::new(config), name).expect("a connection");
+        std::io::Write::write_all(&mut tls.writer(), data)?;
         let mut stream = std::net::TcpStream::connect(at)?;
-        while tls.is_handshaking() {
+        while tls.is_handshaking() || tls.wants_write() {
             tls.complete_io(&mut stream)?;
         }
         Ok(RawClient { stream, tls })
@@ -742,6 +748,8 @@ fn a_paused_protocol_gets_data_once_it_resumes_and_memory_is_bounded() {
 struct Small {
     buffer: [u8; 4],
     received: Rc<RefCell<Vec<u8>>>,
+    /// How much had come when the end did.
+    n_at_end: Rc<Cell<Option<usize>>>,
 }
 
 impl BufferedProtocol for Small {
@@ -752,6 +760,11 @@ impl BufferedProtocol for Small {
     fn buffer_updated(&mut self, nbytes: usize) -> Result<()> {
         self.received.borrow_mut().extend_from_slice(&self.buffer[..nbytes]);
         Ok(())
+    }
+
+    fn eof_received(&mut self) -> Result<bool> {
+        self.n_at_end.set(Some(self.received.borrow().len()));
+        Ok(false)
     }
 }
 
@@ -770,6 +783,133 @@ fn a_buffered_protocol_gets_everything_through_its_small_buffer() {
         transport.closed().await;
         until(|| received.borrow().len() == data.len()).await;
         assert!(*received.borrow() == data);
+        server.close();
+        Ok(())
+    });
+}
+
+#[test]
+fn bytes_that_come_while_a_buffered_protocol_is_still_being_served_are_not_forgotten() {
+    real(async |nursery| {
+        let authority = Authority::new();
+        let received = Rc::new(RefCell::new(Vec::new()));
+        let seen = received.clone();
+        let factory = move || Buffered(Small { received: seen.clone(), ..Small::default() });
+        let server = create_server(&nursery, factory, "127.0.0.1", 0).ssl(&authority.server().build()?).await?;
+        let mut client = RawClient::connect(&server, &authority).await?;
+        // Both are no multiple of what the buffer holds, and the second comes before the first is through.
+        client.send(&[1; 20_001])?;
+        until(|| !received.borrow().is_empty()).await;
+        client.send(&[2; 20_001])?;
+        until(|| received.borrow().len() == 40_002).await;
+        assert!(received.borrow()[..20_001] == [1; 20_001] && received.borrow()[20_001..] == [2; 20_001]);
+        server.close();
+        nursery.cancel();
+        Ok(())
+    });
+}
+
+#[test]
+fn a_buffered_protocol_gets_everything_before_the_end_however_the_peer_leaves() {
+    for says_goodbye in [true, false] {
+        real(async |nursery| {
+            let authority = Authority::new();
+            let received = Rc::new(RefCell::new(Vec::new()));
+            let n_at_end = Rc::new(Cell::new(None));
+            let (seen, counted) = (received.clone(), n_at_end.clone());
+            let factory =
+                move || Buffered(Small { received: seen.clone(), n_at_end: counted.clone(), ..Small::default() });
+            let server = create_server(&nursery, factory, "127.0.0.1", 0).ssl(&authority.server().build()?).await?;
+            let mut client = RawClient::connect(&server, &authority).await?;
+            let data: Vec<u8> = (0..10_000u32).map(|n| (n % 253) as u8).collect();
+            client.send(&data)?;
+            if says_goodbye {
+                client.tls.send_close_notify();
+                client.send(b"")?;
+            }
+            client.stream.shutdown(std::net::Shutdown::Write)?;
+            until(|| server.n_connections() == 0 && n_at_end.get().is_some()).await;
+            assert!(*received.borrow() == data, "{} bytes, goodbye {says_goodbye}", received.borrow().len());
+            assert_eq!(n_at_end.get(), Some(data.len()), "the end comes last");
+            server.close();
+            Ok(())
+        });
+    }
+}
+
+#[test]
+fn a_protocol_that_pauses_in_connection_made_gets_what_came_with_and_behind_the_handshake() {
+    real(async |nursery| {
+        let authority = Authority::new();
+        let kept = Rc::new(RefCell::new(TransportRef::default()));
+        let received = Rc::new(RefCell::new(Vec::new()));
+        let (transport, seen) = (kept.clone(), received.clone());
+        let protocol = move || {
+            let (kept, seen) = (kept.clone(), seen.clone());
+            Scripted::new()
+                .on_made(move |transport| {
+                    transport.pause_reading();
+                    kept.replace(transport.clone());
+                    Ok(())
+                })
+                .on_data(move |_, data| {
+                    seen.borrow_mut().extend_from_slice(data);
+                    Ok(())
+                })
+        };
+        let server = create_server(&nursery, protocol, "127.0.0.1", 0).ssl(&authority.server().build()?).await?;
+        let mut client = RawClient::connect_and_send(&server, &authority, b"with ").await?;
+        until(|| transport.borrow().get_read_buffer_size() > 0).await;
+        let size = transport.borrow().get_read_buffer_size();
+        client.send(b"behind")?;
+        until(|| transport.borrow().get_read_buffer_size() > size).await;
+        transport.borrow().resume_reading();
+        until(|| *received.borrow() == b"with behind").await;
+        server.close();
+        nursery.cancel();
+        Ok(())
+    });
+}
+
+#[test]
+fn a_paused_protocol_that_closes_ends_in_good_order_whatever_it_has_not_read() {
+    real(async |nursery| {
+        let authority = Authority::new();
+        let kept = Rc::new(RefCell::new(TransportRef::default()));
+        let transport = kept.clone();
+        let trace = Trace::new();
+        let inner = trace.clone();
+        let protocol = move || {
+            let kept = kept.clone();
+            inner.wrap(Scripted::new().on_made(move |transport| {
+                transport.pause_reading();
+                kept.replace(transport.clone());
+                Ok(())
+            }))
+        };
+        let server = create_server(&nursery, protocol, "127.0.0.1", 0)
+            .ssl(&authority.server().build()?)
+            .ssl_shutdown_timeout(Duration::from_secs(3600))
+            .await?;
+        let mut client = RawClient::connect(&server, &authority).await?;
+        let sending = nursery.create_task(async move {
+            foster_compat::to_thread::run_sync(move || {
+                for _ in 0..400 {
+                    client.send(&[1; 16_000])?;
+                }
+                client.tls.send_close_notify();
+                client.send(b"")?;
+                std::io::Read::read_to_end(&mut client.stream, &mut Vec::new())?;
+                foster_compat::Ok(())
+            })
+            .await
+        });
+        until(|| transport.borrow().get_read_buffer_size() >= 256 * 1024).await;
+        let transport = transport.borrow().clone();
+        transport.close();
+        assert!(transport.closed().await.is_none());
+        sending.await??;
+        assert_eq!(trace.lines(), ["made", "eof", "lost None"]);
         server.close();
         Ok(())
     });

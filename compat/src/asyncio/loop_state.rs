@@ -39,8 +39,9 @@ pub(crate) trait Deferred {
 pub(crate) enum Later {
     PauseWriting,
     ResumeWriting,
-    /// Batched writes go out as one.
-    Flush,
+    /// What is the transport's own: batched writes of a stream go out as one, a close of TLS goes on, an error of a
+    /// datagram is told.
+    Own,
 }
 
 impl LoopState {

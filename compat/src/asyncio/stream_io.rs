@@ -17,6 +17,9 @@ use super::extra_info::Address;
 /// A non-blocking byte stream with readiness: what [`StreamTransport`](super::stream_transport::StreamTransport)
 /// needs of a socket.
 pub(crate) trait StreamIo: 'static {
+    /// A pipe has one half, and some habits of its own; a constant, so that sockets pay nothing for it.
+    const HALF: Half = Half::Both;
+
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
@@ -37,11 +40,28 @@ pub(crate) trait StreamIo: 'static {
     }
 
     fn shutdown_write(&self) -> io::Result<()>;
+
+    /// The connection ends without a goodbye: it was aborted or has failed. Dropping a socket needs no other.
+    fn abandon(&self) {}
+
     fn peername(&self) -> Option<Address>;
     fn sockname(&self) -> Option<Address>;
 
     /// Lends the socket, if there is one of the operating system.
     fn with_socket(&self, look: &mut dyn FnMut(SockRef<'_>));
+}
+
+/// Which halves of a [`Transport`](super::transport::Transport) work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Half {
+    /// A socket.
+    Both,
+    /// The reading end of a pipe.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "there are no pipes"))]
+    Read,
+    /// The writing end of a pipe: readable once nobody reads from it any more.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "there are no pipes"))]
+    Write,
 }
 
 macro_rules! stream_io {

@@ -55,6 +55,10 @@ pub trait ReadTransport: BaseTransport {
     /// Hands over bytes again. Idempotent, and without effect on a closing transport.
     fn resume_reading(&self);
 
+    /// Ready while reading is not paused; who waits is also told when the connection is lost. Not in asyncio: what a
+    /// protocol keeps back while reading is paused waits for it.
+    fn poll_resumed(&self, cx: &mut Context<'_>) -> Poll<()>;
+
     /// Aborts the connection, with a [`TimeoutError`](crate::TimeoutError) for `connection_lost`, after this long
     /// without a byte read or sent. `None`, the default, waits for ever. Not in asyncio, where every server has its
     /// own; setting it again starts anew.

@@ -304,6 +304,11 @@ impl Core {
         self.ready.borrow().is_empty() && self.recheck.borrow().is_empty()
     }
 
+    /// Whether a turn that began now would hold nothing but what the driver brings: nothing is queued and no timer is due.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.is_idle() && self.next_deadline().is_none_or(|deadline| deadline > Instant::now())
+    }
+
     /// Whether the loop has ended and runs nothing any more.
     pub(crate) fn is_over(&self) -> bool {
         self.is_over.get()

@@ -66,6 +66,11 @@ impl Journal {
         self.words.take().join(" ")
     }
 
+    /// Everything said so far, which is kept.
+    pub(crate) fn peek(&self) -> String {
+        self.words.borrow().join(" ")
+    }
+
     /// Writes down what the exception handler of the loop is told.
     pub(crate) fn report(&self, loop_: &Loop) {
         let journal = self.clone();
