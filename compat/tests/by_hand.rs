@@ -90,7 +90,7 @@ fn refusing() -> Result<(socket2::Socket, u16)> {
 }
 
 fn resolve_to(nursery: &Nursery, ips: [&'static str; 2]) {
-    Loop::new(nursery).set_resolver(Some(async move |_: String, port: u16| {
+    Loop::new(nursery).set_resolver(Some(move |_: String, port: u16| async move {
         ips.iter().map(|ip| Ok(SocketAddr::new(ip.parse()?, port))).collect()
     }));
 }

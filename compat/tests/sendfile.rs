@@ -24,7 +24,7 @@ use crate::stage::{End, Reports, Scripted, Wire, over_each_wire, real, turns, un
 fn large(wire: Wire) -> usize {
     match wire {
         Wire::Memory => 1024 * 1024,
-        Wire::Socket => 24 * 1024 * 1024,
+        Wire::Socket | Wire::AsyncIo => 24 * 1024 * 1024,
     }
 }
 
