@@ -35,14 +35,7 @@ where
     P: IntoProtocol,
 {
     let mut factory = factory;
-    CreateUnixServer {
-        nursery,
-        factory: Box::new(move || Ok(factory().into_protocol().0)),
-        path: path.into(),
-        sock: None,
-        cleanup_socket: true,
-        options: ServerOptions::default(),
-    }
+    CreateUnixServer::new(nursery, Box::new(move || Ok(factory().into_protocol().0)), path.into())
 }
 
 /// What [`create_unix_server`] will make; await it.
@@ -56,7 +49,11 @@ pub struct CreateUnixServer<'n> {
     options: ServerOptions,
 }
 
-impl CreateUnixServer<'_> {
+impl<'n> CreateUnixServer<'n> {
+    pub(super) fn new(nursery: &'n Nursery, factory: Factory, path: PathBuf) -> Self {
+        CreateUnixServer { nursery, factory, path, sock: None, cleanup_socket: true, options: ServerOptions::default() }
+    }
+
     server_options!();
     ssl_options!();
 

@@ -13,7 +13,7 @@ use super::tls::{self, TlsParameters};
 use super::transport_ref::TransportRef;
 use crate::error::Result;
 use crate::nursery::{Closed, Nursery};
-use crate::runtime::{Callback, Item};
+use crate::runtime::{Callback, Core, Item};
 
 /// Makes the protocol and gives it the socket. Returns after `connection_made` and before the first `data_received`,
 /// as asyncio does; cancelled before, it closes the connection.
@@ -24,26 +24,31 @@ pub(super) async fn establish<P: IntoProtocol>(
     options: &ClientOptions,
     tls: Option<Rc<TlsParameters>>,
 ) -> Result<(TransportRef, P::Handle)> {
+    let connect = |cell, options: &ConnectionOptions| connect(nursery, socket, cell, options);
+    establish_over(nursery, connect, factory, options, tls).await
+}
+
+/// As [`establish`], where `connect` puts what it has under a transport.
+pub(super) async fn establish_over<P: IntoProtocol>(
+    nursery: &Nursery,
+    connect: impl FnOnce(ProtocolCell, &ConnectionOptions) -> Result<TransportRef, Closed>,
+    factory: impl FnOnce() -> Result<P>,
+    options: &ClientOptions,
+    tls: Option<Rc<TlsParameters>>,
+) -> Result<(TransportRef, P::Handle)> {
     let (cell, handle) = factory()?.into_protocol();
     let core = nursery.core();
-    let waiter = Future::new(core);
     let transport = match tls {
         Some(parameters) => {
+            let waiter = Future::new(core);
             let laid = tls::lay(&LoopState::of(core), cell, &parameters, Some(waiter.clone()))?;
-            let below = connect(nursery, socket, laid.layer, &options.below_tls())?;
-            let end = EndUnlessMade::abort(&below);
-            waiter.await?;
-            end.defuse();
+            let below = connect(laid.layer, &options.below_tls())?;
+            wait_or_end(waiter, || below.abort()).await?;
             laid.transport
         }
         None => {
-            let transport = connect(nursery, socket, cell, &options.check()?)?;
-            // The third of asyncio's calls, after `connection_made` and the first look at the socket.
-            let made = waiter.clone();
-            core.push(Item::Call(Callback::new(move || Ok(made.set_result(())?), None)));
-            let end = EndUnlessMade::close(&transport);
-            waiter.await?;
-            end.defuse();
+            let transport = connect(cell, &options.check()?)?;
+            made(core, || transport.close()).await?;
             transport
         }
     };
@@ -69,32 +74,35 @@ pub(super) fn connect(
     })
 }
 
-/// Ends a connection that nobody waits for any more.
-pub(super) struct EndUnlessMade {
-    transport: Option<TransportRef>,
-    is_abort: bool,
+/// Waits for what stands in the queue before it: the third of asyncio's calls, after `connection_made` and the first
+/// look at the socket.
+///
+/// # Cancel safety
+///
+/// Dropped before, it calls `end`.
+pub(super) async fn made(core: &Rc<Core>, end: impl Fn()) -> Result<()> {
+    let waiter = Future::new(core);
+    let made = waiter.clone();
+    core.push(Item::Call(Callback::new(move || Ok(made.set_result(())?), None)));
+    wait_or_end(waiter, end).await
 }
 
-impl EndUnlessMade {
-    pub(super) fn close(transport: &TransportRef) -> Self {
-        EndUnlessMade { transport: Some(transport.clone()), is_abort: false }
-    }
-
-    pub(super) fn abort(transport: &TransportRef) -> Self {
-        EndUnlessMade { transport: Some(transport.clone()), is_abort: true }
-    }
-
-    pub(super) fn defuse(mut self) {
-        self.transport = None;
-    }
+/// Waits, and calls `end` if the wait fails or is dropped: nobody will have the connection.
+pub(super) async fn wait_or_end(waiter: Future<()>, end: impl Fn()) -> Result<()> {
+    let mut end_unless_made = EndUnlessMade { end: Some(end) };
+    waiter.await?;
+    end_unless_made.end = None;
+    Ok(())
 }
 
-impl Drop for EndUnlessMade {
+struct EndUnlessMade<F: Fn()> {
+    end: Option<F>,
+}
+
+impl<F: Fn()> Drop for EndUnlessMade<F> {
     fn drop(&mut self) {
-        match &self.transport {
-            Some(transport) if self.is_abort => transport.abort(),
-            Some(transport) => transport.close(),
-            None => {}
+        if let Some(end) = &self.end {
+            end();
         }
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::connect_accepted_socket::{ConnectAcceptedSocket, connect_accepted_socket};
 use super::create_connection::{CreateConnection, create_connection};
 use super::create_server::{CreateServer, Hosts, create_server};
+use super::datagram::{CreateDatagramEndpoint, IntoDatagramProtocol, create_datagram_endpoint};
 use super::exceptions::RuntimeError;
 use super::future::Future;
 use super::handle::{Handle, TimerHandle};
@@ -267,6 +268,17 @@ impl Loop {
         P: IntoProtocol,
     {
         connect_accepted_socket(&self.nursery, factory, sock)
+    }
+
+    // ---- datagrams
+
+    /// As [`create_datagram_endpoint`](crate::create_datagram_endpoint), in the loop's nursery.
+    pub fn create_datagram_endpoint<'a, P, F>(&'a self, factory: F) -> CreateDatagramEndpoint<'a, P>
+    where
+        F: FnOnce() -> P + 'a,
+        P: IntoDatagramProtocol,
+    {
+        create_datagram_endpoint(&self.nursery, factory)
     }
 
     // ---- life

@@ -51,6 +51,11 @@ exception! {
 }
 
 exception! {
+    /// The system sends no file over this transport, or not this one: `asyncio.SendfileNotAvailableError`.
+    SendfileNotAvailableError
+}
+
+exception! {
     /// A future or task is not in the state that this asks for: `asyncio.InvalidStateError`.
     InvalidStateError
 }
@@ -85,4 +90,9 @@ pub(crate) fn is_expected(err: &Error) -> bool {
 /// `ConnectionResetError('Connection lost')`.
 pub(crate) fn connection_lost() -> Error {
     io::Error::new(io::ErrorKind::ConnectionReset, "Connection lost").into()
+}
+
+/// What a write is answered with while a file is being sent.
+pub(crate) fn sendfile_is_in_progress() -> Error {
+    RuntimeError::new("unable to write; sendfile is in progress").into()
 }

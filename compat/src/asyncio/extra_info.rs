@@ -55,6 +55,12 @@ impl Address {
     }
 }
 
+impl From<SocketAddr> for Address {
+    fn from(addr: SocketAddr) -> Self {
+        Address::Inet(addr)
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -72,6 +78,8 @@ pub enum ExtraInfo {
     Address(Address),
     /// `"socket"`.
     Socket(TransportSocket),
+    /// `"pipe"`.
+    Pipe(TransportPipe),
     /// What TLS knows: `"ssl_object"`, `"peercert"`, `"cipher"`, `"sslcontext"`; and what a program has added.
     Other(Rc<dyn Any>),
 }
@@ -106,6 +114,14 @@ impl ExtraInfo {
             _ => None,
         }
     }
+
+    /// The pipe, if it is one.
+    pub fn into_pipe(self) -> Option<TransportPipe> {
+        match self {
+            ExtraInfo::Pipe(pipe) => Some(pipe),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Debug for ExtraInfo {
@@ -113,6 +129,7 @@ impl fmt::Debug for ExtraInfo {
         match self {
             ExtraInfo::Address(address) => address.fmt(f),
             ExtraInfo::Socket(socket) => socket.fmt(f),
+            ExtraInfo::Pipe(pipe) => pipe.fmt(f),
             ExtraInfo::Other(_) => f.write_str("Other(..)"),
         }
     }
@@ -135,7 +152,7 @@ impl TransportSocket {
         TransportSocket(owner)
     }
 
-    fn look<R>(&self, mut look: impl FnMut(SockRef<'_>) -> io::Result<R>) -> io::Result<R> {
+    pub(super) fn look<R>(&self, mut look: impl FnMut(SockRef<'_>) -> io::Result<R>) -> io::Result<R> {
         let mut result = Err(io::Error::new(io::ErrorKind::NotConnected, "the socket is closed"));
         self.0.with_socket(&mut |socket| result = look(socket));
         result
@@ -220,6 +237,31 @@ impl fmt::Debug for TransportSocket {
             Ok(address) => write!(f, "socket at {address}"),
             Err(_) => f.write_str("closed socket"),
         }
+    }
+}
+
+/// The descriptor of a pipe transport, to look at: asyncio gives the file object that it was made of.
+///
+/// It cannot read, write or close. Once the pipe is closed its method gives an error of kind `NotConnected`.
+#[derive(Clone)]
+pub struct TransportPipe(TransportSocket);
+
+impl TransportPipe {
+    pub(crate) fn new(owner: Rc<dyn SocketAccess>) -> Self {
+        TransportPipe(TransportSocket::new(owner))
+    }
+
+    /// Calls `look` with the file descriptor.
+    #[cfg(unix)]
+    pub fn with_fd<R>(&self, look: impl FnOnce(std::os::fd::BorrowedFd<'_>) -> R) -> io::Result<R> {
+        self.0.with_fd(look)
+    }
+}
+
+impl fmt::Debug for TransportPipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_open = self.0.look(|_| Ok(())).is_ok();
+        f.write_str(if is_open { "pipe" } else { "closed pipe" })
     }
 }
 

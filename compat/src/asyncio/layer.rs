@@ -31,6 +31,9 @@ pub(crate) trait Layer {
 
     /// Closes in good order.
     fn close(self: Rc<Self>);
+
+    /// Whether the program's protocol behind it, and behind other layers, is borrowed by its callbacks.
+    fn leads_to_exclusive(&self) -> bool;
 }
 
 /// Makes the call; only `Eof` gives anything but `false`.

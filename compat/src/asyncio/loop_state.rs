@@ -25,6 +25,8 @@ pub(crate) struct LoopState {
     pub(super) resolver: RefCell<Resolver>,
     #[cfg(unix)]
     pub(super) signal_handlers: Rc<super::signals::SignalHandlers>,
+    #[cfg(unix)]
+    pub(super) watchers: super::add_reader::Watchers,
 }
 
 /// A transport that has calls to make when the running callback has returned.
@@ -37,8 +39,9 @@ pub(crate) trait Deferred {
 pub(crate) enum Later {
     PauseWriting,
     ResumeWriting,
-    /// Batched writes go out as one.
-    Flush,
+    /// What is the transport's own: batched writes of a stream go out as one, a close of TLS goes on, an error of a
+    /// datagram is told.
+    Own,
 }
 
 impl LoopState {
@@ -57,6 +60,8 @@ impl LoopState {
             resolver: RefCell::default(),
             #[cfg(unix)]
             signal_handlers: Rc::default(),
+            #[cfg(unix)]
+            watchers: super::add_reader::Watchers::default(),
         })
     }
 

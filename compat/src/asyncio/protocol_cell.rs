@@ -153,6 +153,10 @@ pub struct ProtocolHandle<P> {
 }
 
 impl<P: 'static> ProtocolHandle<P> {
+    pub(super) fn new(protocol: Rc<RefCell<P>>) -> Self {
+        ProtocolHandle { protocol }
+    }
+
     /// Runs `look` on the protocol. A `pause_writing` or `resume_writing` that this causes comes before it returns.
     ///
     /// # Panics

@@ -1,11 +1,12 @@
 //! The transport traits.
 
+use std::fs::File;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::exceptions::NotImplementedError;
+use super::exceptions::{NotImplementedError, SendfileNotAvailableError};
 use super::extra_info::ExtraInfo;
 use super::protocol_cell::ProtocolCell;
 use crate::error::{Error, Result};
@@ -53,6 +54,10 @@ pub trait ReadTransport: BaseTransport {
 
     /// Hands over bytes again. Idempotent, and without effect on a closing transport.
     fn resume_reading(&self);
+
+    /// Ready while reading is not paused; who waits is also told when the connection is lost. Not in asyncio: what a
+    /// protocol keeps back while reading is paused waits for it.
+    fn poll_resumed(&self, cx: &mut Context<'_>) -> Poll<()>;
 
     /// Aborts the connection, with a [`TimeoutError`](crate::TimeoutError) for `connection_lost`, after this long
     /// without a byte read or sent. `None`, the default, waits for ever. Not in asyncio, where every server has its
@@ -141,6 +146,26 @@ pub trait WriteTransport: BaseTransport {
     /// Ready once writing is not paused; the verb for programs is
     /// [`TransportRef::drained`](crate::TransportRef::drained).
     fn poll_drained(&self, cx: &mut Context<'_>) -> Poll<Result<()>>;
+
+    /// Begins or ends the sending of a file, during which every write is refused. A transport that does not know of it
+    /// refuses none. The verb for programs is [`Loop::sendfile`](crate::Loop::sendfile).
+    ///
+    /// # Errors
+    ///
+    /// A [`RuntimeError`](crate::RuntimeError) after `write_eof`, and if a file is being sent already.
+    fn set_sending_file(&self, _is_on: bool) -> Result<()> {
+        Ok(())
+    }
+
+    /// Has the system send at most `count` bytes of `file` from `offset` on, once everything written was sent. Gives
+    /// how many it took; none at the end of the file.
+    ///
+    /// # Errors
+    ///
+    /// A [`SendfileNotAvailableError`](crate::SendfileNotAvailableError) unless the transport overrides this.
+    fn poll_sendfile(&self, _cx: &mut Context<'_>, _file: &File, _offset: u64, _count: usize) -> Poll<Result<usize>> {
+        Poll::Ready(Err(SendfileNotAvailableError::new("sendfile syscall is not supported").into()))
+    }
 }
 
 /// A two-way byte stream: `asyncio.Transport`.

@@ -304,6 +304,11 @@ impl Core {
         self.ready.borrow().is_empty() && self.recheck.borrow().is_empty()
     }
 
+    /// Whether a turn that began now would hold nothing but what the driver brings: nothing is queued and no timer is due.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.is_idle() && self.next_deadline().is_none_or(|deadline| deadline > Instant::now())
+    }
+
     /// Whether the loop has ended and runs nothing any more.
     pub(crate) fn is_over(&self) -> bool {
         self.is_over.get()
@@ -544,7 +549,8 @@ impl Core {
         for child in children {
             let is_background = match self.tree.borrow()[child].owner {
                 Owner::Task(id) => self.with_slot(id, |slot| slot.is_background && slot.node == child),
-                Owner::Source(_) | Owner::Nobody => None,
+                Owner::Source(_) => Some(self.tree.borrow()[child].kind == Kind::Watcher),
+                Owner::Nobody => None,
             };
             if is_background == Some(true) {
                 self.cancel(child, || CancelReason::new(CancelSource::Nursery));

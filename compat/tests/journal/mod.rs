@@ -50,9 +50,25 @@ impl Journal {
         move || journal.say(word)
     }
 
+    /// A callback that says a word each time.
+    pub(crate) fn says_each(&self, word: &'static str) -> impl FnMut() + use<> {
+        let journal = self.clone();
+        move || journal.say(word)
+    }
+
+    /// Whether nothing was said since the last look.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.words.borrow().is_empty()
+    }
+
     /// Everything said so far, which is forgotten.
     pub(crate) fn said(&self) -> String {
         self.words.take().join(" ")
+    }
+
+    /// Everything said so far, which is kept.
+    pub(crate) fn peek(&self) -> String {
+        self.words.borrow().join(" ")
     }
 
     /// Writes down what the exception handler of the loop is told.

@@ -8,11 +8,11 @@ use crate::error::Error;
 use crate::nursery::NurseryError;
 
 /// asyncio's words: `[Errno 111] Connect call failed ('127.0.0.1', 80)`.
-pub(super) fn connect_failed(address: SocketAddr, err: &io::Error) -> Error {
+pub(in crate::asyncio) fn connect_failed(address: SocketAddr, err: &io::Error) -> Error {
     with_errno(err, format!("Connect call failed {}", as_python(address)))
 }
 
-pub(super) fn bind_failed(address: SocketAddr, err: &io::Error) -> Error {
+pub(in crate::asyncio) fn bind_failed(address: SocketAddr, err: &io::Error) -> Error {
     let reason = strerror(err).to_lowercase();
     with_errno(err, format!("error while attempting to bind on address {}: {reason}", as_python(address)))
 }
@@ -24,7 +24,7 @@ pub(super) fn no_local_address(remote: SocketAddr) -> Error {
 }
 
 /// One error for all addresses: the only one itself, one message that all share, else every message.
-pub(super) fn combine(mut errors: Vec<Error>) -> Error {
+pub(in crate::asyncio) fn combine(mut errors: Vec<Error>) -> Error {
     let messages: Vec<String> = errors.iter().map(Error::to_string).collect();
     if messages.iter().all(|message| *message == messages[0]) {
         return errors.swap_remove(0);
@@ -52,7 +52,7 @@ fn with_errno(err: &io::Error, message: String) -> Error {
 }
 
 /// The address as Python's tuple.
-fn as_python(address: SocketAddr) -> String {
+pub(in crate::asyncio) fn as_python(address: SocketAddr) -> String {
     match address {
         SocketAddr::V4(v4) => format!("('{}', {})", v4.ip(), v4.port()),
         SocketAddr::V6(v6) => format!("('{}', {}, {}, {})", v6.ip(), v6.port(), v6.flowinfo(), v6.scope_id()),

@@ -1,7 +1,7 @@
 //! `create_connection`: a TCP client.
 
 mod connect;
-mod connect_error;
+pub(super) mod connect_error;
 
 use std::fmt;
 use std::future::{Future, IntoFuture};

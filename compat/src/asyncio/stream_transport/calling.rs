@@ -49,7 +49,7 @@ impl<S: StreamIo> StreamTransport<S> {
         let (call, message) = match later {
             Later::PauseWriting => (Call::Pause, "protocol.pause_writing() failed"),
             Later::ResumeWriting => (Call::Resume, "protocol.resume_writing() failed"),
-            Later::Flush => return self.flush_batch(),
+            Later::Own => return self.flush_batch(),
         };
         match self.call(call) {
             Ok(_) => {}

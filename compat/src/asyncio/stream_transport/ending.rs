@@ -6,11 +6,12 @@ use super::{LAYER_LOST, LOST, StreamTransport};
 use crate::asyncio::acceptor::Client;
 use crate::asyncio::exceptions::is_expected;
 use crate::asyncio::protocol_cell::Call;
+use crate::asyncio::reporting::report;
 use crate::asyncio::stream_io::StreamIo;
 use crate::asyncio::transport::{BaseTransport, WriteTransport};
 use crate::asyncio::transport_ref::TransportRef;
 use crate::error::Error;
-use crate::runtime::{ExceptionContext, Exit, Failure, Supervisor};
+use crate::runtime::{Exit, Failure, Supervisor};
 
 impl<S: StreamIo> StreamTransport<S> {
     pub(super) fn on_lost(&self) {
@@ -52,6 +53,9 @@ impl<S: StreamIo> StreamTransport<S> {
             return;
         }
         self.out.borrow_mut().clear();
+        if let Some(io) = &*self.io.borrow() {
+            io.abandon();
+        }
         self.writer.switch(false);
         self.is_closing.set(true);
         self.reader.switch(false);
@@ -73,23 +77,16 @@ impl<S: StreamIo> StreamTransport<S> {
     }
 
     /// A callback whose error is only reported has failed; a panic ends the connection all the same.
-    pub(super) fn report_callback_failure(&self, failure: Failure) {
+    pub(super) fn report_callback_failure(&self, failure: Failure, message: &'static str) {
         match failure {
-            Failure::Error(_) => self.report("Exception in callback connection_made", failure),
-            Failure::Panic(_) => self.fatal(failure, "Exception in callback connection_made"),
+            Failure::Error(_) => self.report(message, failure),
+            Failure::Panic(_) => self.fatal(failure, message),
         }
     }
 
     pub(super) fn report(&self, message: &'static str, failure: Failure) {
-        let err = failure.into_error();
-        if self.is_strict && !is_expected(&err) {
-            self.membership.nursery().fail(err.clone());
-        }
-        let mut context = ExceptionContext::new(message, Some(err)).with("transport", TransportRef::new(self.me()));
-        if let Some(protocol) = self.protocol.borrow().clone() {
-            context = context.with("protocol", protocol);
-        }
-        self.lp.core.call_exception_handler(&context);
+        let protocol = self.protocol.borrow().clone();
+        report(&self.membership, self.is_strict, message, failure, TransportRef::new(self.me()), protocol);
     }
 
     /// Closes the socket and lets the protocol go, which breaks the cycle between the two.
@@ -105,6 +102,7 @@ impl<S: StreamIo> StreamTransport<S> {
             Some(rest) => {
                 let mut waiters = std::mem::take(&mut rest.closed_waiters);
                 waiters.append(&mut rest.drain_waiters);
+                waiters.append(&mut rest.resume_waiters);
                 (waiters, rest.idle.take())
             }
             None => (Vec::new(), None),

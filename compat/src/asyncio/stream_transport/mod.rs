@@ -12,7 +12,9 @@
 mod calling;
 mod ending;
 mod idle;
+mod one_way;
 mod reading;
+mod sendfile;
 mod writing;
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -26,16 +28,17 @@ use socket2::SockRef;
 
 use self::idle::Idle;
 use super::acceptor::{Acceptor, Client, ConnectionOptions};
-use super::extra_info::{ExtraInfo, SocketAccess, TransportSocket};
+use super::extra_info::{ExtraInfo, SocketAccess, TransportPipe, TransportSocket};
 use super::loop_state::LoopState;
 use super::membership::Membership;
 use super::out_buffer::OutBuffer;
 use super::own_extras::OwnExtras;
 use super::protocol_cell::{Call, ProtocolCell};
-use super::stream_io::StreamIo;
+use super::stream_io::{Half, StreamIo};
 use super::transport::{BaseTransport, ReadTransport, Transport};
 use super::transport_ref::TransportRef;
 use super::waiters::add_waiter;
+use super::watch::Watch;
 use crate::error::{Error, Result};
 use crate::nursery::{Closed, Nursery};
 use crate::runtime::{Core, Event, Source, SourceKey, log_warning};
@@ -49,6 +52,7 @@ const ADD_READER: u8 = 4;
 const LOST: u8 = 5;
 const IDLE: u8 = 6;
 const LAYER_LOST: u8 = 7;
+const EOF: u8 = 8;
 const CANCELLED: u8 = Event::CANCELLED.kind;
 
 pub(crate) struct StreamTransport<S: StreamIo> {
@@ -80,29 +84,11 @@ pub(crate) struct StreamTransport<S: StreamIo> {
     is_poisoned: Cell<bool>,
     is_strict: bool,
     is_batching: Cell<bool>,
+    is_sending_file: Cell<bool>,
     has_idle_timeout: Cell<bool>,
     is_flush_due: Cell<bool>,
     exc: RefCell<Option<Error>>,
     rest: RefCell<Option<Box<Rest>>>,
-}
-
-/// The two directions of a connection as the loop watches them.
-#[derive(Default)]
-struct Watch {
-    /// Registered, as after asyncio's `add_reader`.
-    is_on: Cell<bool>,
-    /// An event of this generation stands in the queue.
-    is_queued: Cell<bool>,
-    /// Raised when the direction is switched on or off: an event that was queued before is not run.
-    generation: Cell<u32>,
-}
-
-impl Watch {
-    fn switch(&self, is_on: bool) {
-        self.is_on.set(is_on);
-        self.is_queued.set(false);
-        self.generation.set(self.generation.get().wrapping_add(1));
-    }
 }
 
 /// What few connections have.
@@ -111,7 +97,10 @@ struct Rest {
     extras: OwnExtras,
     closed_waiters: Vec<Waker>,
     drain_waiters: Vec<Waker>,
+    resume_waiters: Vec<Waker>,
     idle: Option<Idle>,
+    /// Of a pipe that is closing.
+    n_dropped_writes: u32,
 }
 
 impl<S: StreamIo> StreamTransport<S> {
@@ -174,6 +163,7 @@ impl<S: StreamIo> StreamTransport<S> {
             is_poisoned: Cell::new(false),
             is_strict: options.is_strict,
             is_batching: Cell::new(false),
+            is_sending_file: Cell::new(false),
             has_idle_timeout: Cell::new(false),
             is_flush_due: Cell::new(false),
             exc: RefCell::new(None),
@@ -228,7 +218,7 @@ impl<S: StreamIo> StreamTransport<S> {
         }
         self.is_made.set(true);
         if let Err(failure) = self.call(Call::Made(TransportRef::new(self.me()))) {
-            self.report_callback_failure(failure);
+            self.report_callback_failure(failure, "Exception in callback connection_made");
         }
     }
 
@@ -283,6 +273,7 @@ impl<S: StreamIo> Source for StreamTransport<S> {
             LAYER_LOST => self.on_layer_lost(),
             CANCELLED => self.on_cancelled(),
             IDLE => self.on_idle(),
+            EOF => self.on_pipe_end(),
             other => debug_assert!(false, "no such event: {other}"),
         }
     }
@@ -317,7 +308,8 @@ impl<S: StreamIo> BaseTransport for StreamTransport<S> {
         match name {
             "peername" => io.peername().map(ExtraInfo::Address),
             "sockname" => io.sockname().map(ExtraInfo::Address),
-            "socket" => Some(ExtraInfo::Socket(TransportSocket::new(self.me()))),
+            "pipe" if S::HALF != Half::Both => Some(ExtraInfo::Pipe(TransportPipe::new(self.me()))),
+            "socket" if S::HALF == Half::Both => Some(ExtraInfo::Socket(TransportSocket::new(self.me()))),
             _ => None,
         }
     }
@@ -376,10 +368,10 @@ impl<S: StreamIo> Transport for StreamTransport<S> {
     }
 
     fn is_start_tls_compatible(&self) -> bool {
-        true
+        S::HALF == Half::Both
     }
 }
 
-fn would_block(err: &io::Error) -> bool {
+pub(super) fn would_block(err: &io::Error) -> bool {
     matches!(err.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted)
 }

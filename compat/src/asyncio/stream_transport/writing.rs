@@ -1,5 +1,6 @@
 //! The writing side: at once what the socket takes, the rest when it is ready.
 
+use std::fs::File;
 use std::io::IoSlice;
 use std::task::{Context, Poll};
 
@@ -7,14 +8,12 @@ use super::{LOST, StreamTransport, WRITE, add_waiter, would_block};
 use crate::asyncio::acceptor::water_marks;
 use crate::asyncio::exceptions::{RuntimeError, connection_lost};
 use crate::asyncio::loop_state::Later;
+use crate::asyncio::lost_writes::{SEND_FAILED, count_lost_write};
 use crate::asyncio::out_buffer::MAX_PIECES;
-use crate::asyncio::stream_io::StreamIo;
+use crate::asyncio::stream_io::{Half, StreamIo};
 use crate::asyncio::transport::WriteTransport;
 use crate::error::{Error, Result};
-use crate::runtime::{Failure, log_warning};
-
-/// Writes to a lost connection that are dropped silently: asyncio's `LOG_THRESHOLD_FOR_CONNLOST_WRITES`.
-const SILENT_LOST_WRITES: u32 = 5;
+use crate::runtime::Failure;
 
 impl<S: StreamIo> StreamTransport<S> {
     /// Sends what waits, as asyncio's `_write_ready`.
@@ -28,6 +27,7 @@ impl<S: StreamIo> StreamTransport<S> {
         self.maybe_resume();
         if self.out.borrow().is_empty() {
             self.writer.switch(false);
+            self.let_file_go_on();
             if self.is_closing.get() {
                 if self.n_lost.get() == 0 {
                     self.n_lost.set(1);
@@ -59,7 +59,7 @@ impl<S: StreamIo> StreamTransport<S> {
                 false
             }
             Err(err) => {
-                self.fatal(Failure::Error(err.into()), "Fatal write error on socket transport");
+                self.fatal(Failure::Error(err.into()), write_error::<S>());
                 false
             }
         }
@@ -92,7 +92,7 @@ impl<S: StreamIo> StreamTransport<S> {
                 // A batch keeps no more than a write would; what the socket takes does not pause the protocol.
                 self.on_write();
             } else if !self.is_flush_due.replace(true) {
-                self.lp.defer(self.me(), Later::Flush);
+                self.lp.defer(self.me(), Later::Own);
             }
         }
         self.maybe_pause();
@@ -109,7 +109,7 @@ impl<S: StreamIo> StreamTransport<S> {
             }
             Err(err) if would_block(&err) => Some(data),
             Err(err) => {
-                self.fatal(Failure::Error(err.into()), "Fatal write error on socket transport");
+                self.fatal(Failure::Error(err.into()), write_error::<S>());
                 None
             }
         }
@@ -135,7 +135,7 @@ impl<S: StreamIo> StreamTransport<S> {
             }
             Some(Err(err)) if would_block(&err) => 0,
             Some(Err(err)) => {
-                self.fatal(Failure::Error(err.into()), "Fatal write error on socket transport");
+                self.fatal(Failure::Error(err.into()), write_error::<S>());
                 return false;
             }
         };
@@ -152,14 +152,10 @@ impl<S: StreamIo> StreamTransport<S> {
 
     /// Counts a write to a lost connection; `false` if the connection is not lost.
     pub(super) fn count_lost_write(&self) -> bool {
-        let n = self.n_lost.get();
-        if n == 0 {
+        if self.n_lost.get() == 0 {
             return false;
         }
-        if n >= SILENT_LOST_WRITES {
-            log_warning("socket.send() raised exception.");
-        }
-        self.n_lost.set(n.saturating_add(1));
+        count_lost_write(&self.n_lost, SEND_FAILED);
         true
     }
 
@@ -182,9 +178,13 @@ impl<S: StreamIo> StreamTransport<S> {
 
 impl<S: StreamIo> WriteTransport for StreamTransport<S> {
     fn write(&self, data: &[u8]) -> Result<()> {
+        if S::HALF != Half::Both && self.refuses_write(data.is_empty())? {
+            return Ok(());
+        }
         if self.has_eof.get() {
             return Err(RuntimeError::new("Cannot call write() after write_eof()").into());
         }
+        self.refuse_while_sending_file()?;
         if data.is_empty() || self.count_lost_write() || (self.is_batching.get() && self.batch(&[data])) {
             return Ok(());
         }
@@ -204,9 +204,13 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
     }
 
     fn writelines(&self, pieces: &[&[u8]]) -> Result<()> {
+        if S::HALF != Half::Both && self.refuses_write(pieces.iter().all(|piece| piece.is_empty()))? {
+            return Ok(());
+        }
         if self.has_eof.get() {
             return Err(RuntimeError::new("Cannot call writelines() after write_eof()").into());
         }
+        self.refuse_while_sending_file()?;
         if pieces.is_empty() || self.count_lost_write() || (self.is_batching.get() && self.batch(pieces)) {
             return Ok(());
         }
@@ -226,6 +230,10 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
     }
 
     fn write_eof(&self) -> Result<()> {
+        if S::HALF != Half::Both {
+            return self.write_eof_one_way();
+        }
+        self.refuse_while_sending_file()?;
         if !self.is_closing.get() && !self.has_eof.replace(true) && self.out.borrow().is_empty() {
             self.shutdown_write();
         }
@@ -233,7 +241,7 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
     }
 
     fn can_write_eof(&self) -> bool {
-        true
+        S::HALF != Half::Read
     }
 
     fn abort(&self) {
@@ -275,5 +283,20 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
         }
         self.rest(|rest| add_waiter(&mut rest.drain_waiters, cx.waker()));
         Poll::Pending
+    }
+
+    fn set_sending_file(&self, is_on: bool) -> Result<()> {
+        self.switch_sending_file(is_on)
+    }
+
+    fn poll_sendfile(&self, cx: &mut Context<'_>, file: &File, offset: u64, count: usize) -> Poll<Result<usize>> {
+        self.poll_file(cx, file, offset, count)
+    }
+}
+
+fn write_error<S: StreamIo>() -> &'static str {
+    match S::HALF {
+        Half::Both => "Fatal write error on socket transport",
+        Half::Read | Half::Write => "Fatal write error on pipe transport",
     }
 }

@@ -1,6 +1,7 @@
 //! [`SslContext`]: certificates, keys and settings of TLS.
 
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -15,6 +16,7 @@ use super::provider::SslProvider;
 use super::ssl_error::SslError;
 use super::verifier::{NoVerification, Verifier};
 use crate::error::{Error, Result};
+use crate::runtime::Failure;
 
 /// Certificates, keys and settings of one side of TLS: Python's `ssl.SSLContext`, a cheap clone that threads may
 /// share.
@@ -142,17 +144,17 @@ impl SslContext {
         &self.state.side
     }
 
-    /// The context that a client is served with; `None` if nobody has to be asked.
+    /// Whether the program chooses the context of each client.
     pub(super) fn has_sni_callback(&self) -> bool {
         self.state.sni_callback.is_some()
     }
 
-    /// Asks the program which context a client is served with.
+    /// Asks the program which context a client is served with. A panic is an error as any other: it ends one handshake.
     pub(super) fn choose(&self, hello: &ClientHello<'_>) -> Result<SslContext> {
-        match &self.state.sni_callback {
-            Some(choose) => Ok(choose(hello)?.unwrap_or_else(|| self.clone())),
-            None => Ok(self.clone()),
-        }
+        let Some(choose) = &self.state.sni_callback else { return Ok(self.clone()) };
+        let chosen = catch_unwind(AssertUnwindSafe(|| choose(hello)));
+        let chosen = chosen.unwrap_or_else(|payload| Err(Failure::Panic(payload).into_error()))?;
+        Ok(chosen.unwrap_or_else(|| self.clone()))
     }
 }
 
@@ -274,7 +276,8 @@ impl SslContextBuilder {
     }
 
     /// Called on a server with the first words of each client, to choose another context by the name it asks for:
-    /// `context.sni_callback`. `None` keeps this one; an error ends the handshake.
+    /// `context.sni_callback`. `None` keeps this one; an error or a panic ends the handshake, and the exception handler
+    /// is told unless it is one that connections have anyway.
     pub fn sni_callback<F>(mut self, choose: F) -> Self
     where
         F: Fn(&ClientHello<'_>) -> Result<Option<SslContext>> + Send + Sync + 'static,

@@ -51,7 +51,7 @@ pub(super) fn lay(
     parameters: &Rc<TlsParameters>,
     waiter: Option<Future<()>>,
 ) -> Result<Laid> {
-    let begin = Begin { calls_made: true, was_made: false, leftover: Vec::new() };
+    let begin = Begin { calls_made: true, was_made: false, is_writing_paused: false, leftover: Vec::new() };
     let tls = TlsTransport::new(lp, protocol, parameters, waiter, begin)?;
     Ok(Laid { layer: ProtocolCell(Kind::Layer(tls.clone())), transport: TransportRef::new(tls) })
 }

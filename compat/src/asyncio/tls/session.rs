@@ -61,7 +61,11 @@ impl Session {
         }
         let State::Connected(connection) = &mut self.state else { return Ok(()) };
         loop {
-            let n_taken = connection.read_tls(&mut data).map_err(|err| SslError::protocol(err.to_string()))?;
+            // rustls takes a read of nothing for the end of the stream.
+            let n_taken = match data {
+                [] => 0,
+                _ => connection.read_tls(&mut data).map_err(|err| SslError::protocol(err.to_string()))?,
+            };
             let processed = connection.process_new_packets();
             read_plain(connection, plain);
             match processed {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::context::SslContext;
 use super::parameters::SslOptions;
 use super::transport::{Begin, TlsTransport};
-use crate::asyncio::establish::EndUnlessMade;
+use crate::asyncio::establish::wait_or_end;
 use crate::asyncio::event_loop::Loop;
 use crate::asyncio::exceptions::{RuntimeError, TypeError};
 use crate::asyncio::future::Future;
@@ -144,7 +144,12 @@ impl StartTls {
         };
         let core = current();
         let waiter = Future::new(&core);
-        let begin = Begin { calls_made: self.calls_made, was_made: true, leftover: self.leftover };
+        let begin = Begin {
+            calls_made: self.calls_made,
+            was_made: true,
+            is_writing_paused: below.is_writing_paused(),
+            leftover: self.leftover,
+        };
         let tls = TlsTransport::new(&LoopState::of(&core), protocol, &parameters, Some(waiter.clone()), begin)?;
         // Nothing may be read before TLS is there to read it.
         below.pause_reading();
@@ -165,9 +170,7 @@ impl StartTls {
             },
             None,
         )));
-        let abort_unless_made = EndUnlessMade::abort(&below);
-        waiter.await?;
-        abort_unless_made.defuse();
+        wait_or_end(waiter, || below.abort()).await?;
         Ok(TransportRef::new(tls))
     }
 }

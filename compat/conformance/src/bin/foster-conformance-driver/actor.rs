@@ -4,14 +4,14 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::{Rc, Weak};
 
-use foster_compat::{Buffered, Error, ProtocolCell, Result, Shared, TransportRef};
+use foster_compat::{Error, ProtocolCell, Result, TransportRef};
 use foster_conformance::show;
 
 use crate::action::Action;
 use crate::exception;
 use crate::performer::Performer;
-use crate::protocol_object::{BufferedObject, ExclusiveObject, SharedObject};
-use crate::protocol_spec::ProtocolSpec;
+use crate::protocol_object::ProtocolObject;
+use crate::protocol_spec::{ProtocolKind, ProtocolSpec};
 use crate::session::Session;
 
 /// What a protocol object and the lists that it has queued share.
@@ -60,6 +60,15 @@ impl Actor {
         self.transport.borrow().clone()
     }
 
+    pub(crate) fn kind(&self) -> ProtocolKind {
+        self.spec.kind
+    }
+
+    /// Whether its callbacks take `&self`.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.session.is_shared()
+    }
+
     pub(crate) fn performer(&self) -> Performer {
         Performer::new(self.session.clone(), self.me.upgrade())
     }
@@ -88,19 +97,18 @@ impl Actor {
             self.session.refuse("set_protocol needs a second protocol");
         };
         let transport = self.transport();
-        if other.spec.is_buffered {
-            transport.set_protocol(Buffered(BufferedObject::new(other.clone())));
-        } else if self.session.is_shared() {
-            transport.set_protocol(Shared(SharedObject(other.clone())));
-        } else {
-            transport.set_protocol(ExclusiveObject(other.clone()));
-        }
+        transport.set_protocol(ProtocolObject(other.clone()));
         other.attach(transport);
     }
 
     fn attach(&self, transport: TransportRef) {
         self.cell.replace(transport.get_protocol());
         self.transport.replace(transport);
+    }
+
+    /// Acts on another transport from now on, which has this protocol already.
+    pub(crate) fn change_transport(&self, transport: TransportRef) {
+        self.attach(transport);
     }
 
     // ---- callbacks

@@ -3,7 +3,7 @@
 use std::io;
 
 use foster_compat::{
-    CancelledError, Error, InvalidStateError, NotImplementedError, RuntimeError, TimeoutError, ValueError,
+    CancelledError, Error, InvalidStateError, NotImplementedError, RuntimeError, SslError, TimeoutError, ValueError,
 };
 
 /// An exception that a scenario raises.
@@ -54,6 +54,9 @@ pub(crate) fn name(err: Option<&Error>) -> &'static str {
     let Some(err) = err else { return "None" };
     if let Some(err) = err.downcast_ref::<io::Error>() {
         return os_error_name(err);
+    }
+    if let Some(err) = err.downcast_ref::<SslError>() {
+        return if err.is_certificate_verification() { "SSLCertVerificationError" } else { "SSLError" };
     }
     let is_a = [
         (err.is::<RuntimeError>(), "RuntimeError"),

@@ -7,8 +7,9 @@ use foster_compat::{ExceptionContext, Loop, Result};
 use crate::action::Actions;
 use crate::exception::Exception;
 use crate::performer::Performer;
-use crate::session::{Session, Thing};
+use crate::session::Session;
 use crate::signal::Signal;
+use crate::thing::Thing;
 use crate::transport_action::python_bool;
 use crate::words::Words;
 

@@ -31,7 +31,7 @@ impl Performer {
     }
 
     /// The transport of the protocol; a detached one for the program.
-    pub(crate) fn transport(&self) -> TransportRef {
+    pub(crate) fn stream(&self) -> TransportRef {
         self.actor.as_ref().map(|actor| actor.transport()).unwrap_or_default()
     }
 
@@ -45,24 +45,13 @@ impl Performer {
 
     /// Runs actions one after the other, up to the first error.
     pub(crate) fn run(&self, actions: &[Action]) -> Result<()> {
-        actions.iter().try_for_each(|action| self.act(action))
+        actions.iter().try_for_each(|action| action.perform(self))
     }
 
     /// The actions as something that the loop calls later.
     pub(crate) fn callback(&self, actions: &Actions) -> impl Fn() -> Result<()> + use<> {
         let (performer, actions) = (self.clone(), actions.clone());
         move || performer.run(&actions)
-    }
-
-    pub(crate) fn act(&self, action: &Action) -> Result<()> {
-        match action {
-            Action::Control(action) => action.perform(self),
-            Action::Transport(action) => action.perform(self),
-            Action::Loop(action) => action.perform(self),
-            Action::Server(action) => action.perform(self),
-            Action::System(action) => action.perform(self),
-            Action::Waiting(action) => self.session.refuse(&format!("misplaced action {action:?}")),
-        }
     }
 
     /// As [`run`](Performer::run), in a task.
@@ -73,13 +62,13 @@ impl Performer {
         Ok(())
     }
 
-    /// As [`act`](Performer::act), in a task.
+    /// Performs any action, in a task.
     pub(crate) fn act_waiting<'a>(&'a self, action: &'a Action) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>> {
         Box::pin(async move {
             match action {
                 Action::Waiting(action) => action.perform(self).await,
                 Action::Control(action) => action.perform_waiting(self).await,
-                _ => self.act(action),
+                _ => action.perform(self),
             }
         })
     }

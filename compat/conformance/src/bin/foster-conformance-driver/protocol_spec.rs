@@ -10,7 +10,7 @@ use crate::exception::Exception;
 /// The fields that describe a protocol: sections 5.1 and 5.2 of `SCENARIOS.md`.
 #[derive(Debug, Default)]
 pub(crate) struct ProtocolSpec {
-    pub(crate) is_buffered: bool,
+    pub(crate) kind: ProtocolKind,
     pub(crate) on: Events,
     pub(crate) echoes: bool,
     pub(crate) buffer_size: usize,
@@ -18,6 +18,14 @@ pub(crate) struct ProtocolSpec {
     pub(crate) shows_lost_message: bool,
     pub(crate) factory_raises: Option<Exception>,
     pub(crate) factory_line: FactoryLine,
+}
+
+/// Which callbacks it has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum ProtocolKind {
+    #[default]
+    Stream,
+    Buffered,
 }
 
 /// What the factory prints.
@@ -46,9 +54,9 @@ impl ProtocolSpec {
     /// Reads the fields of a protocol; `on` and `proto` name those for its events and its kind.
     pub(crate) fn parse(fields: &Map<String, Value>, on: &str, proto: &str) -> Result<Self, String> {
         let is_set = |key: &str| fields.get(key).and_then(Value::as_bool).unwrap_or(false);
-        let is_buffered = match fields.get(proto).and_then(Value::as_str) {
-            None | Some("stream") => false,
-            Some("buffered") => true,
+        let kind = match fields.get(proto).and_then(Value::as_str) {
+            None | Some("stream") => ProtocolKind::Stream,
+            Some("buffered") => ProtocolKind::Buffered,
             Some(other) => return Err(format!("unknown protocol kind {other}")),
         };
         let factory_raises = match fields.get("factory_raises").and_then(Value::as_str) {
@@ -57,7 +65,7 @@ impl ProtocolSpec {
         };
         let buffer_size = fields.get("bufsize").and_then(Value::as_u64).unwrap_or(DEFAULT_BUFFER_SIZE);
         Ok(ProtocolSpec {
-            is_buffered,
+            kind,
             on: fields.get(on).map(Events::parse).transpose()?.unwrap_or_default(),
             echoes: is_set("echo"),
             buffer_size: usize::try_from(buffer_size).map_err(|_| "bufsize is too large")?,

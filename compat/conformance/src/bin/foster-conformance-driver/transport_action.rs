@@ -1,22 +1,17 @@
 //! Actions on the transport of the protocol that acts.
 
-use foster_compat::{ExtraInfo, Result, TransportRef};
+use foster_compat::{Cipher, ExtraInfo, PeerCertificate, Result, SslContext, SslObject, TransportRef};
 
 use crate::performer::Performer;
 use crate::words::Words;
 
 #[derive(Debug)]
 pub(crate) enum TransportAction {
-    Write(Vec<u8>),
-    WriteLines(Vec<Vec<u8>>),
-    WriteEof,
     Close,
     Abort,
     PauseReading,
     ResumeReading,
     SetLimits { high: Option<usize>, low: Option<usize> },
-    Fill,
-    FillTo(usize),
     SetProtocol,
     Log(Fact),
     Extra(String),
@@ -47,18 +42,11 @@ pub(crate) enum SocketOption {
 impl TransportAction {
     pub(crate) fn parse(words: Words<'_>) -> Result<Option<Self>, String> {
         Ok(Some(match words.name {
-            "write" => TransportAction::Write(words.text(0)?.into_bytes()),
-            "write_n" => TransportAction::Write(vec![b'x'; words.number(0)?]),
-            "writelines" => TransportAction::WriteLines(words.texts(0)?.into_iter().map(String::into_bytes).collect()),
-            "writelines_n" => TransportAction::WriteLines(vec![vec![b'x'; words.number(1)?]; words.number(0)?]),
-            "write_eof" => TransportAction::WriteEof,
             "close" => TransportAction::Close,
             "abort" => TransportAction::Abort,
             "pause" => TransportAction::PauseReading,
             "resume" => TransportAction::ResumeReading,
             "limits" => TransportAction::SetLimits { high: words.optional_number(0), low: words.optional_number(1) },
-            "fill" => TransportAction::Fill,
-            "fill_to" => TransportAction::FillTo(words.number(0)?),
             "set_protocol" => TransportAction::SetProtocol,
             "log" => TransportAction::Log(match words.text(0)?.as_str() {
                 "is_closing" => Fact::IsClosing,
@@ -83,26 +71,13 @@ impl TransportAction {
     }
 
     pub(crate) fn perform(&self, by: &Performer) -> Result<()> {
-        let transport = by.transport();
+        let transport = by.stream();
         match self {
-            TransportAction::Write(data) => transport.write(data)?,
-            TransportAction::WriteLines(pieces) => {
-                let pieces: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
-                transport.writelines(&pieces)?;
-            }
-            TransportAction::WriteEof => transport.write_eof()?,
             TransportAction::Close => transport.close(),
             TransportAction::Abort => transport.abort(),
             TransportAction::PauseReading => transport.pause_reading(),
             TransportAction::ResumeReading => transport.resume_reading(),
             TransportAction::SetLimits { high, low } => transport.set_write_buffer_limits(*high, *low)?,
-            TransportAction::Fill => fill(&transport)?,
-            TransportAction::FillTo(size) => {
-                let Some(missing) = size.checked_sub(transport.get_write_buffer_size()).filter(|n| *n > 0) else {
-                    by.session().refuse("fill_to: the buffer holds as much already");
-                };
-                transport.write(&vec![b'g'; missing])?;
-            }
             TransportAction::SetProtocol => match by.actor() {
                 Some(actor) => actor.hand_over(),
                 None => by.session().refuse("a program has no transport"),
@@ -115,17 +90,6 @@ impl TransportAction {
         }
         Ok(())
     }
-}
-
-/// Writes until the socket takes no more; a bound keeps a broken transport from filling the memory.
-fn fill(transport: &TransportRef) -> Result<()> {
-    for _ in 0..MAX_FILL_PIECES {
-        if transport.get_write_buffer_size() > 0 {
-            break;
-        }
-        transport.write(&[b'f'; FILL_PIECE])?;
-    }
-    Ok(())
 }
 
 impl Fact {
@@ -172,9 +136,20 @@ fn class(value: Option<&ExtraInfo>) -> &'static str {
         Some(ExtraInfo::Address(address)) if address.port().is_some() => "tuple",
         Some(ExtraInfo::Address(_)) => "str",
         Some(ExtraInfo::Socket(_)) => "socket",
-        Some(_) => "object",
+        Some(value) => class_of_other(value.clone()),
     }
 }
 
-const FILL_PIECE: usize = 16_384;
-const MAX_FILL_PIECES: usize = 4_000;
+fn class_of_other(value: ExtraInfo) -> &'static str {
+    if value.clone().downcast::<SslObject>().is_some() {
+        "ssl_object"
+    } else if value.clone().downcast::<SslContext>().is_some() {
+        "sslcontext"
+    } else if value.clone().downcast::<Cipher>().is_some() {
+        "tuple"
+    } else if value.downcast::<PeerCertificate>().is_some() {
+        "dict"
+    } else {
+        "object"
+    }
+}

@@ -5,9 +5,11 @@ use std::time::Duration;
 use foster_compat::{Result, TimeoutError, ValueError, move_on_after, sleep};
 
 use crate::action::Actions;
+use crate::client::{ClientOptions, connect_accepted};
 use crate::performer::Performer;
 use crate::server_options::{ServerOptions, UnixServerOptions};
-use crate::session::Thing;
+use crate::thing::Thing;
+use crate::tls::StartTlsOptions;
 use crate::words::Words;
 
 #[derive(Debug)]
@@ -20,6 +22,9 @@ pub(crate) enum WaitingAction {
     Executor { fails: bool },
     CreateServer { name: String, options: ServerOptions },
     CreateUnixServer { name: String, options: UnixServerOptions },
+    CreateConnection { name: String, options: ClientOptions },
+    ConnectAcceptedSocket { name: String, socket: String, protocol: String },
+    StartTls(StartTlsOptions),
     StartServing(String),
     ServeForever(String),
     WaitClosed(String),
@@ -45,6 +50,15 @@ impl WaitingAction {
                 name: words.text(0)?,
                 options: UnixServerOptions::parse(words.value(1))?,
             },
+            "create_connection" => {
+                WaitingAction::CreateConnection { name: words.text(0)?, options: ClientOptions::parse(words.value(1))? }
+            }
+            "connect_accepted_socket" => WaitingAction::ConnectAcceptedSocket {
+                name: words.text(0)?,
+                socket: words.text(1)?,
+                protocol: words.text(2)?,
+            },
+            "start_tls" => WaitingAction::StartTls(StartTlsOptions::parse(words.given(0))?),
             "start_serving" => WaitingAction::StartServing(words.text(0)?),
             "serve_forever" => WaitingAction::ServeForever(words.text(0)?),
             "wait_closed" => WaitingAction::WaitClosed(words.text(0)?),
@@ -92,6 +106,15 @@ impl WaitingAction {
                 session.say_address(&server, name)?;
                 session.keep(Some(name), Thing::Server(server));
             }
+            WaitingAction::CreateConnection { name, options } => {
+                session.cast(name, &options.make(session).await?);
+                by.say("create_connection returned");
+            }
+            WaitingAction::ConnectAcceptedSocket { name, socket, protocol } => {
+                session.cast(name, &connect_accepted(session, socket, protocol).await?);
+                by.say("connect_accepted_socket returned");
+            }
+            WaitingAction::StartTls(options) => options.perform(by).await?,
             WaitingAction::StartServing(name) => session.server(name).start_serving()?,
             WaitingAction::ServeForever(name) => session.server(name).serve_forever().await?,
             WaitingAction::WaitClosed(name) => {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::{State, TlsTransport, Told};
 use crate::asyncio::exceptions::is_expected;
 use crate::asyncio::loop_state::{Deferred, Later};
-use crate::asyncio::protocol_cell::Call;
+use crate::asyncio::protocol_cell::{Call, Kind, ProtocolCell};
 use crate::asyncio::transport_ref::TransportRef;
 use crate::error::Result;
 use crate::runtime::{ExceptionContext, Failure};
@@ -19,14 +19,10 @@ impl TlsTransport {
         }
     }
 
-    /// Whether the protocol may be in the middle of a callback that has borrowed it.
-    pub(super) fn is_protocol_busy(&self) -> bool {
-        self.lp.is_calling() && self.protocol.borrow().as_ref().is_some_and(|protocol| protocol.is_exclusive())
-    }
-
     /// Calls `pause_writing` or `resume_writing`, now or when the running callback has returned.
     pub(super) fn call_flow(&self, later: Later) {
-        if self.is_protocol_busy() {
+        let is_exclusive = self.protocol.borrow().as_ref().is_some_and(ProtocolCell::is_exclusive);
+        if is_exclusive && self.lp.is_calling() {
             self.lp.defer(self.me(), later);
         } else {
             self.deliver_flow(later);
@@ -40,7 +36,7 @@ impl TlsTransport {
         let (call, message) = match later {
             Later::PauseWriting => (Call::Pause, "protocol.pause_writing() failed"),
             Later::ResumeWriting => (Call::Resume, "protocol.resume_writing() failed"),
-            Later::Flush => return self.do_flush(),
+            Later::Own => return self.do_flush(),
         };
         match self.call(call) {
             Ok(_) => {}
@@ -57,6 +53,8 @@ impl TlsTransport {
         self.told.set(Told::Eof);
         match self.call(Call::Eof) {
             Ok(false) => {}
+            // A layer means that it is not done yet.
+            Ok(true) if matches!(&*self.protocol.borrow(), Some(ProtocolCell(Kind::Layer(_)))) => {}
             Ok(true) => {
                 crate::runtime::log_warning("returning true from eof_received() has no effect when using ssl");
             }

@@ -30,9 +30,9 @@ impl TlsTransport {
                 self.flags.is_closed.set(true);
                 self.state.set(State::Flushing);
                 self.arm_timer(self.parameters.shutdown_timeout, |tls| tls.on_shutdown_timeout());
-                if self.is_protocol_busy() {
+                if self.lp.is_calling() && Layer::leads_to_exclusive(self) {
                     // What it leads to may call the protocol, which a callback has borrowed.
-                    self.lp.defer(self.me(), Later::Flush);
+                    self.lp.defer(self.me(), Later::Own);
                 } else {
                     self.do_flush();
                 }
@@ -55,35 +55,26 @@ impl TlsTransport {
         self.do_read();
         if self.state.get() == State::Flushing {
             self.state.set(State::Shutdown);
-            self.drop_unread();
-            self.do_shutdown();
+            // What a protocol that has paused reading left may hide the peer's close_notify, or hold up what does.
+            drop(self.plain.take());
+            let waiting = self.incoming.take();
+            self.control_reading_below();
+            self.pass_over(&waiting);
         }
     }
 
-    /// What a paused protocol has not taken, nobody will; the peer's close_notify may be in it, or come behind it.
-    fn drop_unread(&self) {
-        drop(self.plain.take());
-        let incoming = self.incoming.take();
-        if !incoming.is_empty() {
-            self.receive_dropping(&incoming);
-        }
-        self.control_reading_below();
-    }
-
-    /// Takes TLS bytes in for what they say about the end.
-    fn receive_dropping(&self, data: &[u8]) {
+    /// What comes after the own close disturbs nothing; only the peer's close_notify is waited for.
+    fn pass_over(&self, data: &[u8]) {
         let mut dropped = plain_buffer::take();
         let outcome = self.session.borrow_mut().receive(data, &mut dropped);
         plain_buffer::put(dropped);
-        if let Err(err) = outcome {
-            self.abort_below(Some(err));
+        match outcome {
+            Ok(()) => self.do_shutdown(),
+            Err(err) => self.abort_below(Some(err)),
         }
     }
 
     pub(super) fn do_shutdown(&self) {
-        if self.state.get() != State::Shutdown {
-            return;
-        }
         if !self.flags.has_eof.get() {
             if !self.flags.has_sent_close.replace(true) {
                 self.session.borrow_mut().close();
@@ -130,11 +121,7 @@ impl Layer for TlsTransport {
                 self.receive(data);
                 self.do_flush();
             }
-            State::Shutdown => {
-                // What comes after the own close disturbs nothing; only the peer's close_notify is waited for.
-                self.receive_dropping(data);
-                self.do_shutdown();
-            }
+            State::Shutdown => self.pass_over(data),
             State::Unwrapped => {}
         }
     }
@@ -146,9 +133,9 @@ impl Layer for TlsTransport {
                 let err = std::io::Error::new(std::io::ErrorKind::ConnectionReset, "the peer left in the handshake");
                 self.on_handshake_failed(err.into());
             }
-            // A protocol that has paused reading, or has a small buffer, gets the rest before it hears of the end.
-            State::Wrapped if self.has_to_wait() => return true,
-            State::Wrapped => self.do_read(),
+            // A protocol that has paused reading, or has a small buffer, gets the rest and hears of the end later.
+            State::Wrapped if self.has_to_wait() => {}
+            State::Wrapped => self.finish_read(),
             State::Flushing => self.do_flush(),
             State::Shutdown => self.do_shutdown(),
             State::Unwrapped => return false,
@@ -171,8 +158,6 @@ impl Layer for TlsTransport {
         self.flags.is_closed.set(true);
         self.n_lost_writes.set(self.n_lost_writes.get() + 1);
         self.clear_timer();
-        let below = self.below.take();
-        drop(below);
         self.outgoing.replace(OutBuffer::default());
         drop((self.incoming.take(), self.plain.take()));
         self.exc.replace(exc.clone());
@@ -193,10 +178,13 @@ impl Layer for TlsTransport {
                 layer.deliver_connection_lost();
             }
         }
-        let protocol = self.protocol.take();
-        drop(protocol);
+        let (below, protocol) = (self.below.take(), self.protocol.take());
+        drop((below, protocol));
         let waiters = match &mut *self.rest.borrow_mut() {
-            Some(rest) => [std::mem::take(&mut rest.closed_waiters), std::mem::take(&mut rest.drain_waiters)].concat(),
+            Some(rest) => {
+                let waiters = [&mut rest.closed_waiters, &mut rest.drain_waiters, &mut rest.resume_waiters];
+                waiters.map(std::mem::take).concat()
+            }
             None => Vec::new(),
         };
         waiters.into_iter().for_each(Waker::wake);
@@ -204,5 +192,13 @@ impl Layer for TlsTransport {
 
     fn close(self: Rc<Self>) {
         BaseTransport::close(&*self);
+    }
+
+    fn leads_to_exclusive(&self) -> bool {
+        let protocol = self.protocol.borrow().clone();
+        match protocol {
+            Some(ProtocolCell(Kind::Layer(layer))) => layer.leads_to_exclusive(),
+            protocol => protocol.is_some_and(|protocol| protocol.is_exclusive()),
+        }
     }
 }

@@ -12,12 +12,7 @@ use crate::runtime::{Failure, log_info};
 
 impl TlsTransport {
     pub(super) fn start_handshake(&self, below: TransportRef) {
-        let is_writing_paused = below.is_writing_paused();
-        self.flags.is_writing_below_paused.set(is_writing_paused);
-        if self.told.get() == Told::Made {
-            // The protocol was paused by the transport below, and is resumed by this one.
-            self.flags.is_writing_paused.set(is_writing_paused);
-        }
+        self.flags.is_writing_below_paused.set(below.is_writing_paused());
         self.below.replace(Some(below));
         if self.flags.is_closed.get() {
             return self.abort();

@@ -5,9 +5,9 @@
 //!                     └──────── error, abort, time-out ───────────────────┘
 //! ```
 //!
-//! In WRAPPED bytes go both ways. FLUSHING hands over what has been read, unless the protocol has paused reading, and
-//! ends in the same turn. In SHUTDOWN the own close_notify is under way and the peer's is awaited; what comes before it
-//! is dropped.
+//! In WRAPPED bytes go both ways, and a protocol that has paused reading stays there after the end of the peer's stream.
+//! FLUSHING hands over what has been read; it lasts no longer than the callback that has closed. In SHUTDOWN the own
+//! close_notify is under way, the peer's is awaited, and what it still sends is dropped.
 
 mod calling;
 mod ending;
@@ -45,7 +45,7 @@ pub(in crate::asyncio) struct TlsTransport {
     lp: Rc<LoopState>,
     parameters: Rc<TlsParameters>,
     session: RefCell<Session>,
-    /// The transport below: none before the handshake begins, and none once it is lost.
+    /// The transport below: none before the handshake begins, and none after `connection_lost`.
     below: RefCell<Option<TransportRef>>,
     protocol: RefCell<Option<ProtocolCell>>,
     state: Cell<State>,
@@ -99,6 +99,7 @@ struct Flags {
     has_eof: Cell<bool>,
     is_reading_paused: Cell<bool>,
     is_writing_paused: Cell<bool>,
+    is_sending_file: Cell<bool>,
     /// The transport below reads no more until what was read is handed over.
     is_reading_below_paused: Cell<bool>,
     is_writing_below_paused: Cell<bool>,
@@ -113,6 +114,7 @@ struct Rest {
     extras: OwnExtras,
     closed_waiters: Vec<Waker>,
     drain_waiters: Vec<Waker>,
+    resume_waiters: Vec<Waker>,
     read_marks: Option<(usize, usize)>,
     /// TLS bytes that were read before there was TLS.
     leftover: Vec<u8>,
@@ -124,6 +126,8 @@ pub(in crate::asyncio::tls) struct Begin {
     pub(in crate::asyncio::tls) calls_made: bool,
     /// Whether it was called before, in plain, so that `connection_lost` is due in any case.
     pub(in crate::asyncio::tls) was_made: bool,
+    /// Whether the transport below has paused the protocol, which is then resumed by this one.
+    pub(in crate::asyncio::tls) is_writing_paused: bool,
     pub(in crate::asyncio::tls) leftover: Vec<u8>,
 }
 
@@ -139,6 +143,8 @@ impl TlsTransport {
         let rest = (!begin.leftover.is_empty()).then(|| Box::new(Rest { leftover: begin.leftover, ..Rest::default() }));
         let flags = Flags::default();
         flags.calls_made.set(begin.calls_made);
+        flags.is_writing_paused.set(begin.is_writing_paused);
+        flags.is_writing_below_paused.set(begin.is_writing_paused);
         Ok(Rc::new_cyclic(|me| TlsTransport {
             me: me.clone(),
             lp: lp.clone(),

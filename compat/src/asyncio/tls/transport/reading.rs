@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Buf;
@@ -13,6 +14,7 @@ use crate::asyncio::protocol::BufferedProtocol;
 use crate::asyncio::protocol_cell::{Kind, ProtocolCell};
 use crate::asyncio::tls::plain_buffer;
 use crate::asyncio::transport::ReadTransport;
+use crate::asyncio::waiters::add_waiter;
 use crate::error::Result;
 use crate::runtime::Failure;
 
@@ -53,7 +55,7 @@ impl TlsTransport {
         self.finish_read();
     }
 
-    /// Hands over what waits, as asyncio's `_do_read`: what is decrypted, then what has come behind it.
+    /// Hands over what waits, as asyncio's `_do_read`.
     pub(super) fn do_read(&self) {
         if !self.is_open() {
             return;
@@ -63,7 +65,7 @@ impl TlsTransport {
                 let fresh = self.hand_over(Vec::new());
                 drop(fresh);
             }
-            // The protocol may have taken a part only, paused, or failed.
+            // The callback may have paused or closed, and a small buffer may not have taken everything.
             if self.is_open() && !self.flags.is_reading_paused.get() && self.plain.borrow().is_empty() {
                 let waiting = self.incoming.take();
                 if !waiting.is_empty() {
@@ -74,12 +76,12 @@ impl TlsTransport {
         self.finish_read();
     }
 
-    /// Once everything is handed over, the end of the peer's stream, with or without close_notify: the protocol hears
-    /// of it while it can still write.
-    fn finish_read(&self) {
+    /// The peer's stream may end with close_notify or without. The protocol hears of it once it has everything, and
+    /// while it can still write.
+    pub(super) fn finish_read(&self) {
         if self.is_open() && !self.flags.is_reading_paused.get() {
-            let is_done = self.plain.borrow().is_empty() && self.incoming.borrow().is_empty();
-            if is_done && (self.flags.has_eof.get() || self.session.borrow().has_peer_closed()) {
+            let has_ended = self.session.borrow().has_peer_closed() || self.flags.has_eof.get();
+            if has_ended && self.n_pending() == 0 {
                 self.call_eof_received();
                 self.start_shutdown();
             }
@@ -202,6 +204,8 @@ impl ReadTransport for TlsTransport {
 
     fn resume_reading(&self) {
         if self.flags.is_reading_paused.replace(false) {
+            let waiters = self.rest.borrow_mut().as_mut().map(|rest| std::mem::take(&mut rest.resume_waiters));
+            waiters.into_iter().flatten().for_each(Waker::wake);
             self.call_soon(|tls| match tls.state.get() {
                 State::Wrapped => tls.do_read(),
                 State::Flushing => tls.do_flush(),
@@ -209,6 +213,14 @@ impl ReadTransport for TlsTransport {
                 State::Unwrapped | State::Handshake => {}
             });
         }
+    }
+
+    fn poll_resumed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if !self.flags.is_reading_paused.get() || self.flags.is_over.get() {
+            return Poll::Ready(());
+        }
+        self.rest(|rest| add_waiter(&mut rest.resume_waiters, cx.waker()));
+        Poll::Pending
     }
 
     fn set_idle_timeout(&self, timeout: Option<Duration>) {

@@ -4,17 +4,15 @@ use std::task::{Context, Poll, Waker};
 
 use super::{State, TlsTransport};
 use crate::asyncio::acceptor::checked_marks;
-use crate::asyncio::exceptions::{NotImplementedError, connection_lost};
+use crate::asyncio::exceptions::{NotImplementedError, connection_lost, sendfile_is_in_progress};
 use crate::asyncio::loop_state::Later;
+use crate::asyncio::lost_writes::count_lost_write;
 use crate::asyncio::tls::parameters::HIGH;
 use crate::asyncio::transport::WriteTransport;
 use crate::asyncio::transport_ref::TransportRef;
 use crate::asyncio::waiters::add_waiter;
 use crate::error::{Error, Result};
-use crate::runtime::{Failure, log_warning};
-
-/// Writes to a closed connection that are dropped silently: asyncio's `LOG_THRESHOLD_FOR_CONNLOST_WRITES`.
-const SILENT_LOST_WRITES: u32 = 5;
+use crate::runtime::Failure;
 
 impl TlsTransport {
     /// Sends what was encrypted, or keeps it while the transport below has no room.
@@ -46,7 +44,8 @@ impl TlsTransport {
     fn control_writing(&self) {
         let size = self.outgoing.borrow().len();
         let (low, high) = self.marks.get();
-        if size >= high && !self.flags.is_writing_paused.get() {
+        // Marks of 0 would pause a protocol of which nothing waits, and nothing would resume it.
+        if size >= high.max(1) && !self.flags.is_writing_paused.get() {
             self.flags.is_writing_paused.set(true);
             self.call_flow(Later::PauseWriting);
         } else if size <= low
@@ -59,16 +58,16 @@ impl TlsTransport {
         }
     }
 
+    fn refuse_while_sending_file(&self) -> Result<()> {
+        if self.flags.is_sending_file.get() { Err(sendfile_is_in_progress()) } else { Ok(()) }
+    }
+
     /// Counts a write to a closed connection; `false` if it is open.
     fn count_lost_write(&self) -> bool {
         if matches!(self.state.get(), State::Wrapped | State::Handshake) {
             return false;
         }
-        let n = self.n_lost_writes.get();
-        if n >= SILENT_LOST_WRITES {
-            log_warning("SSL connection is closed");
-        }
-        self.n_lost_writes.set(n.saturating_add(1));
+        count_lost_write(&self.n_lost_writes, "SSL connection is closed");
         true
     }
 }
@@ -87,6 +86,7 @@ impl WriteTransport for TlsTransport {
     }
 
     fn writelines(&self, pieces: &[&[u8]]) -> Result<()> {
+        self.refuse_while_sending_file()?;
         if pieces.iter().all(|piece| piece.is_empty()) || self.count_lost_write() {
             return Ok(());
         }
@@ -150,5 +150,13 @@ impl WriteTransport for TlsTransport {
         }
         self.rest(|rest| add_waiter(&mut rest.drain_waiters, cx.waker()));
         Poll::Pending
+    }
+
+    fn set_sending_file(&self, is_on: bool) -> Result<()> {
+        if is_on {
+            self.refuse_while_sending_file()?;
+        }
+        self.flags.is_sending_file.set(is_on);
+        Ok(())
     }
 }
