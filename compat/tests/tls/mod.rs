@@ -2,8 +2,10 @@
 
 #![allow(dead_code, reason = "each test binary needs only a part")]
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use foster_compat::{Result, SslContext, SslContextBuilder};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair};
 
 /// An authority, and what it has signed.
 pub(crate) struct Authority {
@@ -20,6 +22,8 @@ impl Authority {
     pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        static N_AUTHORITIES: AtomicU32 = AtomicU32::new(0);
+        params.distinguished_name = called(&format!("authority {}", N_AUTHORITIES.fetch_add(1, Ordering::Relaxed)));
         let key = KeyPair::generate().expect("a key");
         Authority { issuer: CertifiedIssuer::self_signed(params, key).expect("a certificate") }
     }
@@ -29,9 +33,12 @@ impl Authority {
     }
 
     pub(crate) fn sign(&self, names: &[&str]) -> Identity {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let all: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(all).expect("names");
+        // OpenSSL takes a certificate whose subject is its issuer for one that has signed itself.
+        params.distinguished_name = called(names[0]);
         let key = KeyPair::generate().expect("a key");
-        let cert = CertificateParams::new(names).expect("names").signed_by(&key, &self.issuer).expect("signed");
+        let cert = params.signed_by(&key, &self.issuer).expect("signed");
         Identity { cert: cert.pem(), key: key.serialize_pem() }
     }
 
@@ -45,6 +52,12 @@ impl Authority {
     pub(crate) fn client(&self) -> SslContextBuilder {
         SslContext::client().load_verify_pem(self.pem())
     }
+}
+
+fn called(common_name: &str) -> DistinguishedName {
+    let mut name = DistinguishedName::new();
+    name.push(DnType::CommonName, common_name);
+    name
 }
 
 /// Both sides, each trusting the other as far as it has to.
