@@ -73,7 +73,8 @@ UDP = {
 }
 
 LINES = {
-    "foster": Server("{release}/foster-lines --port {port}", "foster-echo"),
+    "foster": Server("{release}/foster-lines readline --port {port}", "foster-echo"),
+    "foster-into": Server("{release}/foster-lines readline-into --port {port}", "foster-echo"),
     "tokio": Server("{release}/peers tokio-lines --port {port}", "peers"),
 }
 
