@@ -1,8 +1,13 @@
-//! For tests of protocols: a connection without a network, and a record of the callbacks.
+//! For tests of protocols: connections without a network, peers that follow a script, and a record of the callbacks.
 //!
 //! [`connect`] gives a protocol the very transport that it has on a socket, over a wire in memory whose other end the
 //! test holds as a [`Peer`]. Nothing leaves the process, so a test may run in paused time, where an idle time-out of an
 //! hour passes at once. [`Trace`] writes down which callbacks came, and checks that they came in asyncio's order.
+//!
+//! - [`Script`] is what a peer says and expects, step by step; its error says what was expected and what came.
+//! - [`Faults`] are what may go wrong on the way: short reads and writes, resets, silence, delay. A protocol that keeps
+//!   its word only if what was sent together also comes together fails with `split_reads(1)`.
+//! - [`serve`] gives a factory any number of clients.
 //!
 //! # Examples
 //!
@@ -44,19 +49,69 @@
 //!     Ok(())
 //! }
 //! ```
+//!
+//! A server, three clients side by side, and a wire that cuts everything to pieces and takes its time:
+//!
+//! ```
+//! use std::time::Duration;
+//!
+//! use foster_compat::framing::{LineBase, LineProtocol, LineReceiver};
+//! use foster_compat::testing::{self, Faults, Script};
+//! use foster_compat::{Result, open_nursery, run_here};
+//!
+//! #[derive(Default)]
+//! struct Answers;
+//!
+//! impl LineReceiver for Answers {
+//!     fn line_received(&mut self, base: &LineBase, line: &[u8]) -> Result<()> {
+//!         match line {
+//!             b"quit" => base.transport.close(),
+//!             line => base.send_line(line)?,
+//!         }
+//!         Ok(())
+//!     }
+//! }
+//!
+//! // In a test: #[tokio::test(start_paused = true)]
+//! #[tokio::main(flavor = "current_thread", start_paused = true)]
+//! async fn main() -> Result<()> {
+//!     run_here(open_nursery(async |nursery| {
+//!         let server = testing::serve(&nursery, LineProtocol::<Answers>::default);
+//!         let script = Script::new().send("one\r\ntwo\r\n").expect("one\r\ntwo\r\n").send("quit\r\n").expect_eof();
+//!         server
+//!             .run_clients(3, async |n, peer| {
+//!                 peer.inject(Faults::new().split_reads(1 + n).split_writes(2).delay(Duration::from_secs(1)));
+//!                 Ok(script.run(&peer).await?)
+//!             })
+//!             .await?;
+//!         Ok(())
+//!     }))
+//!     .await?;
+//!     Ok(())
+//! }
+//! ```
 
+mod faults;
+mod in_memory_server;
 mod memory_stream;
 mod peer;
+mod script;
+mod script_error;
 mod trace;
+mod wire;
 
+pub use faults::Faults;
+pub use in_memory_server::{InMemoryServer, serve};
 pub use peer::{DEFAULT_CAPACITY, Peer};
+pub use script::{DEFAULT_PATIENCE, Script};
+pub use script_error::ScriptError;
 pub use trace::{Silent, Trace, Traced};
 
 use std::rc::Rc;
 
 use crate::asyncio::{ConnectionOptions, IntoProtocol, LoopState, StreamTransport, TransportRef};
 use crate::nursery::Nursery;
-use memory_stream::MemoryStream;
+use memory_stream::{FIRST_PORT, MemoryStream};
 
 /// Connects `protocol` to the [`Peer`] that the test keeps; `connection_made` comes in the next turn.
 ///
@@ -71,8 +126,13 @@ use memory_stream::MemoryStream;
 ///
 /// With one sentence if the nursery is closed.
 pub fn connect<P: IntoProtocol>(nursery: &Nursery, protocol: P) -> (TransportRef, P::Handle, Peer) {
+    connect_from(nursery, protocol, FIRST_PORT)
+}
+
+/// As [`connect`], of a peer with this port.
+fn connect_from<P: IntoProtocol>(nursery: &Nursery, protocol: P, port: u16) -> (TransportRef, P::Handle, Peer) {
     let (cell, handle) = protocol.into_protocol();
-    let (stream, peer) = MemoryStream::pair();
+    let (stream, peer) = MemoryStream::pair(port);
     let lp = LoopState::of(nursery.core());
     let options = ConnectionOptions::default();
     let transport: Rc<StreamTransport<MemoryStream>> = StreamTransport::connected(&lp, nursery, cell, &options, stream)

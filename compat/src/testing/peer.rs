@@ -6,7 +6,8 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
-use super::memory_stream::{Fault, Wire};
+use super::faults::Faults;
+use super::wire::Wire;
 use crate::nursery::primitive;
 
 /// How many unread bytes a [`Peer`] takes unless set: Linux's `net.core.rmem_default`.
@@ -29,37 +30,40 @@ impl Peer {
 
     /// Sends bytes to the protocol, which reads up to 256 KiB of them a turn.
     ///
-    /// If the transport has closed the connection already they are lost, and the peer is reset.
+    /// If the transport has closed the connection already they are lost, and the peer is reset; after a reset on the
+    /// wire they are lost.
     ///
     /// # Panics
     ///
-    /// After [`close_write`](Peer::close_write) or [`reset`](Peer::reset).
+    /// After [`close_write`](Peer::close_write), [`close`](Peer::close) or [`reset`](Peer::reset).
     pub fn send(&self, data: impl AsRef<[u8]>) {
-        self.change(|wire| {
-            let is_open = !wire.has_peer_closed_write && wire.fault == Fault::None;
-            assert!(is_open, "the peer has closed its writing side: it can send no more");
-            if wire.is_closed {
-                wire.is_peer_reset = true;
-            } else {
-                wire.inbound.extend(data.as_ref());
-            }
-        });
+        let is_sent = self.change(|wire| wire.send(data.as_ref()));
+        assert!(is_sent, "the peer has closed its writing side: it can send no more");
     }
 
     /// Sends no more: the protocol gets `eof_received`. Reading goes on. Idempotent.
     pub fn close_write(&self) {
-        self.change(|wire| wire.has_peer_closed_write = true);
+        self.change(Wire::send_eof);
     }
 
     /// Resets the connection: the protocol still gets what was sent, then `connection_lost` with an `io::Error` of kind
     /// `ConnectionReset`. What the peer has not read is lost.
     pub fn reset(&self) {
-        self.change(|wire| {
-            if wire.fault == Fault::None {
-                wire.fault = Fault::Pending;
-            }
-            wire.outbound.clear();
-        });
+        self.change(Wire::send_reset);
+    }
+
+    /// Closes the connection, as dropping it does: the protocol sees the end of the stream, or a reset if the peer has
+    /// left bytes unread. What the transport writes from now on is lost, and is answered with a reset. Idempotent.
+    pub fn close(&self) {
+        self.change(Wire::leave);
+    }
+
+    // ---- the wire
+
+    /// Sets what goes wrong on the wire from now on, in place of what was set before; the bytes after which it is reset
+    /// are counted from here. `Faults::new()` heals it.
+    pub fn inject(&self, faults: Faults) {
+        self.change(|wire| wire.inject(faults));
     }
 
     // ---- receiving
@@ -91,20 +95,24 @@ impl Peer {
         self.received()
     }
 
+    /// Waits for bytes and takes at most `n` of them; empty once there will be no more, or for `n` = 0.
+    pub async fn read_up_to(&self, n: usize) -> Vec<u8> {
+        self.wait(|wire| !wire.outbound.is_empty() || n == 0).await;
+        self.change(|wire| {
+            let n_here = n.min(wire.outbound.len());
+            wire.outbound.drain(..n_here).collect()
+        })
+    }
+
     /// Reads `n` bytes, or fewer if there will be no more.
     pub async fn read_exactly(&self, n: usize) -> Vec<u8> {
         let mut data = Vec::new();
         while data.len() < n {
-            self.wait(|wire| !wire.outbound.is_empty()).await;
-            let missing = n - data.len();
-            let n_read = self.change(|wire| {
-                let n_here = missing.min(wire.outbound.len());
-                data.extend(wire.outbound.drain(..n_here));
-                n_here
-            });
-            if n_read == 0 {
+            let more = self.read_up_to(n - data.len()).await;
+            if more.is_empty() {
                 break;
             }
+            data.extend(more);
         }
         data
     }
@@ -146,7 +154,8 @@ impl Peer {
         self.wire.borrow().is_closed
     }
 
-    /// Whether the peer was reset: the transport has closed the connection with bytes of the peer unread.
+    /// Whether the peer was reset: the transport has closed the connection with bytes of the peer unread, or the wire has
+    /// had a reset.
     pub fn is_reset(&self) -> bool {
         self.wire.borrow().is_peer_reset
     }
@@ -154,7 +163,7 @@ impl Peer {
     async fn wait(&self, is_there: impl Fn(&Wire) -> bool) {
         let there = poll_fn(|cx| {
             let mut wire = self.wire.borrow_mut();
-            if is_there(&wire) || wire.has_fin || wire.is_peer_reset || wire.fault != Fault::None {
+            if is_there(&wire) || wire.is_over() {
                 return Poll::Ready(());
             }
             wire.peer_wakers.push(cx.waker().clone());
@@ -176,14 +185,7 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        self.change(|wire| {
-            if wire.outbound.is_empty() || wire.fault != Fault::None {
-                wire.has_peer_closed_write = true;
-            } else {
-                wire.fault = Fault::Pending;
-            }
-            wire.is_peer_gone = true;
-        });
+        self.close();
     }
 }
 
