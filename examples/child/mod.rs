@@ -56,6 +56,11 @@ impl Child {
         connect(self.address)
     }
 
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
+    }
+
     /// The next line on stdout.
     pub(crate) fn line(&self) -> String {
         self.lines.recv_timeout(PATIENCE).expect("the example prints another line")
