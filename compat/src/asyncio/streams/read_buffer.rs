@@ -1,7 +1,48 @@
 //! What was received and not yet read.
 
+use std::cell::RefCell;
+
 /// The capacity in bytes that an idle buffer may keep: that of tokio's `BufReader`. Beyond it the memory goes back.
 const KEPT_CAPACITY: usize = 8 * 1024;
+
+/// The bytes of memory that the buffers of a thread keep for each other: sixteen streams at asyncio's limit of 64 KiB.
+/// Without it the system's allocator returns what each burst needs, and has every page of it cleared for the next.
+const SPARE_CAPACITY: usize = 1024 * 1024;
+
+thread_local!(static SPARES: RefCell<Spares> = RefCell::default());
+
+/// Memory that an idle buffer has given back.
+#[derive(Default)]
+struct Spares {
+    /// Empty ones.
+    vectors: Vec<Vec<u8>>,
+    capacity: usize,
+}
+
+impl Spares {
+    /// Memory for at least one burst, used before if there is any. At thread exit there is none.
+    fn take() -> Vec<u8> {
+        let take = |spares: &RefCell<Spares>| {
+            let mut spares = spares.borrow_mut();
+            let vector = spares.vectors.pop()?;
+            spares.capacity -= vector.capacity();
+            Some(vector)
+        };
+        SPARES.try_with(take).ok().flatten().unwrap_or_default()
+    }
+
+    fn give(mut vector: Vec<u8>) {
+        let give = |spares: &RefCell<Spares>| {
+            let mut spares = spares.borrow_mut();
+            if vector.capacity() <= SPARE_CAPACITY - spares.capacity {
+                vector.clear();
+                spares.capacity += vector.capacity();
+                spares.vectors.push(vector);
+            }
+        };
+        let _ = SPARES.try_with(give);
+    }
+}
 
 /// Bytes that come in at the back and are taken from the front.
 #[derive(Default)]
@@ -27,6 +68,9 @@ impl ReadBuffer {
     }
 
     pub(super) fn extend(&mut self, data: &[u8]) {
+        if self.data.capacity() == 0 && data.len() > KEPT_CAPACITY {
+            self.data = Spares::take();
+        }
         let has_room = self.data.capacity() - self.data.len() >= data.len();
         // Moving less than was taken since the last move keeps the work for a byte constant.
         if !has_room && self.start >= self.len() {
@@ -61,7 +105,7 @@ impl ReadBuffer {
     pub(super) fn clear(&mut self) {
         self.start = 0;
         if self.data.capacity() > KEPT_CAPACITY {
-            self.data = Vec::new();
+            Spares::give(std::mem::take(&mut self.data));
         } else {
             self.data.clear();
         }
@@ -70,7 +114,8 @@ impl ReadBuffer {
     /// Gives memory back before a wait that may be long: a few bytes hold no more than they need.
     pub(super) fn rest(&mut self) {
         if self.data.capacity() > KEPT_CAPACITY && self.len() <= KEPT_CAPACITY / 2 {
-            self.data = self.as_slice().to_vec();
+            let kept = self.as_slice().to_vec();
+            Spares::give(std::mem::replace(&mut self.data, kept));
             self.start = 0;
         }
     }
