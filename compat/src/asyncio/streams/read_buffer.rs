@@ -238,6 +238,36 @@ mod tests {
     }
 
     #[test]
+    fn the_memory_of_a_drained_buffer_serves_the_next_burst() {
+        let mut first = ReadBuffer::default();
+        first.extend(&[1; 30_000]);
+        let memory = first.data.as_ptr();
+        first.consume(30_000);
+        let mut second = ReadBuffer::default();
+        second.extend(&[2; 20_000]);
+        assert_eq!((second.data.as_ptr(), second.as_slice()), (memory, &[2; 20_000][..]));
+        second.consume(19_000);
+        second.rest();
+        assert_eq!((second.as_slice(), second.data.capacity()), (&[2; 1000][..], 1000));
+        first.extend(&[3; 10_000]);
+        assert_eq!((first.data.as_ptr(), first.as_slice()), (memory, &[3; 10_000][..]));
+    }
+
+    #[test]
+    fn few_bytes_take_no_spare_memory_and_spare_memory_is_bounded() {
+        let mut buffers: Vec<ReadBuffer> = (0..100).map(|_| ReadBuffer::default()).collect();
+        buffers.iter_mut().for_each(|buffer| buffer.extend(&[0; 100_000]));
+        buffers.iter_mut().for_each(|buffer| buffer.consume(100_000));
+        let kept = || SPARES.with_borrow(|spares| (spares.vectors.len(), spares.capacity));
+        assert_eq!(kept(), (10, 1_000_000));
+        buffers[0].extend(&[0; 100]);
+        assert_eq!((buffers[0].data.capacity(), kept()), (100, (10, 1_000_000)));
+        buffers[1].extend(&[0; 2 * SPARE_CAPACITY]);
+        buffers[1].clear();
+        assert_eq!(kept(), (9, 900_000));
+    }
+
+    #[test]
     fn the_memory_follows_what_is_unread_and_not_what_has_passed() {
         let mut buffer = ReadBuffer::default();
         for _ in 0..10_000 {
