@@ -10,128 +10,24 @@
 mod child;
 mod options;
 
-use foster::{Protocol, Result, RunServer, TransportRef, run, run_server};
+use foster::framing::{IntNStringProtocol, IntNStringReceiver, StringBase, StructFormat};
+use foster::{Result, RunServer, run, run_server};
 use options::{Options, announce};
-
-/// The longest string that is taken: `MAX_LENGTH` of Twisted's `IntNStringReceiver`.
-const MAX_LENGTH: usize = 99_999;
-
-/// Protocol for exchanging length-prefixed strings: the base class.
-///
-/// A subclass chooses the format of the prefix, and its `string_received` is called with each whole string.
-#[derive(Default)]
-struct IntNStringReceiverProtocol<Subclass> {
-    base: Base,
-    buf: Vec<u8>,
-    subclass: Subclass,
-}
-
-/// What a subclass defines.
-trait IntNStringReceiver: 'static {
-    const PREFIX_FORMAT: PrefixFormat;
-
-    /// A whole string has come. `base` is what a Python subclass reaches through `self`.
-    fn string_received(&mut self, base: &Base, s: &[u8]) -> Result<()>;
-}
-
-/// What a subclass inherits.
-#[derive(Default)]
-struct Base {
-    transport: TransportRef,
-    prefix_format: PrefixFormat,
-}
-
-/// How a length is written, as the format strings of Python's `struct` module say: `<L` or `!L`.
-#[derive(Clone, Copy)]
-struct PrefixFormat {
-    unpack: fn([u8; 4]) -> u32,
-    pack: fn(u32) -> [u8; 4],
-}
-
-impl<Subclass: IntNStringReceiver> Protocol for IntNStringReceiverProtocol<Subclass> {
-    fn connection_made(&mut self, transport: TransportRef) -> Result<()> {
-        self.base = Base { transport, prefix_format: Subclass::PREFIX_FORMAT };
-        Ok(())
-    }
-
-    fn data_received(&mut self, data: &[u8]) -> Result<()> {
-        self.buf.extend_from_slice(data);
-        let mut cur_offset = 0;
-        while let Some(prefix) = self.buf[cur_offset..].first_chunk() {
-            // Expect the length to be encoded in the beginning of the buffer.
-            let payload_offset = cur_offset + prefix.len();
-            let length = (Subclass::PREFIX_FORMAT.unpack)(*prefix) as usize;
-            if length > MAX_LENGTH {
-                return self.length_limit_exceeded();
-            }
-            let payload_end_offset = payload_offset + length;
-
-            // If the whole payload didn't arrive in the buffer yet, nothing to report.
-            let Some(payload) = self.buf.get(payload_offset..payload_end_offset) else { break };
-
-            cur_offset = payload_end_offset;
-            self.subclass.string_received(&self.base, payload)?;
-        }
-
-        // Discard the parts of the buffer that have been processed.
-        self.buf.drain(..cur_offset);
-        Ok(())
-    }
-
-    // A client that sends and never reads the answers is read no further.
-
-    fn pause_writing(&mut self) -> Result<()> {
-        self.base.transport.pause_reading();
-        Ok(())
-    }
-
-    fn resume_writing(&mut self) -> Result<()> {
-        self.base.transport.resume_reading();
-        Ok(())
-    }
-}
-
-impl<Subclass> IntNStringReceiverProtocol<Subclass> {
-    /// Nothing behind the length can be understood any more: the connection ends, as it does in Twisted.
-    fn length_limit_exceeded(&mut self) -> Result<()> {
-        self.buf.clear();
-        self.base.transport.close();
-        Ok(())
-    }
-}
-
-impl Base {
-    fn send_string(&self, s: &[u8]) -> Result<()> {
-        let prefix = (self.prefix_format.pack)(u32::try_from(s.len())?);
-        self.transport.writelines(&[&prefix, s])
-    }
-}
-
-impl PrefixFormat {
-    /// `<L`: four bytes, the lowest first.
-    const LITTLE_ENDIAN: Self = PrefixFormat { unpack: u32::from_le_bytes, pack: u32::to_le_bytes };
-}
-
-impl Default for PrefixFormat {
-    fn default() -> Self {
-        PrefixFormat::LITTLE_ENDIAN
-    }
-}
 
 #[derive(Default)]
 struct MyStringReceiver;
 
 impl IntNStringReceiver for MyStringReceiver {
-    const PREFIX_FORMAT: PrefixFormat = PrefixFormat::LITTLE_ENDIAN;
+    const STRUCT_FORMAT: StructFormat = StructFormat::new("<L");
 
-    fn string_received(&mut self, base: &Base, s: &[u8]) -> Result<()> {
+    fn string_received(&mut self, base: &StringBase, s: &[u8]) -> Result<()> {
         println!("received string: {}", std::str::from_utf8(s)?);
         base.send_string(b"ok")
     }
 }
 
 fn app(options: Options) -> RunServer {
-    run_server(IntNStringReceiverProtocol::<MyStringReceiver>::default, options.host, options.port)
+    run_server(IntNStringProtocol::<MyStringReceiver>::default, options.host, options.port)
         .on_serving(|server| announce(&server))
 }
 
@@ -141,19 +37,22 @@ fn main() -> Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::RefCell;
     use std::io::{Read, Write};
     use std::net::TcpStream;
     use std::process::{Command, Stdio};
-    use std::rc::Rc;
     use std::sync::mpsc;
     use std::thread;
+
+    use foster::Protocol;
 
     use super::child::{self, Child, PATIENCE, receive};
     use super::*;
 
     /// `ok` as a string with its length.
     const OK: &[u8] = b"\x02\0\0\0ok";
+
+    /// The longest string that is taken: `MAX_LENGTH` of Twisted's `IntNStringReceiver`.
+    const MAX_LENGTH: usize = MyStringReceiver::MAX_LENGTH;
 
     /// The client of trio-protocol's README, which differs only in the name of the interpreter.
     const CLIENT: &str = r#"python3 -c "import struct; print((b'%shello world' % struct.pack('<L', 12)).decode('ascii'))" | nc localhost 5566"#;
@@ -279,22 +178,22 @@ mod tests {
     /// What a protocol receives that gets its data in these pieces.
     fn strings_in(pieces: &[&[u8]]) -> Vec<String> {
         #[derive(Default)]
-        struct Recorder(Rc<RefCell<Vec<String>>>);
+        struct Recorder(Vec<String>);
 
         impl IntNStringReceiver for Recorder {
-            const PREFIX_FORMAT: PrefixFormat = PrefixFormat::LITTLE_ENDIAN;
+            const STRUCT_FORMAT: StructFormat = MyStringReceiver::STRUCT_FORMAT;
 
-            fn string_received(&mut self, _base: &Base, s: &[u8]) -> Result<()> {
-                self.0.borrow_mut().push(String::from_utf8_lossy(s).into_owned());
+            fn string_received(&mut self, _base: &StringBase, s: &[u8]) -> Result<()> {
+                self.0.push(String::from_utf8_lossy(s).into_owned());
                 Ok(())
             }
         }
 
-        let mut protocol = IntNStringReceiverProtocol::<Recorder>::default();
+        let mut protocol = IntNStringProtocol::<Recorder>::default();
         for piece in pieces {
             protocol.data_received(piece).expect("the recorder never fails");
         }
-        protocol.subclass.0.take()
+        protocol.with(|recorder| std::mem::take(&mut recorder.0))
     }
 
     fn is_installed(program: &str) -> bool {

@@ -18,9 +18,36 @@ fn a_child_with_another_error_type_is_told_what_a_child_returns() {
 }
 
 #[test]
+fn c20_text_is_not_written() {
+    assert_refused("c20_text_is_not_written");
+}
+
+#[test]
+fn e13_a_server_takes_no_datagram_socket() {
+    assert_refused("e13_a_server_takes_no_datagram_socket");
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn e13_ssl_is_a_context() {
+    assert_refused("e13_ssl_is_a_context");
+}
+
+#[cfg(feature = "tls")]
+#[test]
+fn t03_start_tls_takes_a_context_and_a_stream_transport() {
+    assert_refused("t03_start_tls_takes_a_context_and_a_stream_transport");
+}
+
+#[test]
 fn a_child_of_each_kind_compiles() {
     let (compiles, said) = check("a_child_of_each_kind");
     assert!(compiles, "the compiler says:\n{said}");
+}
+
+#[test]
+fn a_type_that_is_no_line_receiver_is_told_what_to_implement() {
+    assert_refused("a_type_that_is_no_line_receiver");
 }
 
 fn assert_refused(name: &str) {
@@ -39,7 +66,8 @@ fn check(name: &str) -> (bool, String) {
     fs::create_dir_all(&folder).expect("the folder for temporary files is writable");
     let manifest = format!(
         "[package]\nname = {name:?}\nedition = \"2024\"\n[[bin]]\nname = {name:?}\npath = {program:?}\n\
-         [dependencies]\nfoster-compat.path = {package:?}\n[workspace]\n",
+         [dependencies]\nfoster-compat = {{ path = {package:?}, features = {features} }}\n[workspace]\n",
+        features = if cfg!(feature = "tls") { "['tls']" } else { "[]" },
         program = programs().join(name).with_extension("rs"),
     );
     fs::write(folder.join("Cargo.toml"), manifest).expect("the folder was made above");

@@ -12,7 +12,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use foster_compat::testing::Trace;
-use foster_compat::{Nursery, create_server, finally, open_nursery, sleep, sleep_forever};
+use foster_compat::{
+    Loop, Nursery, create_server, finally, move_on_after, open_nursery, sleep, sleep_forever, wait_readable,
+    wait_writable,
+};
 use stage::{Reports, Scripted, address, bounded, turns, until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -151,6 +154,35 @@ fn a_client_that_connects_before_its_server_closes_reads_the_end_and_leaks_nothi
         .expect("the test ends in time");
         trace.assert_complete();
     }
+}
+
+#[test]
+fn readers_writers_and_waits_that_come_and_go_leave_no_descriptor() {
+    // Too few for a leak of any kind of them.
+    if !in_process_of_its_own("readers_writers_and_waits_that_come_and_go_leave_no_descriptor", 64) {
+        return;
+    }
+    bounded(false, async {
+        let (ours, _theirs) = std::os::unix::net::UnixStream::pair()?;
+        let n_descriptors = count_descriptors();
+        open_nursery(async |nursery: Nursery| {
+            let loop_ = Loop::new(&nursery);
+            for n in 0..1000 {
+                loop_.add_reader(&ours, || ())?;
+                loop_.add_writer(&ours, || ())?;
+                move_on_after(Duration::ZERO, wait_readable(&ours)).await;
+                wait_writable(&ours).await?;
+                if n % 2 == 0 {
+                    loop_.remove_reader(&ours);
+                }
+            }
+            Ok(())
+        })
+        .await?;
+        assert_eq!(count_descriptors(), n_descriptors);
+        Ok(())
+    })
+    .expect("the test ends in time");
 }
 
 /// Counts what is alive.

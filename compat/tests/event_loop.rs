@@ -6,8 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use foster_compat::{
-    ContextVar, Loop, LoopHandle, Nursery, RuntimeError, ValueError, checkpoint, get_event_loop, get_running_loop,
-    open_nursery, run_here, sleep, sleep_forever,
+    ContextVar, Loop, LoopHandle, Nursery, RuntimeError, checkpoint, get_event_loop, get_running_loop, open_nursery,
+    run_here, sleep, sleep_forever,
 };
 
 use crate::journal::{Boom, Drops, Journal, in_loop, inside, logged, ms};
@@ -592,21 +592,4 @@ async fn work_of_the_running_loop_is_cancelled_when_the_root_ends() {
     .await
     .expect("it ends well");
     assert_eq!(journal.said(), "cancelled");
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn signals_that_cannot_be_handled_are_refused() {
-    in_loop(async |loop_, _| {
-        let err = loop_.add_signal_handler(9, || ()).unwrap_err();
-        assert!(err.is::<RuntimeError>());
-        assert_eq!(err.to_string(), "sig 9 cannot be caught");
-        for number in [0, -1, 65] {
-            let err = loop_.add_signal_handler(number, || ()).unwrap_err();
-            assert!(err.is::<ValueError>(), "{number}: {err}");
-        }
-        assert!(!loop_.remove_signal_handler(12));
-        Ok(())
-    })
-    .await;
 }

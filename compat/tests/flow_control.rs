@@ -5,6 +5,7 @@
 mod stage;
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -355,6 +356,7 @@ fn waiting_again_and_again_leaves_nothing_behind() {
         let trace = Trace::new();
         let (transport, _peer) = connect_stalled(&nursery, &trace, Scripted::new()).await;
         transport.write(&[0; 2 * HIGH])?;
+        transport.pause_reading();
         // A loop that waits for the end of the connection beside something else, as a heartbeat does.
         let waker = CountedWaker::default();
         let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
@@ -364,9 +366,36 @@ fn waiting_again_and_again_leaves_nothing_behind() {
             assert!(transport.poll_closed(&mut cx).is_pending() && transport.poll_drained(&mut cx).is_pending());
             assert!(transport.poll_closed(&mut counted).is_pending());
             assert!(transport.poll_drained(&mut counted).is_pending());
+            assert!(transport.poll_resumed(&mut cx).is_pending() && transport.poll_resumed(&mut counted).is_pending());
         }
         assert!(std::sync::Arc::strong_count(&waker.0) < 10, "{}", std::sync::Arc::strong_count(&waker.0));
         transport.abort();
+        Ok(())
+    });
+}
+
+#[test]
+fn who_waits_for_reading_to_be_resumed_is_woken_by_that_and_by_the_end() {
+    paused(async |nursery| {
+        let trace = Trace::new();
+        let (transport, _peer) = connect_stalled(&nursery, &trace, Scripted::new()).await;
+        let resumed = async |transport: TransportRef| poll_fn(|cx| transport.poll_resumed(cx)).await;
+        resumed(transport.clone()).await;
+        for ends in [false, true] {
+            transport.pause_reading();
+            let waiting = transport.clone();
+            let waiter = nursery.create_task(async move { poll_fn(|cx| waiting.poll_resumed(cx)).await });
+            turns(5).await;
+            assert!(!waiter.is_finished());
+            if ends {
+                transport.abort()
+            } else {
+                transport.resume_reading()
+            }
+            waiter.await?;
+        }
+        resumed(transport).await;
+        resumed(TransportRef::default()).await;
         Ok(())
     });
 }

@@ -73,6 +73,10 @@ fn a_write_before_connection_made_reaches_nobody_and_does_no_harm() {
 #[test]
 fn the_extra_information_is_asyncios_and_the_programs_own() {
     over_each_wire(async |wire: Wire, nursery| {
+        if wire == Wire::AsyncIo {
+            // It knows no addresses, which `streams_async_io.rs` holds.
+            return Ok(());
+        }
         let trace = Trace::new();
         let log = trace.clone();
         let protocol = Scripted::new().on_lost(move |transport, _| {

@@ -12,11 +12,12 @@ use std::path::{Path, PathBuf};
 use paths::{Found, Outline};
 
 /// The layers of `foster-compat`, lowest first, and the modules of each. A layer may name itself and those before it.
-const LAYERS: [(&str, &[&str]); 5] = [
+const LAYERS: [(&str, &[&str]); 6] = [
     ("vocabulary", &["error", "interrupted"]),
     ("runtime", &["runtime"]),
     ("nursery", &["nursery"]),
     ("asyncio", &["asyncio"]),
+    ("framing", &["framing"]),
     ("testing", &["testing"]),
 ];
 
@@ -43,7 +44,7 @@ fn foster_starts_no_task_outside_a_nursery() {
 #[test]
 fn every_layer_that_exists_is_looked_at() {
     let files = sources(&repository().join("compat/src"));
-    for layer in ["runtime", "nursery"] {
+    for layer in ["runtime", "nursery", "framing"] {
         let module = Path::new("compat/src").join(layer);
         assert!(files.iter().filter(|file| file.starts_with(repository().join(&module))).count() > 5, "{layer}");
     }
@@ -121,6 +122,15 @@ fn the_vocabulary_names_no_layer() {
 fn testing_lies_above_asyncio() {
     assert_eq!(broken_in("asyncio/transport.rs", "use crate::testing::Trace;").len(), 1);
     assert!(broken_in("testing.rs", "use crate::asyncio::TransportRef;").is_empty());
+}
+
+#[test]
+fn framing_lies_between_asyncio_and_testing() {
+    assert_eq!(broken_in("asyncio/transport.rs", "use crate::framing::LineReceiver;").len(), 1);
+    assert_eq!(broken_in("framing/base.rs", "use crate::testing::Trace;").len(), 1);
+    assert_eq!(broken_in("framing/base.rs", "use tokio::runtime::Handle;").len(), 1);
+    assert!(broken_in("framing/base.rs", "use crate::asyncio::TransportRef;").is_empty());
+    assert!(broken_in("testing/trace.rs", "use crate::framing::LineReceiver;").is_empty());
 }
 
 #[test]

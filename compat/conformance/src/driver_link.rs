@@ -158,6 +158,9 @@ impl Address {
     }
 }
 
+/// From the start of the driver to its ADDR or READY line; generous, because interpreters start slowly.
+pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(20);
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -12,6 +12,7 @@
 //! stage                                    addresses and a directory for it
 //! driver_process, driver_link              the driver: its process, its lines
 //! peer, player                             the other end of the connection, and its steps
+//! peer_connection, tls_session             what those steps send and receive, also through TLS
 //! runner -> normalise -> compare           snapshot, cleaning, differences
 //! suite                                    many scenarios, retries, verdicts
 //! ```
@@ -39,6 +40,7 @@ mod load_error;
 mod normalise;
 mod package_files;
 mod peer;
+mod peer_connection;
 mod peer_step;
 mod player;
 mod runner;
@@ -49,6 +51,9 @@ mod shown_bytes;
 mod stage;
 mod step_error;
 mod suite;
+mod tls_reason;
+mod tls_session;
+mod tls_side;
 mod trace;
 
 pub use compare::{Difference, Rule, compare};
@@ -57,8 +62,8 @@ pub use filter::Filter;
 pub use id_list::{IdList, conforming_scenarios, known_cpython_differences};
 pub use load_error::LoadError;
 pub use package_files::{cpython_driver, scenarios_file};
-pub use runner::{Observation, PlayError, play};
-pub use scenario::{Kind, NotPlayable, Scenario};
+pub use runner::{Observation, play};
+pub use scenario::{Kind, Scenario};
 pub use scenario_file::load_scenarios;
 pub use shown_bytes::show;
 pub use suite::{Played, Suite, Verdict};

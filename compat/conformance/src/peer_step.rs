@@ -7,8 +7,9 @@ use serde_json::Value;
 /// One step of the peer, see `SCENARIOS.md`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum PeerStep {
-    /// `send` and, because this peer has nothing above TCP, `send_raw`.
     Send(String),
+    /// The same below TLS.
+    SendRaw(String),
     SendN(usize),
     Sleep(Duration),
     ShutWr,
@@ -39,8 +40,8 @@ pub(crate) enum PeerStep {
     Use(String),
     Go(String),
     Mark(String),
-    /// A step that only a TLS peer can do, by its name.
-    Tls(String),
+    TlsWrap,
+    TlsUnwrap,
 }
 
 impl PeerStep {
@@ -64,7 +65,8 @@ impl PeerStep {
             None => Err(invalid("lacks a number")),
         };
         let (step, n_allowed) = match name.as_str() {
-            "send" | "send_raw" => (PeerStep::Send(text(0)?), 1),
+            "send" => (PeerStep::Send(text(0)?), 1),
+            "send_raw" => (PeerStep::SendRaw(text(0)?), 1),
             "send_n" => (PeerStep::SendN(number(0)?), 1),
             "sleep" => (PeerStep::Sleep(Duration::from_millis(number(0)? as u64)), 1),
             "shut_wr" => (PeerStep::ShutWr, 0),
@@ -89,7 +91,8 @@ impl PeerStep {
             "use" => (PeerStep::Use(text(0)?), 1),
             "go" => (PeerStep::Go(text(0)?), 1),
             "mark" => (PeerStep::Mark(text(0)?), 1),
-            "tls_wrap" | "tls_unwrap" => (PeerStep::Tls(name.clone()), 0),
+            "tls_wrap" => (PeerStep::TlsWrap, 0),
+            "tls_unwrap" => (PeerStep::TlsUnwrap, 0),
             _ => return Err(invalid("is not one of the language")),
         };
         if arguments.len() > n_allowed {
@@ -99,9 +102,10 @@ impl PeerStep {
     }
 
     /// The name in the scenario language, which the peer's error lines begin with.
-    pub(crate) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             PeerStep::Send(_) => "send",
+            PeerStep::SendRaw(_) => "send_raw",
             PeerStep::SendN(_) => "send_n",
             PeerStep::Sleep(_) => "sleep",
             PeerStep::ShutWr => "shut_wr",
@@ -119,7 +123,8 @@ impl PeerStep {
             PeerStep::Use(_) => "use",
             PeerStep::Go(_) => "go",
             PeerStep::Mark(_) => "mark",
-            PeerStep::Tls(name) => name,
+            PeerStep::TlsWrap => "tls_wrap",
+            PeerStep::TlsUnwrap => "tls_unwrap",
         }
     }
 }

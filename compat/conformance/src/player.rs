@@ -1,7 +1,7 @@
 //! The peer's steps.
 
 use std::collections::HashMap;
-use std::io::{self, Read, Write};
+use std::io;
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::thread;
@@ -9,13 +9,15 @@ use std::time::Duration;
 
 use socket2::{Domain, Socket, Type};
 
-use crate::driver_link::{Address, DriverLink, Heard};
+use crate::driver_link::{Address, DriverLink, Heard, START_TIMEOUT};
 use crate::peer::Shared;
+use crate::peer_connection::PeerConnection;
 use crate::peer_step::PeerStep;
 use crate::scenario::{Kind, Scenario};
 use crate::shown_bytes::{SHOWN_BYTES, show};
 use crate::stage::PeerSockets;
 use crate::step_error::{StepError, is_timeout, python_name};
+use crate::tls_side::{tls_client, tls_server};
 
 /// What plays the steps, with blocking sockets. It belongs to the peer's thread.
 pub(crate) struct Player {
@@ -25,17 +27,17 @@ pub(crate) struct Player {
     listener: Option<Arc<Socket>>,
     datagram: Option<Arc<Socket>>,
     /// The connection that steps are about.
-    current: Connection,
-    others: HashMap<String, Connection>,
-    /// Sockets that a later one took the place of: they stay open.
-    replaced: Vec<Arc<Socket>>,
+    current: Named,
+    others: HashMap<String, Named>,
+    /// Those that a later one took the place of: they stay open.
+    replaced: Vec<PeerConnection>,
 }
 
-/// A connection under its name; without a socket before it is opened and after it is closed.
+/// A connection under its name; without one before it is opened and after it is closed.
 #[derive(Default)]
-struct Connection {
+struct Named {
     name: String,
-    socket: Option<Arc<Socket>>,
+    connection: Option<PeerConnection>,
 }
 
 impl Player {
@@ -46,7 +48,7 @@ impl Player {
             peer,
             listener: sockets.listener,
             datagram: sockets.datagram,
-            current: Connection::default(),
+            current: Named::default(),
             others: HashMap::new(),
             replaced: Vec::new(),
         }
@@ -59,6 +61,7 @@ impl Player {
         match result {
             Ok(()) => {}
             Err(StepError::Io(err)) => self.peer.log(format_args!("failed: {}", python_name(&err))),
+            Err(StepError::Tls(_)) => self.peer.log("failed: SSLError"),
             Err(StepError::Impossible(problem)) => self.peer.log(format_args!("PEER ERROR {problem}")),
         }
         self
@@ -69,8 +72,16 @@ impl Player {
             Kind::Tcp | Kind::Unix | Kind::Tls => {
                 let address = self.address("")?;
                 self.connect(&address)?;
+                if self.scenario.kind == Kind::Tls && !self.scenario.sockets.is_raw {
+                    self.begin_tls(tls_client(self.scenario.sockets.tls_versions)?)?;
+                }
             }
-            Kind::TcpClient | Kind::UnixClient | Kind::TlsClient => self.accept()?,
+            Kind::TcpClient | Kind::UnixClient | Kind::TlsClient => {
+                self.accept()?;
+                if self.scenario.kind == Kind::TlsClient && !self.scenario.sockets.is_raw {
+                    self.begin_tls(tls_server(self.scenario.sockets.tls_versions)?)?;
+                }
+            }
             Kind::Udp => {
                 let socket = Arc::new(Socket::new(Domain::IPV4, Type::DGRAM, None)?);
                 self.take_datagram_socket(socket)?;
@@ -90,12 +101,9 @@ impl Player {
             if self.link.heard().trace.is_frozen() {
                 return Ok(());
             }
-            match self.play_step(&step) {
-                Err(StepError::Io(err)) => {
-                    let name = if is_timeout(&err) { "timeout" } else { python_name(&err) };
-                    self.peer.log(format_args!("{}: {name}", step.name()));
-                }
-                other => other?,
+            if let Err(err) = self.play_step(&step) {
+                let words = err.into_words()?;
+                self.peer.log(format_args!("{}: {words}", step.name()));
             }
         }
         Ok(())
@@ -103,22 +111,21 @@ impl Player {
 
     fn play_step(&mut self, step: &PeerStep) -> Result<(), StepError> {
         match step {
-            PeerStep::Send(text) => self.send(text.as_bytes()),
-            PeerStep::SendN(n_bytes) => self.send(&vec![b'c'; *n_bytes]),
+            PeerStep::Send(text) => self.connection()?.send(text.as_bytes()),
+            PeerStep::SendRaw(text) => self.connection()?.send_raw(text.as_bytes()),
+            PeerStep::SendN(n_bytes) => self.connection()?.send(&vec![b'c'; *n_bytes]),
             PeerStep::Sleep(duration) => {
                 thread::sleep(*duration);
                 Ok(())
             }
-            PeerStep::ShutWr => Ok(self.socket()?.shutdown(Shutdown::Write)?),
+            PeerStep::ShutWr => Ok(self.connection()?.socket().shutdown(Shutdown::Write)?),
             PeerStep::Close => {
-                self.current.socket = None;
+                self.current.connection = None;
                 Ok(())
             }
-            PeerStep::Rst => {
-                self.socket()?.set_linger(Some(Duration::ZERO))?;
-                self.current.socket = None;
-                Ok(())
-            }
+            PeerStep::Rst => self.take_connection()?.reset(),
+            PeerStep::TlsWrap => self.begin_tls(tls_client(self.scenario.sockets.tls_versions)?),
+            PeerStep::TlsUnwrap => self.connection()?.end_tls(),
             PeerStep::Recv => self.recv(),
             PeerStep::RecvN(n_bytes) => self.recv_n(*n_bytes),
             PeerStep::RecvAll { inexact, any_end } => self.recv_all(*inexact, *any_end),
@@ -130,7 +137,7 @@ impl Player {
             PeerStep::SendToN(n_bytes) => self.send_to(&vec![b'd'; *n_bytes]),
             PeerStep::RecvFrom => {
                 let mut datagram = vec![0; RECEIVE_BYTES];
-                let n_bytes = (&*self.socket()?).read(&mut datagram)?;
+                let n_bytes = self.connection()?.receive(&mut datagram)?;
                 self.peer.log(format_args!("dgram {}", show(&datagram[..n_bytes])));
                 Ok(())
             }
@@ -156,7 +163,6 @@ impl Player {
                 self.peer.log(format_args!("mark {text}"));
                 Ok(())
             }
-            PeerStep::Tls(name) => Err(format!("{name}: this peer does not speak TLS").into()),
         }
     }
 
@@ -196,6 +202,8 @@ impl Player {
     fn accept(&mut self) -> Result<(), StepError> {
         let listener = self.listener.as_ref().ok_or("accept: the peer does not listen")?;
         self.peer.register(listener);
+        // The driver may take longer to start than the peer waits for a connection.
+        self.link.wait_until(START_TIMEOUT, |heard| heard.is_ready || heard.has_ended);
         listener.set_read_timeout(Some(OPERATION_TIMEOUT))?;
         let (socket, _) = listener.accept()?;
         self.take_stream_socket(socket)?;
@@ -214,32 +222,35 @@ impl Player {
     fn take_socket(&mut self, socket: Arc<Socket>, timeout: Duration) -> io::Result<Arc<Socket>> {
         socket.set_read_timeout(Some(timeout))?;
         self.peer.register(&socket);
-        self.replaced.extend(self.current.socket.replace(Arc::clone(&socket)));
+        self.replaced.extend(self.current.connection.replace(PeerConnection::new(Arc::clone(&socket))));
         Ok(socket)
+    }
+
+    fn begin_tls(&mut self, side: rustls::Connection) -> Result<(), StepError> {
+        let mut connection = self.take_connection()?;
+        connection.begin_tls(side)?;
+        self.current.connection = Some(connection);
+        Ok(())
     }
 
     /// Makes room for another connection; the step `use` comes back to this one.
     fn put_aside(&mut self) {
         let aside = std::mem::take(&mut self.current);
         let replaced = self.others.insert(aside.name.clone(), aside);
-        self.replaced.extend(replaced.and_then(|connection| connection.socket));
+        self.replaced.extend(replaced.and_then(|named| named.connection));
     }
 
     // ---- sending and receiving
 
-    fn send(&mut self, payload: &[u8]) -> Result<(), StepError> {
-        Ok((&*self.socket()?).write_all(payload)?)
-    }
-
     fn send_to(&mut self, payload: &[u8]) -> Result<(), StepError> {
         let address = self.address("")?.to_socket_address()?;
-        self.socket()?.send_to(payload, &address)?;
+        self.connection()?.socket().send_to(payload, &address)?;
         Ok(())
     }
 
     fn recv(&mut self) -> Result<(), StepError> {
         let mut chunk = vec![0; RECEIVE_BYTES];
-        match (&*self.socket()?).read(&mut chunk)? {
+        match self.connection()?.receive(&mut chunk)? {
             0 => self.peer.log("EOF"),
             n_bytes => self.peer.log(format_args!("recv {}", show(&chunk[..n_bytes]))),
         }
@@ -251,7 +262,7 @@ impl Player {
         let mut n_received = 0;
         while n_received < n_wanted {
             let n_at_most = RECEIVE_BYTES.min(n_wanted - n_received);
-            match (&*self.socket()?).read(&mut chunk[..n_at_most])? {
+            match self.connection()?.receive(&mut chunk[..n_at_most])? {
                 0 => break,
                 n_bytes => n_received += n_bytes,
             }
@@ -266,19 +277,20 @@ impl Player {
         let mut beginning = Vec::new();
         let mut n_received = 0;
         let end = loop {
-            match (&*self.socket()?).read(&mut chunk) {
-                Ok(0) => break "EOF",
+            match self.connection()?.receive(&mut chunk) {
+                Ok(0) => break "EOF".to_owned(),
                 Ok(n_bytes) => {
                     n_received += n_bytes;
                     let n_missing = SHOWN_BYTES.saturating_sub(beginning.len());
                     beginning.extend_from_slice(&chunk[..n_bytes.min(n_missing)]);
                 }
-                Err(err) if err.kind() == io::ErrorKind::ConnectionReset => break "RST",
-                Err(err) if is_timeout(&err) => break "(open)",
-                Err(err) => return Err(err.into()),
+                Err(StepError::Tls(reason)) => break format!("SSL:{reason}"),
+                Err(StepError::Io(err)) if err.kind() == io::ErrorKind::ConnectionReset => break "RST".to_owned(),
+                Err(StepError::Io(err)) if is_timeout(&err) => break "(open)".to_owned(),
+                Err(err) => return Err(err),
             }
         };
-        let end = if any_end && end != "(open)" { "EOF|RST" } else { end };
+        let end = if any_end && ["EOF", "RST"].contains(&end.as_str()) { "EOF|RST" } else { &end };
         let payload = match n_received {
             0..=SHOWN_BYTES => show(&beginning),
             _ if inexact => "<...>".to_owned(),
@@ -297,12 +309,12 @@ impl Player {
         }
     }
 
-    fn socket(&self) -> Result<Arc<Socket>, StepError> {
-        match &self.current.socket {
-            Some(socket) => Ok(Arc::clone(socket)),
-            // What the operating system says about a closed descriptor.
-            None => Err(io::Error::other("the connection is closed").into()),
-        }
+    fn connection(&mut self) -> Result<&mut PeerConnection, StepError> {
+        self.current.connection.as_mut().ok_or_else(closed)
+    }
+
+    fn take_connection(&mut self) -> Result<PeerConnection, StepError> {
+        self.current.connection.take().ok_or_else(closed)
     }
 
     fn address(&self, server: &str) -> Result<Address, StepError> {
@@ -310,6 +322,11 @@ impl Player {
         let address = heard.addresses.get(server);
         Ok(address.ok_or_else(|| format!("no address of '{server}'"))?.clone())
     }
+}
+
+/// What the operating system says about a closed descriptor.
+fn closed() -> StepError {
+    io::Error::other("the connection is closed").into()
 }
 
 /// Of every blocking operation on a stream. Linux ends it up to 256 ms late, because its timers are coarse, and it has

@@ -1,17 +1,16 @@
 //! Plays one scenario: driver on one side, peer on the other, a snapshot of both traces at the end.
 
-use std::error::Error;
-use std::fmt;
 use std::io;
 use std::thread;
 use std::time::Duration;
 
 use crate::deadline::Deadline;
 use crate::driver_command::DriverCommand;
+use crate::driver_link::START_TIMEOUT;
 use crate::driver_process::DriverProcess;
 use crate::normalise::{clean, normalise};
 use crate::peer::Peer;
-use crate::scenario::{Kind, NotPlayable, Scenario};
+use crate::scenario::{Kind, Scenario};
 use crate::stage::Stage;
 
 /// What was seen when a scenario was played, cleaned and normalised as the scenario asks for.
@@ -25,42 +24,14 @@ pub struct Observation {
     pub complaints: Vec<String>,
 }
 
-/// Why a scenario was not played.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum PlayError {
-    /// The peer of this runner cannot play it.
-    NotPlayable(NotPlayable),
-    /// The driver, or a socket or directory of the scenario, could not be set up.
-    SetUp(io::Error),
-}
-
-impl fmt::Display for PlayError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PlayError::NotPlayable(reason) => reason.fmt(f),
-            PlayError::SetUp(err) => write!(f, "the scenario cannot be set up: {err}"),
-        }
-    }
-}
-
-impl Error for PlayError {}
-
-impl From<io::Error> for PlayError {
-    fn from(err: io::Error) -> Self {
-        PlayError::SetUp(err)
-    }
-}
-
 /// Plays a scenario against a new process of the driver.
 ///
 /// Whatever the driver does is part of the observation: a driver that crashes, hangs or says nothing is no error.
 ///
 /// # Errors
 ///
-/// [`PlayError::NotPlayable`] without starting the driver; [`PlayError::SetUp`] if the driver cannot be started.
-pub fn play(driver: &DriverCommand, scenario: &Scenario) -> Result<Observation, PlayError> {
-    scenario.check_playable().map_err(PlayError::NotPlayable)?;
+/// The operating system's, if the driver, or a socket or directory of the scenario, could not be set up.
+pub fn play(driver: &DriverCommand, scenario: &Scenario) -> io::Result<Observation> {
     let stage = Stage::set_up(scenario)?;
     let process = DriverProcess::start(driver, stage.start_message())?;
     Ok(Play { scenario, stage, process, complaint: None }.observe())
@@ -148,8 +119,6 @@ impl Play<'_> {
     }
 }
 
-/// From the start of the driver to its ADDR or READY line; generous, because interpreters start slowly.
-const START_TIMEOUT: Duration = Duration::from_secs(20);
 /// The end of the peer's thread wakes nobody.
 const PEER_POLL: Duration = Duration::from_millis(20);
 /// From the end of the driver's output to the end of its process.

@@ -1,12 +1,12 @@
 //! One scenario, as far as the runner is concerned: what the driver does with it stays JSON.
 
-use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::peer_step::PeerStep;
+use crate::tls_side::TlsVersions;
 
 /// One scenario with its expected traces, see `SCENARIOS.md`.
 #[derive(Debug, Clone)]
@@ -53,25 +53,6 @@ impl Scenario {
     /// The expected lines of the peer.
     pub fn expected_peer(&self) -> &[String] {
         &self.expect.peer
-    }
-
-    /// Whether this runner's peer can play the scenario.
-    ///
-    /// # Errors
-    ///
-    /// [`NotPlayable`] for a scenario whose peer has to speak TLS.
-    pub fn check_playable(&self) -> Result<(), NotPlayable> {
-        if matches!(self.kind, Kind::Tls | Kind::TlsClient) {
-            return Err(NotPlayable { needs: format!("kind {}", self.kind) });
-        }
-        let tls_step = self.peer.iter().find_map(|step| match step {
-            PeerStep::Tls(name) => Some(name),
-            _ => None,
-        });
-        match tls_step {
-            Some(name) => Err(NotPlayable { needs: format!("peer step {name}") }),
-            None => Ok(()),
-        }
     }
 }
 
@@ -133,24 +114,6 @@ const KIND_NAMES: [(Kind, &str); 9] = [
     (Kind::Program, "program"),
 ];
 
-/// A scenario that this runner cannot play; it counts as not conforming and is never left out silently.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotPlayable {
-    needs: String,
-}
-
-impl fmt::Display for NotPlayable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let needs = &self.needs;
-        write!(
-            f,
-            "not playable by this runner: {needs} needs a peer that speaks TLS, and this one speaks TCP, UDP and unix sockets"
-        )
-    }
-}
-
-impl Error for NotPlayable {}
-
 /// What the peer's sockets are like.
 #[derive(Debug, Clone)]
 pub(crate) struct SocketOptions {
@@ -160,6 +123,9 @@ pub(crate) struct SocketOptions {
     pub(crate) peer_closed: bool,
     /// A program is given an address where connecting hangs.
     pub(crate) blackhole: bool,
+    /// The peer of a TLS kind shakes no hands.
+    pub(crate) is_raw: bool,
+    pub(crate) tls_versions: TlsVersions,
 }
 
 /// When the trace counts as complete.

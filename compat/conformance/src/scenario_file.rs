@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use crate::load_error::LoadError;
 use crate::peer_step::PeerStep;
 use crate::scenario::{Completion, Expectation, Kind, Normalisation, Scenario, SocketOptions};
+use crate::tls_side::TlsVersions;
 
 /// Reads a file of scenarios.
 ///
@@ -62,6 +63,8 @@ fn scenario_from(value: &Value) -> Result<Scenario, String> {
             receive_buffer: fields.number("rcvbuf")?.map(to_size).transpose()?,
             peer_closed: fields.flag("peer_closed")?,
             blackhole: fields.flag("blackhole")?,
+            is_raw: fields.flag("raw")?,
+            tls_versions: tls_versions_from(&fields)?,
         },
         completion: completion_from(kind, &fields)?,
         normalisation: Normalisation {
@@ -71,6 +74,14 @@ fn scenario_from(value: &Value) -> Result<Scenario, String> {
         },
         expect: expectation_from(&fields)?,
     })
+}
+
+fn tls_versions_from(fields: &Fields<'_>) -> Result<TlsVersions, String> {
+    match fields.0.get("tls_max") {
+        None => Ok(TlsVersions::All),
+        Some(version) if version == "1.2" => Ok(TlsVersions::Only12),
+        Some(other) => Err(format!("its field \"tls_max\" must be \"1.2\", not {other}")),
+    }
 }
 
 fn completion_from(kind: Kind, fields: &Fields<'_>) -> Result<Completion, String> {

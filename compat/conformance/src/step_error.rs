@@ -9,6 +9,8 @@ use std::io;
 pub(crate) enum StepError {
     /// The operating system refused; part of the trace, and the next step follows.
     Io(io::Error),
+    /// TLS failed, for this reason; part of the trace too.
+    Tls(&'static str),
     /// The scenario makes no sense here; the peer ends.
     Impossible(String),
 }
@@ -17,6 +19,7 @@ impl fmt::Display for StepError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StepError::Io(err) => err.fmt(f),
+            StepError::Tls(reason) => f.write_str(reason),
             StepError::Impossible(problem) => f.write_str(problem),
         }
     }
@@ -39,6 +42,18 @@ impl From<String> for StepError {
 impl From<&str> for StepError {
     fn from(problem: &str) -> Self {
         StepError::Impossible(problem.to_owned())
+    }
+}
+
+impl StepError {
+    /// How a step's failure is logged; the error itself if it ends the peer.
+    pub(crate) fn into_words(self) -> Result<String, StepError> {
+        match self {
+            StepError::Io(err) if is_timeout(&err) => Ok("timeout".to_owned()),
+            StepError::Io(err) => Ok(python_name(&err).to_owned()),
+            StepError::Tls(reason) => Ok(format!("SSLError {reason}")),
+            StepError::Impossible(_) => Err(self),
+        }
     }
 }
 

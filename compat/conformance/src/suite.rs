@@ -9,8 +9,8 @@ use std::thread;
 use crate::compare::{Difference, Rule, compare};
 use crate::driver_command::DriverCommand;
 use crate::id_list::IdList;
-use crate::runner::{Observation, PlayError, play};
-use crate::scenario::{NotPlayable, Scenario};
+use crate::runner::{Observation, play};
+use crate::scenario::Scenario;
 
 /// A driver, and how its traces are judged.
 #[derive(Debug, Clone)]
@@ -86,9 +86,8 @@ impl Suite {
                 let verdict = if differences.is_empty() { Verdict::Conforms } else { Verdict::Differs(differences) };
                 (seen, verdict)
             }
-            Err(PlayError::NotPlayable(reason)) => (Observation::default(), Verdict::NotPlayable(reason)),
-            Err(err @ PlayError::SetUp(_)) => {
-                let complaint = format!("runner: {err} (driver: {})", self.driver);
+            Err(err) => {
+                let complaint = format!("runner: the scenario cannot be set up: {err} (driver: {})", self.driver);
                 let seen = Observation { complaints: vec![complaint.clone()], ..Observation::default() };
                 (seen, Verdict::Differs(vec![Difference::Complaint(complaint)]))
             }
@@ -113,7 +112,7 @@ impl Suite {
     }
 }
 
-/// A scenario that was played, or could not be.
+/// A scenario that was played.
 #[derive(Debug, Clone)]
 pub struct Played {
     /// The id of the scenario.
@@ -134,8 +133,6 @@ pub enum Verdict {
     Unstable(Vec<Difference>),
     /// It does not.
     Differs(Vec<Difference>),
-    /// This runner cannot tell.
-    NotPlayable(NotPlayable),
 }
 
 impl Verdict {
@@ -157,7 +154,6 @@ impl fmt::Display for Verdict {
                 write!(f, "conforms when played alone; before: {}", joined(before))
             }
             Verdict::Differs(differences) => f.write_str(&joined(differences)),
-            Verdict::NotPlayable(reason) => reason.fmt(f),
         }
     }
 }

@@ -45,9 +45,14 @@ impl Default for ConnectionOptions {
     }
 }
 
-/// The (low, high) marks from what was given, by asyncio's rules.
+/// The (low, high) marks of a plain transport from what was given.
 pub(crate) fn water_marks(high: Option<usize>, low: Option<usize>) -> Result<(usize, usize)> {
-    let high = high.unwrap_or_else(|| low.map_or(DEFAULT_HIGH, |low| low.saturating_mul(4)));
+    checked_marks(high, low, DEFAULT_HIGH)
+}
+
+/// The (low, high) marks from what was given, by asyncio's rules.
+pub(crate) fn checked_marks(high: Option<usize>, low: Option<usize>, default_high: usize) -> Result<(usize, usize)> {
+    let high = high.unwrap_or_else(|| low.map_or(default_high, |low| low.saturating_mul(4)));
     let low = low.unwrap_or(high / 4);
     if high < low {
         return Err(ValueError::new(format!("high ({high}) must be >= low ({low}) must be >= 0")).into());

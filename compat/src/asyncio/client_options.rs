@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::acceptor::{ConnectionOptions, water_marks};
+use super::tls::SslOptions;
 use crate::error::Result;
 
 #[derive(Clone, Debug, Default)]
@@ -10,6 +11,7 @@ pub(super) struct ClientOptions {
     pub(super) write_buffer_limits: Option<(Option<usize>, Option<usize>)>,
     pub(super) idle_timeout: Option<Duration>,
     pub(super) is_strict: bool,
+    pub(super) ssl: SslOptions,
 }
 
 impl ClientOptions {
@@ -19,15 +21,16 @@ impl ClientOptions {
     ///
     /// Limits that make no sense.
     pub(super) fn check(&self) -> Result<ConnectionOptions> {
-        let mut options = ConnectionOptions {
-            is_strict: self.is_strict,
-            idle_timeout: self.idle_timeout,
-            ..ConnectionOptions::default()
-        };
+        let mut options = self.below_tls();
         if let Some((high, low)) = self.write_buffer_limits {
             (options.low, options.high) = water_marks(high, low)?;
         }
         Ok(options)
+    }
+
+    /// The options of the transport below TLS: the marks are those of the transport above.
+    pub(super) fn below_tls(&self) -> ConnectionOptions {
+        ConnectionOptions { is_strict: self.is_strict, idle_timeout: self.idle_timeout, ..ConnectionOptions::default() }
     }
 }
 

@@ -9,6 +9,7 @@ use super::client_options::{ClientOptions, client_options};
 use super::establish::establish;
 use super::protocol_cell::IntoProtocol;
 use super::stream_socket::StreamSocket;
+use super::tls::ssl_options;
 use super::transport_ref::TransportRef;
 use crate::error::Result;
 use crate::nursery::Nursery;
@@ -52,10 +53,12 @@ pub struct ConnectAcceptedSocket<'n, P> {
 
 impl<'n, P: IntoProtocol> ConnectAcceptedSocket<'n, P> {
     client_options!();
+    ssl_options!();
 
     async fn make(self) -> Result<(TransportRef, P::Handle)> {
-        let connection = self.options.check()?;
-        establish(self.nursery, self.sock.register()?, self.factory, &connection).await
+        self.options.check()?;
+        let tls = self.options.ssl.server(self.options.write_buffer_limits)?;
+        establish(self.nursery, self.sock.register()?, self.factory, &self.options, tls).await
     }
 }
 

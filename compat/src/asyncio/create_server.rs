@@ -5,6 +5,7 @@ use std::future::{Future, IntoFuture};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::time::Duration;
 
 use socket2::{Domain, SockAddr, Socket, Type};
@@ -16,6 +17,7 @@ use super::loop_state::LoopState;
 use super::protocol_cell::IntoProtocol;
 use super::resolver::{Family, nothing_found, resolve};
 use super::server::{Factory, Server};
+use super::tls::{SslOptions, TlsParameters, ssl_options};
 use crate::error::{Error, Result};
 use crate::nursery::{Nursery, checkpoint};
 
@@ -87,6 +89,7 @@ pub(super) struct ServerOptions {
     pub(super) high: Option<usize>,
     pub(super) low: Option<usize>,
     pub(super) connection: ConnectionOptions,
+    pub(super) ssl: SslOptions,
 }
 
 impl Default for ServerOptions {
@@ -98,6 +101,7 @@ impl Default for ServerOptions {
             high: None,
             low: None,
             connection: ConnectionOptions::default(),
+            ssl: SslOptions::default(),
         }
     }
 }
@@ -108,7 +112,7 @@ impl ServerOptions {
     /// # Errors
     ///
     /// Limits that make no sense.
-    pub(super) fn check(&self) -> Result<ConnectionOptions> {
+    pub(super) fn check(&self) -> Result<(ConnectionOptions, Option<Rc<TlsParameters>>)> {
         if self.backlog == 0 {
             return Err(ValueError::new("backlog must be at least 1, not 0").into());
         }
@@ -116,10 +120,12 @@ impl ServerOptions {
             return Err(ValueError::new("max_connections must be at least 1, not 0").into());
         }
         let mut connection = self.connection.clone();
-        if self.high.is_some() || self.low.is_some() {
-            (connection.low, connection.high) = water_marks(self.high, self.low)?;
+        let limits = (self.high.is_some() || self.low.is_some()).then_some((self.high, self.low));
+        let tls = self.ssl.server(limits)?;
+        if let Some((high, low)) = limits.filter(|_| tls.is_none()) {
+            (connection.low, connection.high) = water_marks(high, low)?;
         }
-        Ok(connection)
+        Ok((connection, tls))
     }
 }
 
@@ -243,6 +249,7 @@ impl<'n> CreateServer<'n> {
     }
 
     server_options!();
+    ssl_options!();
 
     /// Binds only addresses of this family.
     pub fn family(mut self, family: Family) -> Self {
@@ -280,7 +287,7 @@ impl<'n> CreateServer<'n> {
     }
 
     async fn make(self) -> Result<Server> {
-        let connection = self.options.check()?;
+        let (connection, tls) = self.options.check()?;
         let lp = LoopState::of(self.nursery.core());
         let sockets = match &self.bind {
             Bind::Socket(socket) => {
@@ -298,7 +305,7 @@ impl<'n> CreateServer<'n> {
                 self.bind_all(&addresses)?
             }
         };
-        let server = Server::new(self.nursery, self.factory, connection, self.options.max_connections)?;
+        let server = Server::new(self.nursery, self.factory, connection, tls, self.options.max_connections)?;
         let close_on_error = CloseOnError { server: Some(&server) };
         for socket in sockets {
             socket.set_nonblocking(true)?;

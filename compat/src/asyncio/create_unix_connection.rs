@@ -14,6 +14,7 @@ use super::establish::establish;
 use super::exceptions::ValueError;
 use super::protocol_cell::IntoProtocol;
 use super::stream_socket::{Connected, StreamSocket};
+use super::tls::ssl_client_options;
 use super::transport_ref::TransportRef;
 use crate::error::{Error, Result};
 use crate::nursery::{Nursery, primitive};
@@ -60,6 +61,7 @@ pub struct CreateUnixConnection<'n, P> {
 
 impl<'n, P: IntoProtocol> CreateUnixConnection<'n, P> {
     client_options!();
+    ssl_client_options!();
 
     /// Takes a connected socket instead of a path, which must be empty.
     pub fn sock(mut self, socket: impl Into<StreamSocket>) -> Self {
@@ -68,7 +70,8 @@ impl<'n, P: IntoProtocol> CreateUnixConnection<'n, P> {
     }
 
     async fn make(self) -> Result<(TransportRef, P::Handle)> {
-        let connection = self.options.check()?;
+        self.options.check()?;
+        let tls = self.options.ssl.client(None, self.options.write_buffer_limits)?;
         let has_path = !self.path.as_os_str().is_empty();
         let socket = match self.sock {
             Some(_) if has_path => {
@@ -81,7 +84,7 @@ impl<'n, P: IntoProtocol> CreateUnixConnection<'n, P> {
                 Connected::Unix(connected.map_err(|err| connect_failed(&self.path, &err))?)
             }
         };
-        establish(self.nursery, socket, self.factory, &connection).await
+        establish(self.nursery, socket, self.factory, &self.options, tls).await
     }
 }
 

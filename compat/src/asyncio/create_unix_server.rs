@@ -14,6 +14,7 @@ use super::listener::Listener;
 use super::loop_state::LoopState;
 use super::protocol_cell::IntoProtocol;
 use super::server::{Factory, Server};
+use super::tls::ssl_options;
 use super::unix_socket_file::UnixSocketFile;
 use crate::error::{Error, Result};
 use crate::nursery::{Nursery, checkpoint};
@@ -34,14 +35,7 @@ where
     P: IntoProtocol,
 {
     let mut factory = factory;
-    CreateUnixServer {
-        nursery,
-        factory: Box::new(move || Ok(factory().into_protocol().0)),
-        path: path.into(),
-        sock: None,
-        cleanup_socket: true,
-        options: ServerOptions::default(),
-    }
+    CreateUnixServer::new(nursery, Box::new(move || Ok(factory().into_protocol().0)), path.into())
 }
 
 /// What [`create_unix_server`] will make; await it.
@@ -55,8 +49,13 @@ pub struct CreateUnixServer<'n> {
     options: ServerOptions,
 }
 
-impl CreateUnixServer<'_> {
+impl<'n> CreateUnixServer<'n> {
+    pub(super) fn new(nursery: &'n Nursery, factory: Factory, path: PathBuf) -> Self {
+        CreateUnixServer { nursery, factory, path, sock: None, cleanup_socket: true, options: ServerOptions::default() }
+    }
+
     server_options!();
+    ssl_options!();
 
     /// Takes a bound socket instead of a path, which must be empty.
     pub fn sock(mut self, socket: std::os::unix::net::UnixListener) -> Self {
@@ -71,7 +70,7 @@ impl CreateUnixServer<'_> {
     }
 
     async fn make(self) -> Result<Server> {
-        let connection = self.options.check()?;
+        let (connection, tls) = self.options.check()?;
         let has_path = !self.path.as_os_str().is_empty();
         let (socket, file) = match self.sock {
             Some(_) if has_path => {
@@ -82,7 +81,7 @@ impl CreateUnixServer<'_> {
             None => bind(&self.path)?,
         };
         let lp = LoopState::of(self.nursery.core());
-        let server = Server::new(self.nursery, self.factory, connection, self.options.max_connections)?;
+        let server = Server::new(self.nursery, self.factory, connection, tls, self.options.max_connections)?;
         let close_on_error = CloseOnError { server: Some(&server) };
         socket.set_nonblocking(true)?;
         let file = file.filter(|_| self.cleanup_socket);

@@ -3,11 +3,13 @@
 use std::rc::Rc;
 
 use super::acceptor::ConnectionOptions;
+use super::client_options::ClientOptions;
 use super::future::Future;
 use super::loop_state::LoopState;
 use super::protocol_cell::{IntoProtocol, ProtocolCell};
 use super::stream_socket::Connected;
 use super::stream_transport::StreamTransport;
+use super::tls::{self, TlsParameters};
 use super::transport_ref::TransportRef;
 use crate::error::Result;
 use crate::nursery::{Closed, Nursery};
@@ -19,11 +21,37 @@ pub(super) async fn establish<P: IntoProtocol>(
     nursery: &Nursery,
     socket: Connected,
     factory: impl FnOnce() -> Result<P>,
-    options: &ConnectionOptions,
+    options: &ClientOptions,
+    tls: Option<Rc<TlsParameters>>,
+) -> Result<(TransportRef, P::Handle)> {
+    let connect = |cell, options: &ConnectionOptions| connect(nursery, socket, cell, options);
+    establish_over(nursery, connect, factory, options, tls).await
+}
+
+/// As [`establish`], where `connect` puts what it has under a transport.
+pub(super) async fn establish_over<P: IntoProtocol>(
+    nursery: &Nursery,
+    connect: impl FnOnce(ProtocolCell, &ConnectionOptions) -> Result<TransportRef, Closed>,
+    factory: impl FnOnce() -> Result<P>,
+    options: &ClientOptions,
+    tls: Option<Rc<TlsParameters>>,
 ) -> Result<(TransportRef, P::Handle)> {
     let (cell, handle) = factory()?.into_protocol();
-    let transport = connect(nursery, socket, cell, options)?;
-    made(nursery.core(), || transport.close()).await?;
+    let core = nursery.core();
+    let transport = match tls {
+        Some(parameters) => {
+            let waiter = Future::new(core);
+            let laid = tls::lay(&LoopState::of(core), cell, &parameters, Some(waiter.clone()))?;
+            let below = connect(laid.layer, &options.below_tls())?;
+            wait_or_end(waiter, || below.abort()).await?;
+            laid.transport
+        }
+        None => {
+            let transport = connect(cell, &options.check()?)?;
+            made(core, || transport.close()).await?;
+            transport
+        }
+    };
     Ok((transport, handle))
 }
 
@@ -51,26 +79,30 @@ pub(super) fn connect(
 ///
 /// # Cancel safety
 ///
-/// Dropped before, it calls `close`.
-pub(super) async fn made(core: &Rc<Core>, close: impl Fn()) -> Result<()> {
+/// Dropped before, it calls `end`.
+pub(super) async fn made(core: &Rc<Core>, end: impl Fn()) -> Result<()> {
     let waiter = Future::new(core);
     let made = waiter.clone();
     core.push(Item::Call(Callback::new(move || Ok(made.set_result(())?), None)));
-    let mut close_unless_made = CloseUnlessMade { close: Some(close) };
+    wait_or_end(waiter, end).await
+}
+
+/// Waits, and calls `end` if the wait fails or is dropped: nobody will have the connection.
+pub(super) async fn wait_or_end(waiter: Future<()>, end: impl Fn()) -> Result<()> {
+    let mut end_unless_made = EndUnlessMade { end: Some(end) };
     waiter.await?;
-    close_unless_made.close = None;
+    end_unless_made.end = None;
     Ok(())
 }
 
-/// Closes a connection that nobody waits for any more.
-struct CloseUnlessMade<F: Fn()> {
-    close: Option<F>,
+struct EndUnlessMade<F: Fn()> {
+    end: Option<F>,
 }
 
-impl<F: Fn()> Drop for CloseUnlessMade<F> {
+impl<F: Fn()> Drop for EndUnlessMade<F> {
     fn drop(&mut self) {
-        if let Some(close) = &self.close {
-            close();
+        if let Some(end) = &self.end {
+            end();
         }
     }
 }

@@ -41,8 +41,18 @@ exception! {
 }
 
 exception! {
+    /// An argument is of a kind that this cannot work on: Python's `TypeError`.
+    TypeError
+}
+
+exception! {
     /// This transport or platform cannot do that: Python's `NotImplementedError`.
     NotImplementedError
+}
+
+exception! {
+    /// The system sends no file over this transport, or not this one: `asyncio.SendfileNotAvailableError`.
+    SendfileNotAvailableError
 }
 
 exception! {
@@ -70,10 +80,19 @@ impl std::error::Error for CancelledError {}
 
 /// What Python counts among the operating system's errors is not reported, only handed to `connection_lost`.
 pub(crate) fn is_expected(err: &Error) -> bool {
+    #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+    if err.is::<super::tls::SslError>() {
+        return true;
+    }
     err.is_os_error() || err.is::<TimeoutError>()
 }
 
 /// `ConnectionResetError('Connection lost')`.
 pub(crate) fn connection_lost() -> Error {
     io::Error::new(io::ErrorKind::ConnectionReset, "Connection lost").into()
+}
+
+/// What a write is answered with while a file is being sent.
+pub(crate) fn sendfile_is_in_progress() -> Error {
+    RuntimeError::new("unable to write; sendfile is in progress").into()
 }

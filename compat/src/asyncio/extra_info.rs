@@ -93,11 +93,27 @@ pub enum ExtraInfo {
     Address(Address),
     /// `"socket"`.
     Socket(TransportSocket),
-    /// Something of the program's own.
+    /// `"pipe"`.
+    Pipe(TransportPipe),
+    /// What TLS knows: `"ssl_object"`, `"peercert"`, `"cipher"`, `"sslcontext"`; and what a program has added.
     Other(Rc<dyn Any>),
 }
 
 impl ExtraInfo {
+    /// A value of any other type.
+    pub fn other<T: 'static>(value: T) -> Self {
+        ExtraInfo::Other(Rc::new(value))
+    }
+
+    /// The value as a `T`, if it is an entry of another type than the above: what TLS gives, and what a program has
+    /// added with [`other`](ExtraInfo::other).
+    pub fn downcast<T: Clone + 'static>(self) -> Option<T> {
+        match self {
+            ExtraInfo::Other(value) => value.downcast_ref().cloned(),
+            _ => None,
+        }
+    }
+
     /// The address, if it is one.
     pub fn into_address(self) -> Option<Address> {
         match self {
@@ -113,6 +129,14 @@ impl ExtraInfo {
             _ => None,
         }
     }
+
+    /// The pipe, if it is one.
+    pub fn into_pipe(self) -> Option<TransportPipe> {
+        match self {
+            ExtraInfo::Pipe(pipe) => Some(pipe),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Debug for ExtraInfo {
@@ -120,6 +144,7 @@ impl fmt::Debug for ExtraInfo {
         match self {
             ExtraInfo::Address(address) => address.fmt(f),
             ExtraInfo::Socket(socket) => socket.fmt(f),
+            ExtraInfo::Pipe(pipe) => pipe.fmt(f),
             ExtraInfo::Other(_) => f.write_str("Other(..)"),
         }
     }
@@ -227,6 +252,31 @@ impl fmt::Debug for TransportSocket {
             Ok(address) => write!(f, "socket at {address}"),
             Err(_) => f.write_str("closed socket"),
         }
+    }
+}
+
+/// The descriptor of a pipe transport, to look at: asyncio gives the file object that it was made of.
+///
+/// It cannot read, write or close. Once the pipe is closed its method gives an error of kind `NotConnected`.
+#[derive(Clone)]
+pub struct TransportPipe(TransportSocket);
+
+impl TransportPipe {
+    pub(crate) fn new(owner: Rc<dyn SocketAccess>) -> Self {
+        TransportPipe(TransportSocket::new(owner))
+    }
+
+    /// Calls `look` with the file descriptor.
+    #[cfg(unix)]
+    pub fn with_fd<R>(&self, look: impl FnOnce(std::os::fd::BorrowedFd<'_>) -> R) -> io::Result<R> {
+        self.0.with_fd(look)
+    }
+}
+
+impl fmt::Debug for TransportPipe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_open = self.0.look(|_| Ok(())).is_ok();
+        f.write_str(if is_open { "pipe" } else { "closed pipe" })
     }
 }
 

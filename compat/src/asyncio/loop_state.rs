@@ -25,6 +25,8 @@ pub(crate) struct LoopState {
     pub(super) resolver: RefCell<Resolver>,
     #[cfg(unix)]
     pub(super) signal_handlers: Rc<super::signals::SignalHandlers>,
+    #[cfg(unix)]
+    pub(super) watchers: super::add_reader::Watchers,
 }
 
 /// A transport that has calls to make when the running callback has returned.
@@ -37,10 +39,9 @@ pub(crate) trait Deferred {
 pub(crate) enum Later {
     PauseWriting,
     ResumeWriting,
-    /// Batched writes go out as one.
-    Flush,
-    /// `error_received`, for a datagram that could not be sent.
-    SendError,
+    /// What is the transport's own: batched writes of a stream go out as one, a close of TLS goes on, an error of a
+    /// datagram is told.
+    Own,
 }
 
 impl LoopState {
@@ -59,6 +60,8 @@ impl LoopState {
             resolver: RefCell::default(),
             #[cfg(unix)]
             signal_handlers: Rc::default(),
+            #[cfg(unix)]
+            watchers: super::add_reader::Watchers::default(),
         })
     }
 
@@ -72,6 +75,20 @@ impl LoopState {
             Ok(result) => result.map_err(Failure::Error),
             Err(payload) => Err(Failure::Panic(payload)),
         }
+    }
+
+    /// As [`call`](LoopState::call). A panic poisons the protocol before what the callback put off is delivered.
+    pub(crate) fn call_poisoning<R>(
+        self: &Rc<Self>,
+        is_poisoned: &Cell<bool>,
+        call: impl FnOnce() -> Result<R>,
+    ) -> Result<R, Failure> {
+        self.call(|| {
+            let poison = PoisonOnUnwind { is_poisoned };
+            let result = call();
+            std::mem::forget(poison);
+            result
+        })
     }
 
     /// Counts as a running callback until it is dropped.
@@ -98,6 +115,17 @@ impl LoopState {
 
     pub(crate) fn put_read_buffer(&self, buffer: Vec<u8>) {
         self.read_buffer.replace(buffer);
+    }
+}
+
+/// Marks a protocol whose callback unwinds.
+struct PoisonOnUnwind<'a> {
+    is_poisoned: &'a Cell<bool>,
+}
+
+impl Drop for PoisonOnUnwind<'_> {
+    fn drop(&mut self) {
+        self.is_poisoned.set(true);
     }
 }
 

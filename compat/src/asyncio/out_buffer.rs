@@ -6,7 +6,7 @@ use std::io::IoSlice;
 use bytes::{Buf, Bytes, BytesMut};
 
 /// The pieces that one call of the operating system takes at most; Linux allows 1,024.
-const MAX_PIECES: usize = 64;
+pub(super) const MAX_PIECES: usize = 64;
 
 /// Writes below this size are copied together; larger ones stay a piece of their own.
 const SMALL: usize = 16 * 1024;

@@ -1,24 +1,29 @@
-//! Protocols as a transport holds them: behind one of three doors, and called one way.
+//! Protocols as a transport holds them: behind one of several doors, and called one way.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
 
+use super::layer::{Layer, call_layer};
 use super::loop_state::LoopState;
 use super::protocol::{BufferedProtocol, Protocol, SharedProtocol};
 use super::transport_ref::TransportRef;
 use crate::error::{Error, Result};
+use crate::runtime::Failure;
 
 /// A protocol of any kind with its type erased, as transports hold it.
 #[derive(Clone)]
 pub struct ProtocolCell(pub(crate) Kind);
 
-/// The three kinds, which differ in how they are borrowed and how they take data.
+/// The kinds, which differ in how they are borrowed and how they take data.
 #[derive(Clone)]
 pub(crate) enum Kind {
     Exclusive(Rc<RefCell<dyn Protocol>>),
     Buffered(Rc<RefCell<dyn BufferedProtocol>>),
     Shared(Rc<dyn SharedProtocol>),
+    /// A layer of the library's own, with the program's protocol behind it.
+    #[cfg_attr(not(any(feature = "tls", feature = "tls-aws-lc")), expect(dead_code, reason = "TLS is the one layer"))]
+    Layer(Rc<dyn Layer>),
 }
 
 /// A callback that every kind has.
@@ -33,11 +38,19 @@ pub(crate) enum Call {
 impl ProtocolCell {
     /// Whether a callback borrows the protocol for itself, so that none can come from inside another.
     pub(crate) fn is_exclusive(&self) -> bool {
-        !matches!(self.0, Kind::Shared(_))
+        matches!(self.0, Kind::Exclusive(_) | Kind::Buffered(_))
+    }
+
+    /// Makes the call on behalf of a transport, which a panic poisons.
+    pub(crate) fn call_in(&self, lp: &Rc<LoopState>, is_poisoned: &Cell<bool>, call: Call) -> Result<bool, Failure> {
+        match &self.0 {
+            Kind::Layer(layer) => Ok(call_layer(layer, call)),
+            _ => lp.call_poisoning(is_poisoned, || self.call(call)),
+        }
     }
 
     /// Makes the call; only `Eof` gives anything but `false`.
-    pub(crate) fn call(&self, call: Call) -> Result<bool> {
+    fn call(&self, call: Call) -> Result<bool> {
         match (&self.0, call) {
             (Kind::Exclusive(p), Call::Made(transport)) => p.borrow_mut().connection_made(transport)?,
             (Kind::Exclusive(p), Call::Lost(exc)) => p.borrow_mut().connection_lost(exc)?,
@@ -54,6 +67,7 @@ impl ProtocolCell {
             (Kind::Shared(p), Call::Pause) => p.pause_writing()?,
             (Kind::Shared(p), Call::Resume) => p.resume_writing()?,
             (Kind::Shared(p), Call::Eof) => return p.eof_received(),
+            (Kind::Layer(layer), call) => return Ok(call_layer(layer, call)),
         }
         Ok(false)
     }
@@ -68,6 +82,7 @@ impl ProtocolCell {
             Kind::Exclusive(p) => Rc::as_ptr(p).cast(),
             Kind::Buffered(p) => Rc::as_ptr(p).cast(),
             Kind::Shared(p) => Rc::as_ptr(p).cast(),
+            Kind::Layer(layer) => Rc::as_ptr(layer).cast(),
         }
     }
 }

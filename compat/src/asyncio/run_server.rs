@@ -126,6 +126,20 @@ impl RunServer {
     }
 }
 
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+impl RunServer {
+    /// See [`CreateServer::ssl`].
+    pub fn ssl(self, context: &super::SslContext) -> Self {
+        let context = context.clone();
+        self.with(move |server| server.ssl(&context))
+    }
+
+    options! {
+        ssl_handshake_timeout(timeout: Duration);
+        ssl_shutdown_timeout(timeout: Duration);
+    }
+}
+
 impl IntoFuture for RunServer {
     type Output = Result<()>;
     type IntoFuture = Pin<Box<dyn Future<Output = Result<()>>>>;

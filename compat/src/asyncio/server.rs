@@ -16,6 +16,7 @@ use super::extra_info::TransportSocket;
 use super::listener::Listener;
 use super::loop_state::LoopState;
 use super::protocol_cell::ProtocolCell;
+use super::tls::{self, TlsParameters};
 use super::waiters::add_waiter;
 use crate::error::Result;
 use crate::nursery::{Nursery, finally, move_on_after, primitive};
@@ -41,6 +42,7 @@ pub(crate) struct ServerState {
     /// Taken out while it runs.
     factory: RefCell<Option<Factory>>,
     options: ConnectionOptions,
+    tls: Option<Rc<TlsParameters>>,
     pub(super) max_connections: usize,
     clients: RefCell<Slab<Weak<dyn Client>>>,
     is_serving: Cell<bool>,
@@ -55,6 +57,7 @@ impl Server {
         nursery: &Nursery,
         factory: Factory,
         options: ConnectionOptions,
+        tls: Option<Rc<TlsParameters>>,
         max_connections: Option<usize>,
     ) -> Result<Self> {
         let lp = LoopState::of(nursery.core());
@@ -65,6 +68,7 @@ impl Server {
             listeners: RefCell::default(),
             factory: RefCell::new(Some(factory)),
             options,
+            tls,
             max_connections: max_connections.unwrap_or(usize::MAX).max(1),
             clients: RefCell::default(),
             is_serving: Cell::new(false),
@@ -285,7 +289,12 @@ impl Acceptor for ServerState {
         if !self.is_closed.get() {
             self.factory.replace(Some(factory));
         }
-        Some(made)
+        Some(match (made, &self.tls) {
+            (Ok(protocol), Some(parameters)) => {
+                tls::lay(&self.lp, protocol, parameters, None).map(|laid| laid.layer).map_err(Failure::Error)
+            }
+            (made, _) => made,
+        })
     }
 
     fn detach(&self, client: usize) {

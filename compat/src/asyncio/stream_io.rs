@@ -1,5 +1,6 @@
 //! The sockets that a stream transport runs on, behind one narrow trait.
 
+use std::fs::File;
 use std::io::{self, IoSlice, Read};
 use std::mem::MaybeUninit;
 use std::net::Shutdown;
@@ -16,6 +17,9 @@ use super::extra_info::Address;
 /// A non-blocking byte stream with readiness: what [`StreamTransport`](super::stream_transport::StreamTransport)
 /// needs of a socket.
 pub(crate) trait StreamIo: 'static {
+    /// A pipe has one half, and some habits of its own; a constant, so that sockets pay nothing for it.
+    const HALF: Half = Half::Both;
+
     fn poll_read_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
     fn poll_write_ready(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
@@ -30,12 +34,34 @@ pub(crate) trait StreamIo: 'static {
     fn try_write(&self, data: &[u8]) -> io::Result<usize>;
     fn try_write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize>;
 
+    /// Has the system send a part of a file; an error of kind `Unsupported` where it does not.
+    fn try_sendfile(&self, _file: &File, _offset: u64, _count: usize) -> io::Result<usize> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
     fn shutdown_write(&self) -> io::Result<()>;
+
+    /// The connection ends without a goodbye: it was aborted or has failed. Dropping a socket needs no other.
+    fn abandon(&self) {}
+
     fn peername(&self) -> Option<Address>;
     fn sockname(&self) -> Option<Address>;
 
     /// Lends the socket, if there is one of the operating system.
     fn with_socket(&self, look: &mut dyn FnMut(SockRef<'_>));
+}
+
+/// Which halves of a [`Transport`](super::transport::Transport) work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Half {
+    /// A socket.
+    Both,
+    /// The reading end of a pipe.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "there are no pipes"))]
+    Read,
+    /// The writing end of a pipe: readable once nobody reads from it any more.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "there are no pipes"))]
+    Write,
 }
 
 macro_rules! stream_io {
@@ -74,6 +100,12 @@ macro_rules! stream_io {
 
             fn try_write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
                 <$stream>::try_write_vectored(self, pieces)
+            }
+
+            #[cfg(any(target_os = "linux", target_os = "android"))]
+            fn try_sendfile(&self, file: &File, offset: u64, count: usize) -> io::Result<usize> {
+                let mut offset = offset;
+                self.try_io(Interest::WRITABLE, || Ok(rustix::fs::sendfile(self, file, Some(&mut offset), count)?))
             }
 
             fn shutdown_write(&self) -> io::Result<()> {

@@ -186,7 +186,7 @@ impl<T> Drop for SettleOnDrop<T> {
 }
 
 /// A panic of the coroutine becomes its error: it belongs to the task.
-async fn catch_panic<F: std::future::Future>(coroutine: F) -> Result<F::Output> {
+pub(super) async fn catch_panic<F: std::future::Future>(coroutine: F) -> Result<F::Output> {
     let mut coroutine = pin!(coroutine);
     std::future::poll_fn(|cx| {
         let poll = || coroutine.as_mut().poll(cx);

@@ -1,13 +1,16 @@
 //! The transport traits.
 
+use std::fs::File;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::exceptions::{NotImplementedError, SendfileNotAvailableError};
 use super::extra_info::ExtraInfo;
 use super::protocol_cell::ProtocolCell;
 use crate::error::{Error, Result};
+use crate::nursery::Nursery;
 
 /// What every transport has: `asyncio.BaseTransport`.
 pub trait BaseTransport {
@@ -29,6 +32,12 @@ pub trait BaseTransport {
     /// [`TransportRef::start_soon`](crate::TransportRef::start_soon).
     fn start_soon_boxed(&self, name: &'static str, task: Pin<Box<dyn Future<Output = Result<()>>>>);
 
+    /// The nursery that the errors of a strict connection end, for a layer on top of this transport.
+    #[doc(hidden)]
+    fn strict_nursery(&self) -> Option<Nursery> {
+        None
+    }
+
     /// Ready once `connection_lost` has been called, with what it was given; the verb for programs is
     /// [`TransportRef::closed`](crate::TransportRef::closed).
     fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Option<Error>>;
@@ -46,10 +55,31 @@ pub trait ReadTransport: BaseTransport {
     /// Hands over bytes again. Idempotent, and without effect on a closing transport.
     fn resume_reading(&self);
 
+    /// Ready while reading is not paused; who waits is also told when the connection is lost. Not in asyncio: what a
+    /// protocol keeps back while reading is paused waits for it.
+    fn poll_resumed(&self, cx: &mut Context<'_>) -> Poll<()>;
+
     /// Aborts the connection, with a [`TimeoutError`](crate::TimeoutError) for `connection_lost`, after this long
     /// without a byte read or sent. `None`, the default, waits for ever. Not in asyncio, where every server has its
     /// own; setting it again starts anew.
     fn set_idle_timeout(&self, timeout: Option<Duration>);
+
+    /// Sets the marks, in bytes, at which a transport over TLS reads no further while the protocol has paused reading
+    /// (256 KiB unless set), and reads on (a quarter of it).
+    ///
+    /// # Errors
+    ///
+    /// A [`ValueError`](crate::ValueError) unless high >= low; a [`NotImplementedError`](crate::NotImplementedError) for
+    /// a transport that keeps nothing, as all but those over TLS.
+    fn set_read_buffer_limits(&self, high: Option<usize>, low: Option<usize>) -> Result<()> {
+        let _ = (high, low);
+        Err(NotImplementedError::new("this transport keeps nothing that it has read").into())
+    }
+
+    /// The bytes that were read and not handed to the protocol: 0 except over TLS.
+    fn get_read_buffer_size(&self) -> usize {
+        0
+    }
 }
 
 /// The writing side: `asyncio.WriteTransport`.
@@ -87,6 +117,9 @@ pub trait WriteTransport: BaseTransport {
     /// `close` that is still sending.
     fn abort(&self);
 
+    /// As [`abort`](WriteTransport::abort), and `connection_lost` gets `exc`: asyncio's `_force_close(exc)`.
+    fn abort_with(&self, exc: Error);
+
     /// The bytes that the operating system has not taken yet.
     fn get_write_buffer_size(&self) -> usize;
 
@@ -113,6 +146,26 @@ pub trait WriteTransport: BaseTransport {
     /// Ready once writing is not paused; the verb for programs is
     /// [`TransportRef::drained`](crate::TransportRef::drained).
     fn poll_drained(&self, cx: &mut Context<'_>) -> Poll<Result<()>>;
+
+    /// Begins or ends the sending of a file, during which every write is refused. A transport that does not know of it
+    /// refuses none. The verb for programs is [`Loop::sendfile`](crate::Loop::sendfile).
+    ///
+    /// # Errors
+    ///
+    /// A [`RuntimeError`](crate::RuntimeError) after `write_eof`, and if a file is being sent already.
+    fn set_sending_file(&self, _is_on: bool) -> Result<()> {
+        Ok(())
+    }
+
+    /// Has the system send at most `count` bytes of `file` from `offset` on, once everything written was sent. Gives
+    /// how many it took; none at the end of the file.
+    ///
+    /// # Errors
+    ///
+    /// A [`SendfileNotAvailableError`](crate::SendfileNotAvailableError) unless the transport overrides this.
+    fn poll_sendfile(&self, _cx: &mut Context<'_>, _file: &File, _offset: u64, _count: usize) -> Poll<Result<usize>> {
+        Poll::Ready(Err(SendfileNotAvailableError::new("sendfile syscall is not supported").into()))
+    }
 }
 
 /// A two-way byte stream: `asyncio.Transport`.
@@ -123,4 +176,9 @@ pub trait Transport: ReadTransport + WriteTransport {
 
     /// The protocol; `None` after `connection_lost`.
     fn get_protocol(&self) -> Option<ProtocolCell>;
+
+    /// Whether TLS can be laid on top of it: asyncio's `_start_tls_compatible`. Not so unless a transport says it.
+    fn is_start_tls_compatible(&self) -> bool {
+        false
+    }
 }

@@ -177,6 +177,10 @@ impl ReadTransport for Detached {
 
     fn resume_reading(&self) {}
 
+    fn poll_resumed(&self, _cx: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
     fn set_idle_timeout(&self, _timeout: Option<Duration>) {}
 }
 
@@ -198,6 +202,8 @@ impl WriteTransport for Detached {
     }
 
     fn abort(&self) {}
+
+    fn abort_with(&self, _exc: Error) {}
 
     fn get_write_buffer_size(&self) -> usize {
         0

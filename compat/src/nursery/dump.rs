@@ -40,6 +40,7 @@ fn describe(core: &Core, id: NodeId) -> String {
         }
         (Kind::Nursery, _) => "nursery".to_owned(),
         (Kind::Connection, _) => "connection".to_owned(),
+        (Kind::Watcher, _) => "watcher".to_owned(),
         (Kind::Guard, _) => "shield".to_owned(),
         (Kind::Scope | Kind::Task, _) => "scope".to_owned(),
     };

@@ -3,6 +3,8 @@
 //! Read `region.rs` first: everything that can be cancelled inside a task is a region.
 
 mod capacity_limiter;
+#[cfg(unix)]
+mod descriptor;
 mod dump;
 mod error;
 mod event;
@@ -20,8 +22,12 @@ mod start;
 mod task;
 mod timeouts;
 pub mod to_thread;
+#[cfg(unix)]
+mod wait_readable;
 
 pub use capacity_limiter::{CapacityLimiter, CapacityToken, WouldBlock};
+#[cfg(unix)]
+pub(crate) use descriptor::{Descriptor, Direction};
 pub use dump::dump;
 pub use error::NurseryError;
 pub use event::Event;
@@ -41,3 +47,5 @@ pub use task::Task;
 pub use timeouts::{
     EffectiveDeadline, TooSlow, current_effective_deadline, fail_after, fail_at, move_on_after, move_on_at,
 };
+#[cfg(unix)]
+pub use wait_readable::{wait_readable, wait_writable};

@@ -286,15 +286,24 @@ impl Nursery {
     ///
     /// [`Closed`] if the nursery has ended.
     pub(crate) fn adopt(&self, source: Rc<dyn Source>) -> Result<NodeId, Closed> {
+        self.take_in(source, Kind::Connection, &self.state.n_live)
+    }
+
+    /// As [`adopt`](Nursery::adopt), for a source that is cancelled once the body and the ordinary children are done.
+    pub(crate) fn adopt_in_background(&self, source: Rc<dyn Source>) -> Result<NodeId, Closed> {
+        self.take_in(source, Kind::Watcher, &self.state.n_background)
+    }
+
+    fn take_in(&self, source: Rc<dyn Source>, kind: Kind, count: &Cell<usize>) -> Result<NodeId, Closed> {
         let state = &self.state;
         if state.is_closed.get() {
             return Err(Closed);
         }
-        state.n_live.set(state.n_live.get() + 1);
+        count.set(count.get() + 1);
         let core = &state.core;
         core.n_members.set(core.n_members.get() + 1);
         let owner = Owner::Source(source.clone());
-        let node = core.tree.borrow_mut().insert(state.node, Kind::Connection, owner, true, false);
+        let node = core.tree.borrow_mut().insert(state.node, kind, owner, true, false);
         if core.tree.borrow().is_cancelled(node) {
             core.push(Item::Event { source, event: Event::CANCELLED });
         }
@@ -304,9 +313,10 @@ impl Nursery {
     /// Lets an adopted source go.
     pub(crate) fn release(&self, node: NodeId, exit: Exit) {
         let core = &self.state.core;
+        let is_background = core.tree.borrow()[node].kind == Kind::Watcher;
         core.free_node(node);
         core.n_members.set(core.n_members.get() - 1);
-        self.state.ended(exit, &self.state.n_live);
+        self.state.ended(exit, if is_background { &self.state.n_background } else { &self.state.n_live });
     }
 
     pub(crate) fn is_cancelled(&self) -> bool {

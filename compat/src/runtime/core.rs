@@ -549,7 +549,8 @@ impl Core {
         for child in children {
             let is_background = match self.tree.borrow()[child].owner {
                 Owner::Task(id) => self.with_slot(id, |slot| slot.is_background && slot.node == child),
-                Owner::Source(_) | Owner::Nobody => None,
+                Owner::Source(_) => Some(self.tree.borrow()[child].kind == Kind::Watcher),
+                Owner::Nobody => None,
             };
             if is_background == Some(true) {
                 self.cancel(child, || CancelReason::new(CancelSource::Nursery));

@@ -36,6 +36,12 @@ pub(crate) fn warning(message: &str) {
     }
 }
 
+/// For what nobody has to act on: it is not printed where no subscriber is installed.
+#[cfg_attr(not(any(feature = "tls", feature = "tls-aws-lc")), expect(dead_code, reason = "TLS alone has such news"))]
+pub(crate) fn info(message: &str) {
+    tracing::info!(target: "foster", "{message}");
+}
+
 fn has_subscriber() -> bool {
     !tracing::dispatcher::get_default(Dispatch::is::<NoSubscriber>)
 }

@@ -24,6 +24,8 @@ mod wake;
 
 pub(crate) use context::Context;
 pub(crate) use core::{Alarm, Core, current, try_current};
+#[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+pub(crate) use log::info as log_info;
 pub(crate) use log::warning as log_warning;
 pub(crate) use ready::{Callback, Event, Item, Source};
 pub(crate) use report::{ExceptionHandler, Failure};

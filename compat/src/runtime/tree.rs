@@ -52,6 +52,8 @@ pub(crate) enum Kind {
     Guard,
     Nursery,
     Connection,
+    /// What waits for a descriptor or a signal, in the background.
+    Watcher,
 }
 
 /// Whom a cancellation of the node concerns.

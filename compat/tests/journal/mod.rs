@@ -50,6 +50,17 @@ impl Journal {
         move || journal.say(word)
     }
 
+    /// A callback that says a word each time.
+    pub(crate) fn says_each(&self, word: &'static str) -> impl FnMut() + use<> {
+        let journal = self.clone();
+        move || journal.say(word)
+    }
+
+    /// Whether nothing was said since the last look.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.words.borrow().is_empty()
+    }
+
     /// Everything said so far, which is forgotten.
     pub(crate) fn said(&self) -> String {
         self.words.take().join(" ")

@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use foster_compat::testing::{self, Peer, Traced};
 use foster_compat::{
-    Address, Error, Loop, Nursery, Protocol, Result, Server, TransportRef, checkpoint, create_server, fail_after,
-    open_nursery, run_here,
+    Address, Error, Loop, Nursery, Protocol, Result, Server, TransportRef, checkpoint, connect_async_io, create_server,
+    fail_after, open_nursery, run_here,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 /// Longer than anything takes on a loaded machine.
 const BOUND: Duration = Duration::from_secs(60);
@@ -40,10 +40,11 @@ pub(crate) fn bounded<T>(is_paused: bool, future: impl Future<Output = Result<T>
     runtime.block_on(run_here(async { fail_after(bound, future).await? }))
 }
 
-/// Runs the same test over a wire in memory and over a socket.
+/// Runs the same test over a wire in memory, over a socket, and over a socket behind tokio's traits.
 pub(crate) fn over_each_wire(test: impl AsyncFn(Wire, Nursery) -> Result<()>) {
     paused(async |nursery| test(Wire::Memory, nursery).await);
     real(async |nursery| test(Wire::Socket, nursery).await);
+    real(async |nursery| test(Wire::AsyncIo, nursery).await);
 }
 
 /// Lets the loop take its next turns, for what happens without anybody waiting.
@@ -182,6 +183,8 @@ impl Protocol for Scripted {
 pub(crate) enum Wire {
     Memory,
     Socket,
+    /// A socket that the transport knows only as `AsyncRead + AsyncWrite`.
+    AsyncIo,
 }
 
 impl Wire {
@@ -203,6 +206,13 @@ impl Wire {
                 let client = TcpStream::connect(address(&server)).await?;
                 until(|| announced.borrow().is_some()).await;
                 server.close();
+                End::Socket(client)
+            }
+            Wire::AsyncIo => {
+                let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+                let client = TcpStream::connect(listener.local_addr()?).await?;
+                let (accepted, _) = listener.accept().await?;
+                connect_async_io(nursery, || protocol, accepted).await?;
                 End::Socket(client)
             }
         };

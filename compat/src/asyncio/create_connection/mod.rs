@@ -6,13 +6,13 @@ pub(super) mod connect_error;
 use std::fmt;
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
 
 use self::connect::{connect_any, interleave};
 use self::connect_error::{combine, group};
-use super::acceptor::ConnectionOptions;
 use super::client_options::{ClientOptions, client_options};
 use super::establish::establish;
 use super::exceptions::ValueError;
@@ -20,6 +20,7 @@ use super::loop_state::LoopState;
 use super::protocol_cell::IntoProtocol;
 use super::resolver::{Family, resolve};
 use super::stream_socket::{Connected, StreamSocket};
+use super::tls::{TlsParameters, ssl_client_options};
 use super::transport_ref::TransportRef;
 use crate::error::Result;
 use crate::nursery::Nursery;
@@ -129,6 +130,7 @@ pub struct CreateConnection<'n, P> {
 
 impl<'n, P: IntoProtocol> CreateConnection<'n, P> {
     client_options!();
+    ssl_client_options!();
 
     /// Connects only to addresses of this family.
     pub fn family(mut self, family: Family) -> Self {
@@ -170,15 +172,15 @@ impl<'n, P: IntoProtocol> CreateConnection<'n, P> {
     }
 
     async fn make(mut self) -> Result<(TransportRef, P::Handle)> {
-        let connection = self.check()?;
+        let tls = self.check()?;
         let socket = match self.sock.take() {
             Some(socket) => socket.register()?,
             None => Connected::tcp(self.connect().await?),
         };
-        establish(self.nursery, socket, self.factory, &connection).await
+        establish(self.nursery, socket, self.factory, &self.options, tls).await
     }
 
-    fn check(&self) -> Result<ConnectionOptions> {
+    fn check(&self) -> Result<Option<Rc<TlsParameters>>> {
         let has_address = !self.host.is_empty() || self.port != 0;
         match &self.sock {
             Some(_) if has_address => {
@@ -189,7 +191,9 @@ impl<'n, P: IntoProtocol> CreateConnection<'n, P> {
             }
             _ => {}
         }
-        self.options.check()
+        self.options.check()?;
+        let host = (!self.host.is_empty()).then_some(self.host.as_str());
+        self.options.ssl.client(host, self.options.write_buffer_limits)
     }
 
     async fn connect(&self) -> Result<TcpStream> {

@@ -4,9 +4,9 @@ use std::rc::Rc;
 use std::task::Waker;
 
 use super::StreamTransport;
+use crate::asyncio::layer::Layer;
 use crate::asyncio::loop_state::{Deferred, Later};
-use crate::asyncio::poison::call_or_poison;
-use crate::asyncio::protocol_cell::{Call, ProtocolCell};
+use crate::asyncio::protocol_cell::{Call, Kind, ProtocolCell};
 use crate::asyncio::stream_io::StreamIo;
 use crate::error::Result;
 use crate::runtime::Failure;
@@ -15,14 +15,21 @@ impl<S: StreamIo> StreamTransport<S> {
     pub(super) fn call(&self, call: Call) -> Result<bool, Failure> {
         let protocol = self.protocol.borrow().clone();
         match protocol {
-            Some(protocol) => self.call_user(|| protocol.call(call)),
+            Some(protocol) => protocol.call_in(&self.lp, &self.is_poisoned, call),
             None => Ok(false),
         }
     }
 
-    /// Calls user code.
+    pub(super) fn layer(&self) -> Option<Rc<dyn Layer>> {
+        match &*self.protocol.borrow() {
+            Some(ProtocolCell(Kind::Layer(layer))) => Some(layer.clone()),
+            _ => None,
+        }
+    }
+
+    /// Calls user code of the protocol.
     pub(super) fn call_user<R>(&self, call: impl FnOnce() -> Result<R>) -> Result<R, Failure> {
-        call_or_poison(&self.lp, &self.is_poisoned, call)
+        self.lp.call_poisoning(&self.is_poisoned, call)
     }
 
     /// Calls `pause_writing` or `resume_writing`, now or when the running callback has returned.
@@ -42,8 +49,7 @@ impl<S: StreamIo> StreamTransport<S> {
         let (call, message) = match later {
             Later::PauseWriting => (Call::Pause, "protocol.pause_writing() failed"),
             Later::ResumeWriting => (Call::Resume, "protocol.resume_writing() failed"),
-            Later::Flush => return self.flush_batch(),
-            Later::SendError => return debug_assert!(false, "a stream puts no error off"),
+            Later::Own => return self.flush_batch(),
         };
         match self.call(call) {
             Ok(_) => {}

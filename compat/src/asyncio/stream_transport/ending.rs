@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use super::{LOST, StreamTransport};
+use super::{LAYER_LOST, LOST, StreamTransport};
 use crate::asyncio::acceptor::Client;
 use crate::asyncio::exceptions::is_expected;
 use crate::asyncio::protocol_cell::Call;
@@ -24,7 +24,21 @@ impl<S: StreamIo> StreamTransport<S> {
                 self.report("Exception in callback connection_lost", failure);
             }
         }
-        self.release();
+        if self.is_made.get() && self.layer().is_some() {
+            let io = self.io.take();
+            drop(io);
+            self.push(LAYER_LOST);
+        } else {
+            self.release();
+        }
+    }
+
+    /// The protocol behind a layer hears of the end a turn later; only then is the connection over.
+    pub(super) fn on_layer_lost(&self) {
+        if let Some(layer) = self.layer() {
+            layer.deliver_connection_lost();
+            self.release();
+        }
     }
 
     pub(super) fn on_cancelled(&self) {
@@ -39,6 +53,9 @@ impl<S: StreamIo> StreamTransport<S> {
             return;
         }
         self.out.borrow_mut().clear();
+        if let Some(io) = &*self.io.borrow() {
+            io.abandon();
+        }
         self.writer.switch(false);
         self.is_closing.set(true);
         self.reader.switch(false);
@@ -60,10 +77,10 @@ impl<S: StreamIo> StreamTransport<S> {
     }
 
     /// A callback whose error is only reported has failed; a panic ends the connection all the same.
-    pub(super) fn report_callback_failure(&self, failure: Failure) {
+    pub(super) fn report_callback_failure(&self, failure: Failure, message: &'static str) {
         match failure {
-            Failure::Error(_) => self.report("Exception in callback connection_made", failure),
-            Failure::Panic(_) => self.fatal(failure, "Exception in callback connection_made"),
+            Failure::Error(_) => self.report(message, failure),
+            Failure::Panic(_) => self.fatal(failure, message),
         }
     }
 
@@ -85,6 +102,7 @@ impl<S: StreamIo> StreamTransport<S> {
             Some(rest) => {
                 let mut waiters = std::mem::take(&mut rest.closed_waiters);
                 waiters.append(&mut rest.drain_waiters);
+                waiters.append(&mut rest.resume_waiters);
                 (waiters, rest.idle.take())
             }
             None => (Vec::new(), None),
@@ -118,6 +136,7 @@ impl<S: StreamIo> Supervisor for StreamTransport<S> {
         let message = "Fatal error: a task of the connection failed.";
         match exit {
             Exit::Finished | Exit::Cancelled => {}
+            Exit::Failed(err) if self.is_lost.get() && is_expected(&err) => {}
             Exit::Failed(err) if self.is_lost.get() => self.report(message, Failure::Error(err)),
             Exit::Failed(err) => self.fatal(Failure::Error(err), message),
             Exit::Panicked(payload) if self.is_lost.get() => self.report(message, Failure::Panic(payload)),
@@ -132,7 +151,10 @@ impl<S: StreamIo> Supervisor for StreamTransport<S> {
 
 impl<S: StreamIo> Client for StreamTransport<S> {
     fn close_client(&self) {
-        self.close();
+        match self.layer() {
+            Some(layer) if self.is_made.get() => layer.close(),
+            _ => self.close(),
+        }
     }
 
     fn abort_client(&self) {

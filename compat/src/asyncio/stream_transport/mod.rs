@@ -12,7 +12,9 @@
 mod calling;
 mod ending;
 mod idle;
+mod one_way;
 mod reading;
+mod sendfile;
 mod writing;
 
 use std::cell::{Cell, OnceCell, RefCell};
@@ -26,13 +28,13 @@ use socket2::SockRef;
 
 use self::idle::Idle;
 use super::acceptor::{Acceptor, Client, ConnectionOptions};
-use super::extra_info::{ExtraInfo, SocketAccess, TransportSocket};
+use super::extra_info::{ExtraInfo, SocketAccess, TransportPipe, TransportSocket};
 use super::loop_state::LoopState;
 use super::membership::Membership;
 use super::out_buffer::OutBuffer;
 use super::own_extras::OwnExtras;
 use super::protocol_cell::{Call, ProtocolCell};
-use super::stream_io::StreamIo;
+use super::stream_io::{Half, StreamIo};
 use super::transport::{BaseTransport, ReadTransport, Transport};
 use super::transport_ref::TransportRef;
 use super::waiters::add_waiter;
@@ -49,6 +51,8 @@ const MADE: u8 = 3;
 const ADD_READER: u8 = 4;
 const LOST: u8 = 5;
 const IDLE: u8 = 6;
+const LAYER_LOST: u8 = 7;
+const EOF: u8 = 8;
 const CANCELLED: u8 = Event::CANCELLED.kind;
 
 pub(crate) struct StreamTransport<S: StreamIo> {
@@ -80,6 +84,7 @@ pub(crate) struct StreamTransport<S: StreamIo> {
     is_poisoned: Cell<bool>,
     is_strict: bool,
     is_batching: Cell<bool>,
+    is_sending_file: Cell<bool>,
     has_idle_timeout: Cell<bool>,
     is_flush_due: Cell<bool>,
     exc: RefCell<Option<Error>>,
@@ -92,7 +97,10 @@ struct Rest {
     extras: OwnExtras,
     closed_waiters: Vec<Waker>,
     drain_waiters: Vec<Waker>,
+    resume_waiters: Vec<Waker>,
     idle: Option<Idle>,
+    /// Of a pipe that is closing.
+    n_dropped_writes: u32,
 }
 
 impl<S: StreamIo> StreamTransport<S> {
@@ -155,6 +163,7 @@ impl<S: StreamIo> StreamTransport<S> {
             is_poisoned: Cell::new(false),
             is_strict: options.is_strict,
             is_batching: Cell::new(false),
+            is_sending_file: Cell::new(false),
             has_idle_timeout: Cell::new(false),
             is_flush_due: Cell::new(false),
             exc: RefCell::new(None),
@@ -202,11 +211,14 @@ impl<S: StreamIo> StreamTransport<S> {
 
     fn on_made(&self) {
         if self.n_lost.get() > 0 {
+            if let Some(layer) = self.layer() {
+                layer.connection_lost(self.exc.borrow().clone());
+            }
             return self.release();
         }
         self.is_made.set(true);
         if let Err(failure) = self.call(Call::Made(TransportRef::new(self.me()))) {
-            self.report_callback_failure(failure);
+            self.report_callback_failure(failure, "Exception in callback connection_made");
         }
     }
 
@@ -258,8 +270,10 @@ impl<S: StreamIo> Source for StreamTransport<S> {
             MADE => self.on_made(),
             ADD_READER => self.add_reader(),
             LOST => self.on_lost(),
+            LAYER_LOST => self.on_layer_lost(),
             CANCELLED => self.on_cancelled(),
             IDLE => self.on_idle(),
+            EOF => self.on_pipe_end(),
             other => debug_assert!(false, "no such event: {other}"),
         }
     }
@@ -271,6 +285,7 @@ impl<S: StreamIo> Source for StreamTransport<S> {
     fn abandoned(self: Rc<Self>) {
         self.force_close(None);
         self.on_lost();
+        self.on_layer_lost();
     }
 }
 
@@ -293,7 +308,8 @@ impl<S: StreamIo> BaseTransport for StreamTransport<S> {
         match name {
             "peername" => io.peername().map(ExtraInfo::Address),
             "sockname" => io.sockname().map(ExtraInfo::Address),
-            "socket" => Some(ExtraInfo::Socket(TransportSocket::new(self.me()))),
+            "pipe" if S::HALF != Half::Both => Some(ExtraInfo::Pipe(TransportPipe::new(self.me()))),
+            "socket" if S::HALF == Half::Both => Some(ExtraInfo::Socket(TransportSocket::new(self.me()))),
             _ => None,
         }
     }
@@ -326,6 +342,10 @@ impl<S: StreamIo> BaseTransport for StreamTransport<S> {
         self.membership.start_soon(self.me(), name, task);
     }
 
+    fn strict_nursery(&self) -> Option<Nursery> {
+        self.is_strict.then(|| self.membership.nursery().clone())
+    }
+
     fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Option<Error>> {
         if self.is_lost.get() {
             return Poll::Ready(self.exc.borrow().clone());
@@ -345,6 +365,10 @@ impl<S: StreamIo> Transport for StreamTransport<S> {
 
     fn get_protocol(&self) -> Option<ProtocolCell> {
         self.protocol.borrow().clone()
+    }
+
+    fn is_start_tls_compatible(&self) -> bool {
+        S::HALF == Half::Both
     }
 }
 

@@ -1,14 +1,15 @@
 //! The reading side: one read for each event, and the end of the stream.
 
 use std::io;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{READ, StreamTransport, would_block};
+use super::{READ, StreamTransport, add_waiter, would_block};
 use crate::asyncio::exceptions::RuntimeError;
 use crate::asyncio::protocol_cell::{Call, Kind};
-use crate::asyncio::stream_io::StreamIo;
+use crate::asyncio::stream_io::{Half, StreamIo};
 use crate::asyncio::transport::{BaseTransport, ReadTransport};
 use crate::runtime::Failure;
 
@@ -16,6 +17,9 @@ impl<S: StreamIo> StreamTransport<S> {
     pub(super) fn on_read(&self) {
         if self.n_lost.get() > 0 {
             return;
+        }
+        if S::HALF == Half::Write {
+            return self.on_reader_gone();
         }
         let protocol = self.protocol.borrow().clone();
         let Some(protocol) = protocol else { return };
@@ -39,22 +43,26 @@ impl<S: StreamIo> StreamTransport<S> {
                 }
                 if let Some(n) = self.settle_read(outcome) {
                     if let Err(failure) = self.call_user(|| buffered.borrow_mut().buffer_updated(n)) {
-                        self.fatal(failure, "Fatal error: protocol.buffer_updated() call failed.");
+                        self.on_data_failure(failure, "Fatal error: protocol.buffer_updated() call failed.");
                     }
                 }
             }
-            Kind::Exclusive(_) | Kind::Shared(_) => {
+            Kind::Exclusive(_) | Kind::Shared(_) | Kind::Layer(_) => {
                 let mut buffer = self.lp.take_read_buffer();
                 let outcome = self.io.borrow().as_ref().map(|io| io.try_read(&mut buffer));
                 if let Some(n) = self.settle_read(outcome) {
                     let data = &buffer[..n];
-                    let received = self.call_user(|| match &protocol.0 {
-                        Kind::Exclusive(protocol) => protocol.borrow_mut().data_received(data),
-                        Kind::Shared(protocol) => protocol.data_received(data),
+                    let received = match &protocol.0 {
+                        Kind::Exclusive(protocol) => self.call_user(|| protocol.borrow_mut().data_received(data)),
+                        Kind::Shared(protocol) => self.call_user(|| protocol.data_received(data)),
+                        Kind::Layer(layer) => {
+                            layer.clone().data_received(data);
+                            Ok(())
+                        }
                         Kind::Buffered(_) => Ok(()),
-                    });
+                    };
                     if let Err(failure) = received {
-                        self.fatal(failure, "Fatal error: protocol.data_received() call failed.");
+                        self.on_data_failure(failure, "Fatal error: protocol.data_received() call failed.");
                     }
                 }
                 self.lp.put_read_buffer(buffer);
@@ -76,13 +84,30 @@ impl<S: StreamIo> StreamTransport<S> {
             }
             Err(err) if would_block(&err) => None,
             Err(err) => {
-                self.fatal(Failure::Error(err.into()), "Fatal read error on socket transport");
+                self.on_read_error(err);
                 None
             }
         }
     }
 
+    fn on_data_failure(&self, failure: Failure, message: &'static str) {
+        match S::HALF {
+            Half::Both => self.fatal(failure, message),
+            Half::Read | Half::Write => self.report_callback_failure(failure, "Exception in callback data_received"),
+        }
+    }
+
+    fn on_read_error(&self, err: io::Error) {
+        match S::HALF {
+            Half::Both => self.fatal(Failure::Error(err.into()), "Fatal read error on socket transport"),
+            Half::Read | Half::Write => self.on_pipe_error(err),
+        }
+    }
+
     pub(super) fn on_eof(&self) {
+        if S::HALF == Half::Read {
+            return self.on_writer_gone();
+        }
         match self.call(Call::Eof) {
             Ok(true) => self.reader.switch(false),
             Ok(false) => self.close(),
@@ -91,7 +116,7 @@ impl<S: StreamIo> StreamTransport<S> {
     }
 
     pub(super) fn add_reader(&self) {
-        if self.is_reading() {
+        if self.is_reading() || (S::HALF == Half::Write && !self.is_closing.get()) {
             self.reader.switch(true);
             self.watch_read();
         }
@@ -111,7 +136,7 @@ impl<S: StreamIo> StreamTransport<S> {
 
 impl<S: StreamIo> ReadTransport for StreamTransport<S> {
     fn is_reading(&self) -> bool {
-        !self.is_closing.get() && !self.is_reading_paused.get()
+        S::HALF != Half::Write && !self.is_closing.get() && !self.is_reading_paused.get()
     }
 
     fn pause_reading(&self) {
@@ -124,7 +149,17 @@ impl<S: StreamIo> ReadTransport for StreamTransport<S> {
     fn resume_reading(&self) {
         if !self.is_closing.get() && self.is_reading_paused.replace(false) {
             self.add_reader();
+            let waiters = self.rest.borrow_mut().as_mut().map(|rest| std::mem::take(&mut rest.resume_waiters));
+            waiters.into_iter().flatten().for_each(Waker::wake);
         }
+    }
+
+    fn poll_resumed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.is_closing.get() || !self.is_reading_paused.get() {
+            return Poll::Ready(());
+        }
+        self.rest(|rest| add_waiter(&mut rest.resume_waiters, cx.waker()));
+        Poll::Pending
     }
 
     fn set_idle_timeout(&self, timeout: Option<Duration>) {

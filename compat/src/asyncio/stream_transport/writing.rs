@@ -1,15 +1,18 @@
 //! The writing side: at once what the socket takes, the rest when it is ready.
 
+use std::fs::File;
+use std::io::IoSlice;
 use std::task::{Context, Poll};
 
 use super::{LOST, StreamTransport, WRITE, add_waiter, would_block};
 use crate::asyncio::acceptor::water_marks;
 use crate::asyncio::exceptions::{RuntimeError, connection_lost};
 use crate::asyncio::loop_state::Later;
-use crate::asyncio::lost_writes::count_lost_write;
-use crate::asyncio::stream_io::StreamIo;
+use crate::asyncio::lost_writes::{SEND_FAILED, count_lost_write};
+use crate::asyncio::out_buffer::MAX_PIECES;
+use crate::asyncio::stream_io::{Half, StreamIo};
 use crate::asyncio::transport::WriteTransport;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::runtime::Failure;
 
 impl<S: StreamIo> StreamTransport<S> {
@@ -24,6 +27,7 @@ impl<S: StreamIo> StreamTransport<S> {
         self.maybe_resume();
         if self.out.borrow().is_empty() {
             self.writer.switch(false);
+            self.let_file_go_on();
             if self.is_closing.get() {
                 if self.n_lost.get() == 0 {
                     self.n_lost.set(1);
@@ -55,7 +59,7 @@ impl<S: StreamIo> StreamTransport<S> {
                 false
             }
             Err(err) => {
-                self.fatal(Failure::Error(err.into()), "Fatal write error on socket transport");
+                self.fatal(Failure::Error(err.into()), write_error::<S>());
                 false
             }
         }
@@ -88,7 +92,7 @@ impl<S: StreamIo> StreamTransport<S> {
                 // A batch keeps no more than a write would; what the socket takes does not pause the protocol.
                 self.on_write();
             } else if !self.is_flush_due.replace(true) {
-                self.lp.defer(self.me(), Later::Flush);
+                self.lp.defer(self.me(), Later::Own);
             }
         }
         self.maybe_pause();
@@ -105,10 +109,45 @@ impl<S: StreamIo> StreamTransport<S> {
             }
             Err(err) if would_block(&err) => Some(data),
             Err(err) => {
-                self.fatal(Failure::Error(err.into()), "Fatal write error on socket transport");
+                self.fatal(Failure::Error(err.into()), write_error::<S>());
                 None
             }
         }
+    }
+
+    /// Sends now what the socket takes of the pieces, and queues the rest; `false` if the connection has failed.
+    fn send_pieces_now(&self, pieces: &[&[u8]]) -> bool {
+        let mut slices = [IoSlice::new(&[]); MAX_PIECES];
+        let mut n_slices = 0;
+        for piece in pieces.iter().filter(|piece| !piece.is_empty()).take(MAX_PIECES) {
+            slices[n_slices] = IoSlice::new(piece);
+            n_slices += 1;
+        }
+        if n_slices == 0 {
+            return true;
+        }
+        let outcome = self.io.borrow().as_ref().map(|io| io.try_write_vectored(&slices[..n_slices]));
+        let mut n_sent = match outcome {
+            None => return false,
+            Some(Ok(n)) => {
+                self.stay_awake();
+                n
+            }
+            Some(Err(err)) if would_block(&err) => 0,
+            Some(Err(err)) => {
+                self.fatal(Failure::Error(err.into()), write_error::<S>());
+                return false;
+            }
+        };
+        let mut out = self.out.borrow_mut();
+        for piece in pieces {
+            let skip = n_sent.min(piece.len());
+            n_sent -= skip;
+            if skip < piece.len() {
+                out.push(&piece[skip..]);
+            }
+        }
+        true
     }
 
     /// Counts a write to a lost connection; `false` if the connection is not lost.
@@ -116,7 +155,7 @@ impl<S: StreamIo> StreamTransport<S> {
         if self.n_lost.get() == 0 {
             return false;
         }
-        count_lost_write(&self.n_lost);
+        count_lost_write(&self.n_lost, SEND_FAILED);
         true
     }
 
@@ -139,9 +178,13 @@ impl<S: StreamIo> StreamTransport<S> {
 
 impl<S: StreamIo> WriteTransport for StreamTransport<S> {
     fn write(&self, data: &[u8]) -> Result<()> {
+        if S::HALF != Half::Both && self.refuses_write(data.is_empty())? {
+            return Ok(());
+        }
         if self.has_eof.get() {
             return Err(RuntimeError::new("Cannot call write() after write_eof()").into());
         }
+        self.refuse_while_sending_file()?;
         if data.is_empty() || self.count_lost_write() || (self.is_batching.get() && self.batch(&[data])) {
             return Ok(());
         }
@@ -161,24 +204,36 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
     }
 
     fn writelines(&self, pieces: &[&[u8]]) -> Result<()> {
+        if S::HALF != Half::Both && self.refuses_write(pieces.iter().all(|piece| piece.is_empty()))? {
+            return Ok(());
+        }
         if self.has_eof.get() {
             return Err(RuntimeError::new("Cannot call writelines() after write_eof()").into());
         }
+        self.refuse_while_sending_file()?;
         if pieces.is_empty() || self.count_lost_write() || (self.is_batching.get() && self.batch(pieces)) {
             return Ok(());
         }
-        for piece in pieces {
-            self.out.borrow_mut().push(piece);
-        }
         if self.out.borrow().is_empty() {
-            return Ok(());
+            if !self.send_pieces_now(pieces) || self.out.borrow().is_empty() {
+                return Ok(());
+            }
+            self.watch_write();
+        } else {
+            for piece in pieces {
+                self.out.borrow_mut().push(piece);
+            }
+            self.on_write();
         }
-        self.on_write();
         self.maybe_pause();
         Ok(())
     }
 
     fn write_eof(&self) -> Result<()> {
+        if S::HALF != Half::Both {
+            return self.write_eof_one_way();
+        }
+        self.refuse_while_sending_file()?;
         if !self.is_closing.get() && !self.has_eof.replace(true) && self.out.borrow().is_empty() {
             self.shutdown_write();
         }
@@ -186,11 +241,15 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
     }
 
     fn can_write_eof(&self) -> bool {
-        true
+        S::HALF != Half::Read
     }
 
     fn abort(&self) {
         self.force_close(None);
+    }
+
+    fn abort_with(&self, exc: Error) {
+        self.force_close(Some(exc));
     }
 
     fn get_write_buffer_size(&self) -> usize {
@@ -224,5 +283,20 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
         }
         self.rest(|rest| add_waiter(&mut rest.drain_waiters, cx.waker()));
         Poll::Pending
+    }
+
+    fn set_sending_file(&self, is_on: bool) -> Result<()> {
+        self.switch_sending_file(is_on)
+    }
+
+    fn poll_sendfile(&self, cx: &mut Context<'_>, file: &File, offset: u64, count: usize) -> Poll<Result<usize>> {
+        self.poll_file(cx, file, offset, count)
+    }
+}
+
+fn write_error<S: StreamIo>() -> &'static str {
+    match S::HALF {
+        Half::Both => "Fatal write error on socket transport",
+        Half::Read | Half::Write => "Fatal write error on pipe transport",
     }
 }

@@ -38,7 +38,7 @@ impl ControlAction {
                     return by.run(actions);
                 }
             }
-            ControlAction::Try { action, shows_message } => say_failure(by, by.act(action), *shows_message),
+            ControlAction::Try { action, shows_message } => say_failure(by, action.perform(by), *shows_message),
             ControlAction::With { name, actions } => return by.session().performer_named(name).run(actions),
         }
         Ok(())

@@ -3,13 +3,13 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use foster_compat::{Protocol, Result};
+use foster_compat::Result;
 
 use crate::actor::Actor;
 use crate::protocol_spec::{FactoryLine, ProtocolSpec};
 use crate::session::Session;
 
-/// Makes the protocols of one server.
+/// Makes the protocols of one server or client.
 pub(crate) struct Factory {
     session: Rc<Session>,
     name: String,
@@ -24,21 +24,13 @@ impl Factory {
         name: &str,
         spec: Rc<ProtocolSpec>,
         other_spec: Option<Rc<ProtocolSpec>>,
-    ) -> Self {
-        Factory { session: session.clone(), name: name.to_owned(), spec, other_spec, n_calls: Cell::new(0) }
+    ) -> Rc<Self> {
+        Rc::new(Factory { session: session.clone(), name: name.to_owned(), spec, other_spec, n_calls: Cell::new(0) })
     }
 
     /// The factory of one of the program's protocols.
-    pub(crate) fn named(session: &Rc<Session>, name: &str) -> Self {
+    pub(crate) fn named(session: &Rc<Session>, name: &str) -> Rc<Self> {
         Factory::new(session, name, session.protocol(name), None)
-    }
-
-    pub(crate) fn spec(&self) -> &ProtocolSpec {
-        &self.spec
-    }
-
-    pub(crate) fn is_shared(&self) -> bool {
-        self.session.is_shared()
     }
 
     /// Makes the protocol, and the other one to which it may hand its transport.
@@ -68,26 +60,15 @@ impl Factory {
         }
         Ok(actor)
     }
+
+    /// The same as the library calls it, with the object that it wants.
+    pub(crate) fn call<P>(self: &Rc<Self>, object: fn(Rc<Actor>) -> P) -> impl Fn() -> Result<P> + use<P> {
+        let factory = self.clone();
+        move || factory.make().map(object)
+    }
 }
 
-/// Gives a server the factory, with the kind of protocol that the scenario and the command line ask for.
-macro_rules! with_factory {
-    ($server:expr, $factory:expr) => {{
-        use crate::protocol_object::{BufferedObject, ExclusiveObject, SharedObject};
-        let (server, factory) = ($server, $factory);
-        if factory.spec().is_buffered {
-            server.try_factory(move || Ok(foster_compat::Buffered(BufferedObject::new(factory.make()?))))
-        } else if factory.is_shared() {
-            server.try_factory(move || Ok(foster_compat::Shared(SharedObject(factory.make()?))))
-        } else {
-            server.try_factory(move || Ok(ExclusiveObject(factory.make()?)))
-        }
-    }};
+/// Stands where a builder wants a factory that cannot fail, until its `try_factory` gets the real one.
+pub(crate) fn no_protocol<P>() -> P {
+    unreachable!("the builder has another factory")
 }
-pub(crate) use with_factory;
-
-/// Stands where a server wants a factory that cannot fail, until [`with_factory`] gives it the other.
-#[derive(Default)]
-pub(crate) struct NoProtocol;
-
-impl Protocol for NoProtocol {}

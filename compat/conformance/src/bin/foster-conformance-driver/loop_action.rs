@@ -7,8 +7,9 @@ use foster_compat::{ExceptionContext, Loop, Result};
 use crate::action::Actions;
 use crate::exception::Exception;
 use crate::performer::Performer;
-use crate::session::{Session, Thing};
+use crate::session::Session;
 use crate::signal::Signal;
+use crate::thing::Thing;
 use crate::transport_action::python_bool;
 use crate::words::Words;
 
@@ -113,7 +114,7 @@ impl LoopAction {
             LoopAction::Drop(name) => session.forget(name),
             LoopAction::Threadsafe(lists) => post_from_thread(by, lists),
             LoopAction::SetHandler(actions) => {
-                let program = Performer::new(session.clone(), None);
+                let program = Performer::program(session.clone());
                 let actions = actions.clone();
                 lp.set_exception_handler(Some(move |_: &Loop, context: &ExceptionContext| {
                     program.session().say_reported(context);

@@ -2,12 +2,31 @@
 
 use std::rc::Rc;
 
-use foster_compat::{BufferedProtocol, Error, Protocol, Result, SharedProtocol, TransportRef};
+use foster_compat::{Buffered, BufferedProtocol, Error, IntoProtocol, Protocol, ProtocolCell, Result};
+use foster_compat::{Shared, SharedProtocol, TransportRef};
 
 use crate::actor::Actor;
+use crate::protocol_spec::ProtocolKind;
+
+/// A protocol of a stream, of the kind that the scenario and the command line ask for.
+pub(crate) struct ProtocolObject(pub(crate) Rc<Actor>);
+
+impl IntoProtocol for ProtocolObject {
+    type Handle = Rc<Actor>;
+
+    fn into_protocol(self) -> (ProtocolCell, Rc<Actor>) {
+        let actor = self.0.clone();
+        let cell = match self.0.kind() {
+            ProtocolKind::Buffered => Buffered(BufferedObject { actor: self.0, buffer: Vec::new() }).into_protocol().0,
+            _ if self.0.is_shared() => Shared(SharedObject(self.0)).into_protocol().0,
+            _ => ExclusiveObject(self.0).into_protocol().0,
+        };
+        (cell, actor)
+    }
+}
 
 /// A protocol whose callbacks take `&mut self`.
-pub(crate) struct ExclusiveObject(pub(crate) Rc<Actor>);
+struct ExclusiveObject(Rc<Actor>);
 
 impl Protocol for ExclusiveObject {
     fn connection_made(&mut self, transport: TransportRef) -> Result<()> {
@@ -36,7 +55,7 @@ impl Protocol for ExclusiveObject {
 }
 
 /// A protocol whose callbacks take `&self`.
-pub(crate) struct SharedObject(pub(crate) Rc<Actor>);
+struct SharedObject(Rc<Actor>);
 
 impl SharedProtocol for SharedObject {
     fn connection_made(&self, transport: TransportRef) -> Result<()> {
@@ -65,15 +84,9 @@ impl SharedProtocol for SharedObject {
 }
 
 /// A protocol with a buffer of its own; there is only the kind that takes `&mut self`.
-pub(crate) struct BufferedObject {
+struct BufferedObject {
     actor: Rc<Actor>,
     buffer: Vec<u8>,
-}
-
-impl BufferedObject {
-    pub(crate) fn new(actor: Rc<Actor>) -> Self {
-        BufferedObject { actor, buffer: Vec::new() }
-    }
 }
 
 impl BufferedProtocol for BufferedObject {

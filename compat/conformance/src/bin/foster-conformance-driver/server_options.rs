@@ -3,10 +3,13 @@
 use std::rc::Rc;
 
 use foster_compat::{Address, Hosts, Result, Server, create_server, create_unix_server};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
-use crate::factory::{Factory, NoProtocol, with_factory};
+use crate::factory::{Factory, no_protocol};
+use crate::options::Options;
+use crate::protocol_object::ProtocolObject;
 use crate::session::Session;
+use crate::tls::server_context;
 
 /// The options of `create_server`.
 #[derive(Debug)]
@@ -18,6 +21,7 @@ pub(crate) struct ServerOptions {
     reuse_port: bool,
     keep_alive: bool,
     backlog: Option<u32>,
+    speaks_tls: bool,
 }
 
 #[derive(Debug)]
@@ -29,35 +33,29 @@ enum Port {
 
 impl ServerOptions {
     pub(crate) fn parse(options: &Value) -> Result<Self, String> {
-        let options = object(options)?;
-        let known = ["protocol", "host", "port", "start_serving", "reuse_port", "keep_alive", "backlog"];
-        refuse_others(options, &known)?;
-        let hosts = match options.get("host") {
+        let known = ["protocol", "host", "port", "start_serving", "reuse_port", "keep_alive", "backlog", "ssl"];
+        let options = Options::parse("create_server", options, &known)?;
+        let hosts = match options.value("host") {
             None => vec!["127.0.0.1".to_owned()],
             // All interfaces.
             Some(Value::Null) => vec![String::new()],
             Some(Value::String(host)) => vec![host.clone()],
             Some(Value::Array(hosts)) => hosts.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
-            Some(other) => return Err(format!("not a host: {other}")),
+            Some(other) => return Err(options.wrong("host", "a host", other)),
         };
-        let port = match options.get("port") {
-            None => Port::Number(0),
+        let port = match options.value("port") {
             Some(Value::String(server)) => Port::Of(server.clone()),
-            Some(other) => {
-                let number = other.as_u64().and_then(|number| u16::try_from(number).ok());
-                Port::Number(number.ok_or_else(|| format!("not a port: {other}"))?)
-            }
+            _ => Port::Number(options.number("port")?.unwrap_or(0)),
         };
-        let is_set = |key: &str, default: bool| options.get(key).and_then(Value::as_bool).unwrap_or(default);
-        let backlog = options.get("backlog").and_then(Value::as_u64);
         Ok(ServerOptions {
-            protocol: text(options, "protocol")?,
+            protocol: options.text("protocol")?,
             hosts,
             port,
-            start_serving: is_set("start_serving", true),
-            reuse_port: is_set("reuse_port", false),
-            keep_alive: is_set("keep_alive", false),
-            backlog: backlog.and_then(|backlog| u32::try_from(backlog).ok()),
+            start_serving: options.flag("start_serving", true)?,
+            reuse_port: options.flag("reuse_port", false)?,
+            keep_alive: options.flag("keep_alive", false)?,
+            backlog: options.number("backlog")?,
+            speaks_tls: options.flag("ssl", false)?,
         })
     }
 
@@ -70,14 +68,17 @@ impl ServerOptions {
             },
         };
         let hosts = Hosts::from(self.hosts.clone());
-        let mut server = create_server(session.lp().nursery(), NoProtocol::default, hosts, port)
+        let mut server = create_server(session.lp().nursery(), no_protocol::<ProtocolObject>, hosts, port)
             .start_serving(self.start_serving)
             .reuse_port(self.reuse_port)
             .keep_alive(self.keep_alive);
         if let Some(backlog) = self.backlog {
             server = server.backlog(backlog);
         }
-        with_factory!(server, Factory::named(session, &self.protocol)).await
+        if self.speaks_tls {
+            server = server.ssl(&server_context(&session.message().params)?);
+        }
+        server.try_factory(Factory::named(session, &self.protocol).call(ProtocolObject)).await
     }
 }
 
@@ -91,34 +92,18 @@ pub(crate) struct UnixServerOptions {
 
 impl UnixServerOptions {
     pub(crate) fn parse(options: &Value) -> Result<Self, String> {
-        let options = object(options)?;
-        refuse_others(options, &["protocol", "path", "start_serving"])?;
+        let options = Options::parse("create_unix_server", options, &["protocol", "path", "start_serving"])?;
         Ok(UnixServerOptions {
-            protocol: text(options, "protocol")?,
-            path: text(options, "path")?,
-            start_serving: options.get("start_serving").and_then(Value::as_bool).unwrap_or(true),
+            protocol: options.text("protocol")?,
+            path: options.text("path")?,
+            start_serving: options.flag("start_serving", true)?,
         })
     }
 
     pub(crate) async fn make(&self, session: &Rc<Session>) -> Result<Server> {
-        let path = session.file(&self.path);
-        let server = create_unix_server(session.lp().nursery(), NoProtocol::default, path);
-        with_factory!(server.start_serving(self.start_serving), Factory::named(session, &self.protocol)).await
-    }
-}
-
-fn object(options: &Value) -> Result<&Map<String, Value>, String> {
-    options.as_object().ok_or_else(|| format!("not the options of a server: {options}"))
-}
-
-fn text(options: &Map<String, Value>, key: &str) -> Result<String, String> {
-    let text = options.get(key).and_then(Value::as_str).map(str::to_owned);
-    text.ok_or_else(|| format!("a server without {key}"))
-}
-
-fn refuse_others(options: &Map<String, Value>, known: &[&str]) -> Result<(), String> {
-    match options.keys().find(|key| !known.contains(&key.as_str())) {
-        Some(key) => Err(format!("unknown option of a server: {key}")),
-        None => Ok(()),
+        let path = session.message().params.file(&self.path);
+        let server = create_unix_server(session.lp().nursery(), no_protocol::<ProtocolObject>, path);
+        let server = server.try_factory(Factory::named(session, &self.protocol).call(ProtocolObject));
+        server.start_serving(self.start_serving).await
     }
 }

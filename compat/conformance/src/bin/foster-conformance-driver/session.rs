@@ -2,20 +2,23 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::os::unix::net::UnixStream;
 use std::rc::Rc;
 
 use foster_compat::asyncio::{Future, Task};
-use foster_compat::{Address, ExceptionContext, Handle, Loop, Nursery, Result, Server, TimerHandle};
+use foster_compat::{Address, ExceptionContext, Loop, Nursery, Result, Server};
 
 use crate::action::Actions;
 use crate::actor::Actor;
 use crate::descriptors::SpareDescriptors;
 use crate::exception;
 use crate::output::Output;
+use crate::params::PeerAddress;
 use crate::performer::Performer;
+use crate::pipe_action::Pipe;
 use crate::protocol_spec::ProtocolSpec;
 use crate::start_message::StartMessage;
+use crate::thing::Thing;
 
 /// One scenario, with everything in it that has a name.
 pub(crate) struct Session {
@@ -34,17 +37,7 @@ pub(crate) struct Session {
     /// What other threads ask for by its number.
     left: RefCell<Vec<(Performer, Actions)>>,
     descriptors: RefCell<SpareDescriptors>,
-}
-
-/// What a scenario gives a name.
-#[derive(Clone)]
-pub(crate) enum Thing {
-    Handle(Handle),
-    Timer(TimerHandle),
-    Task(Task<()>),
-    Future(Future<()>),
-    Server(Server),
-    Actor(Rc<Actor>),
+    descriptors_at_mark: Cell<isize>,
 }
 
 thread_local!(static CURRENT: RefCell<Option<Rc<Session>>> = const { RefCell::new(None) });
@@ -65,6 +58,7 @@ impl Session {
             waiting: RefCell::default(),
             left: RefCell::default(),
             descriptors: RefCell::default(),
+            descriptors_at_mark: Cell::new(0),
         });
         CURRENT.with(|current| current.replace(Some(session.clone())));
         let reporter = session.clone();
@@ -110,6 +104,12 @@ impl Session {
         std::process::exit(1)
     }
 
+    /// Where the peer of a client or of an endpoint is.
+    pub(crate) fn peer_address(&self) -> &PeerAddress {
+        let address = self.message.params.connect.as_ref();
+        address.unwrap_or_else(|| self.refuse("the start message does not say where to connect"))
+    }
+
     // ---- time
 
     pub(crate) fn start_time(&self) -> f64 {
@@ -125,6 +125,15 @@ impl Session {
     /// `HANDLER MESSAGE [EXC]`; the runner does not compare which callback it was.
     pub(crate) fn say_reported(&self, context: &ExceptionContext) {
         self.output.emit(format!("HANDLER {} [{}]", context.message(), exception::name(context.exception())));
+    }
+
+    /// `ADDR …` of an endpoint, `READY` for one that has no address.
+    pub(crate) fn say_sockname(&self, address: Option<Address>) -> Result<()> {
+        match address {
+            Some(Address::Inet(address)) => self.output.control(&format!("ADDR {} {}", address.ip(), address.port())),
+            _ => self.output.control("READY"),
+        }
+        Ok(())
     }
 
     /// `ADDR …` of the first socket, with the name of a server that has one.
@@ -182,14 +191,40 @@ impl Session {
         }
     }
 
+    pub(crate) fn socket(&self, name: &str) -> Rc<UnixStream> {
+        match self.thing(name) {
+            Thing::Socket(socket) => socket,
+            _ => self.refuse(&format!("{name} is no socket")),
+        }
+    }
+
+    pub(crate) fn pipe(&self, name: &str) -> Rc<Pipe> {
+        match self.thing(name) {
+            Thing::Pipe(pipe) => pipe,
+            _ => self.refuse(&format!("{name} is no pipe")),
+        }
+    }
+
+    /// Gives up the name of a socket, for its new owner.
+    pub(crate) fn take_socket(&self, name: &str) -> UnixStream {
+        let thing = self.things.borrow_mut().remove(name);
+        match thing {
+            Some(Thing::Socket(socket)) => {
+                Rc::try_unwrap(socket).unwrap_or_else(|_| self.refuse(&format!("the socket {name} is in use")))
+            }
+            _ => self.refuse(&format!("{name} is no socket")),
+        }
+    }
+
     /// Gives a protocol its name, which is the newest one's.
     pub(crate) fn cast(&self, name: &str, actor: &Rc<Actor>) {
         self.keep(Some(name), Thing::Actor(actor.clone()));
     }
 
-    pub(crate) fn performer_named(&self, name: &str) -> Performer {
+    pub(crate) fn performer_named(self: &Rc<Self>, name: &str) -> Performer {
         match self.thing(name) {
             Thing::Actor(actor) => actor.performer(),
+            Thing::Streams(streams) => Performer::streams(self.clone(), streams),
             _ => self.refuse(&format!("{name} is no protocol")),
         }
     }
@@ -200,14 +235,17 @@ impl Session {
         spec.unwrap_or_else(|| self.refuse(&format!("no protocol is called {name}")))
     }
 
-    /// A file in the directory of the scenario.
-    pub(crate) fn file(&self, name: &str) -> PathBuf {
-        self.message.directory.join(name)
-    }
-
     pub(crate) fn hold_descriptors(&self, descriptors: SpareDescriptors) {
         let old = self.descriptors.replace(descriptors);
         drop(old);
+    }
+
+    pub(crate) fn mark_descriptors(&self, n_open: isize) {
+        self.descriptors_at_mark.set(n_open);
+    }
+
+    pub(crate) fn descriptors_at_mark(&self) -> isize {
+        self.descriptors_at_mark.get()
     }
 
     // ---- calls from other threads
@@ -245,37 +283,6 @@ impl Session {
         match left {
             Some((performer, actions)) => performer.run(&actions),
             None => Ok(()),
-        }
-    }
-}
-
-impl Thing {
-    pub(crate) fn cancel(&self, session: &Session) {
-        match self {
-            Thing::Handle(handle) => handle.cancel(),
-            Thing::Timer(timer) => timer.cancel(),
-            // False only says that it was done already.
-            Thing::Task(task) => drop(task.cancel()),
-            Thing::Future(future) => drop(future.cancel()),
-            Thing::Server(_) | Thing::Actor(_) => session.refuse("cancel is for handles, tasks and futures"),
-        }
-    }
-
-    pub(crate) fn cancelled(&self, session: &Session) -> bool {
-        match self {
-            Thing::Handle(handle) => handle.cancelled(),
-            Thing::Timer(timer) => timer.cancelled(),
-            Thing::Task(task) => task.cancelled(),
-            Thing::Future(future) => future.cancelled(),
-            Thing::Server(_) | Thing::Actor(_) => session.refuse("cancelled is for handles, tasks and futures"),
-        }
-    }
-
-    pub(crate) fn done(&self, session: &Session) -> bool {
-        match self {
-            Thing::Task(task) => task.done(),
-            Thing::Future(future) => future.done(),
-            _ => session.refuse("done is for tasks and futures"),
         }
     }
 }

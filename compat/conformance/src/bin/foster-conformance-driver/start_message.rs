@@ -1,14 +1,16 @@
 //! The first line that the runner sends.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde_json::{Map, Value};
 
 use crate::action::{Actions, parse_actions};
 use crate::kind::Kind;
-use crate::protocol_spec::ProtocolSpec;
+use crate::params::Params;
+use crate::protocol_spec::{ProtocolKind, ProtocolSpec};
+use crate::tls::TlsTimeouts;
 
 /// The scenario and its surroundings: section 2 of `SCENARIOS.md`.
 #[derive(Debug)]
@@ -21,11 +23,13 @@ pub(crate) struct StartMessage {
     /// The protocols of a program, by name.
     pub(crate) protocols: HashMap<String, Rc<ProtocolSpec>>,
     pub(crate) program: Actions,
+    /// What a client does once it is connected.
+    pub(crate) after_connect: Actions,
     pub(crate) send_buffer_size: Option<usize>,
-    /// The directory that files are made in.
-    pub(crate) directory: PathBuf,
-    /// Where a Unix server listens.
-    pub(crate) path: PathBuf,
+    pub(crate) tls_timeouts: TlsTimeouts,
+    /// Whether a TLS client verifies the certificate.
+    pub(crate) verifies: bool,
+    pub(crate) params: Params,
 }
 
 impl StartMessage {
@@ -36,33 +40,44 @@ impl StartMessage {
             return Err(format!("version {version:?} of the start message, not {VERSION}"));
         }
         let scenario = object(&message, "scenario")?;
-        let params = object(&message, "params")?;
-        let path = |key: &str| PathBuf::from(params.get(key).and_then(Value::as_str).unwrap_or_default());
         let other_protocol = match scenario.contains_key("on2") {
-            true => Some(Rc::new(ProtocolSpec::parse(scenario, "on2", "proto2")?)),
+            true => Some(Rc::new(ProtocolSpec::parse(scenario, "on2", "proto2", ProtocolKind::Stream)?)),
             false => None,
         };
+        let kind = Kind::parse(scenario.get("kind").and_then(Value::as_str).unwrap_or_default())?;
         let mut protocols = HashMap::new();
         for (name, fields) in scenario.get("protocols").and_then(Value::as_object).into_iter().flatten() {
             let fields = fields.as_object().ok_or_else(|| format!("protocol {name} is no object"))?;
-            protocols.insert(name.clone(), Rc::new(ProtocolSpec::parse(fields, "on", "proto")?));
+            protocols.insert(name.clone(), Rc::new(ProtocolSpec::parse(fields, "on", "proto", ProtocolKind::Stream)?));
         }
+        let actions = |key: &str| scenario.get(key).map(parse_actions).transpose();
+        let seconds = |key: &str| scenario.get(key).map(seconds_of).transpose();
         let send_buffer_size = scenario.get("sndbuf").and_then(Value::as_u64);
         Ok(StartMessage {
-            kind: Kind::parse(scenario.get("kind").and_then(Value::as_str).unwrap_or_default())?,
-            protocol: Rc::new(ProtocolSpec::parse(scenario, "on", "proto")?),
+            kind,
+            protocol: Rc::new(ProtocolSpec::parse(scenario, "on", "proto", kind.usual_protocol())?),
             other_protocol,
             protocols,
-            program: scenario.get("program").map(parse_actions).transpose()?.unwrap_or_default(),
+            program: actions("program")?.unwrap_or_default(),
+            after_connect: actions("after_connect")?.unwrap_or_default(),
             send_buffer_size: send_buffer_size.and_then(|size| usize::try_from(size).ok()),
-            directory: path("dir"),
-            path: path("path"),
+            tls_timeouts: TlsTimeouts {
+                handshake: seconds("ssl_handshake_timeout")?,
+                shutdown: seconds("ssl_shutdown_timeout")?,
+            },
+            verifies: scenario.get("verify").and_then(Value::as_bool).unwrap_or(false),
+            params: Params::parse(object(&message, "params")?)?,
         })
     }
 }
 
 fn object<'a>(message: &'a Value, key: &str) -> Result<&'a Map<String, Value>, String> {
     message.get(key).and_then(Value::as_object).ok_or_else(|| format!("the start message has no {key}"))
+}
+
+fn seconds_of(value: &Value) -> Result<Duration, String> {
+    let seconds = value.as_f64().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    seconds.ok_or_else(|| format!("not a number of seconds: {value}"))
 }
 
 const VERSION: u64 = 1;

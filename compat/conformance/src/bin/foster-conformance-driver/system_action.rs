@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use foster_compat::Result;
 
-use crate::descriptors::SpareDescriptors;
+use crate::descriptors::{SpareDescriptors, open_descriptors};
 use crate::performer::Performer;
 use crate::signal::Signal;
 use crate::transport_action::python_bool;
@@ -19,6 +19,8 @@ pub(crate) enum SystemAction {
     RaiseSignal(Signal),
     ExhaustDescriptors,
     ReleaseDescriptors,
+    MarkDescriptors,
+    LogDescriptors,
     Exists(String),
     Touch(String),
     StaleSocket(String),
@@ -31,6 +33,8 @@ impl SystemAction {
             "raise_signal" => SystemAction::RaiseSignal(words.signal(0)?),
             "exhaust_fds" => SystemAction::ExhaustDescriptors,
             "release_fds" => SystemAction::ReleaseDescriptors,
+            "fds_mark" => SystemAction::MarkDescriptors,
+            "fds_delta" => SystemAction::LogDescriptors,
             "exists" => SystemAction::Exists(words.text(0)?),
             "touch" => SystemAction::Touch(words.text(0)?),
             "stale_socket" => SystemAction::StaleSocket(words.text(0)?),
@@ -45,12 +49,17 @@ impl SystemAction {
             SystemAction::RaiseSignal(signal) => signal_hook::low_level::raise(signal.0)?,
             SystemAction::ExhaustDescriptors => session.hold_descriptors(SpareDescriptors::take_all()),
             SystemAction::ReleaseDescriptors => session.hold_descriptors(SpareDescriptors::default()),
-            SystemAction::Exists(file) => {
-                by.say(&format!("{file} exists={}", python_bool(session.file(file).exists())));
+            SystemAction::MarkDescriptors => session.mark_descriptors(open_descriptors()?),
+            SystemAction::LogDescriptors => {
+                let delta = open_descriptors()? - session.descriptors_at_mark();
+                by.say(&format!("fds delta={delta}"));
             }
-            SystemAction::Touch(file) => drop(File::create(session.file(file))?),
+            SystemAction::Exists(file) => {
+                by.say(&format!("{file} exists={}", python_bool(session.message().params.file(file).exists())));
+            }
+            SystemAction::Touch(file) => drop(File::create(session.message().params.file(file))?),
             // Dropping the listener leaves its file.
-            SystemAction::StaleSocket(file) => drop(UnixListener::bind(session.file(file))?),
+            SystemAction::StaleSocket(file) => drop(UnixListener::bind(session.message().params.file(file))?),
         }
         Ok(())
     }

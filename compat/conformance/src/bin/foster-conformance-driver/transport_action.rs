@@ -1,22 +1,19 @@
 //! Actions on the transport of the protocol that acts.
 
-use foster_compat::{ExtraInfo, Result, TransportRef};
+use foster_compat::{Cipher, ExtraInfo, PeerCertificate, Result, SslContext, SslObject, SubprocessTransportRef};
 
+use crate::any_transport::AnyTransport;
 use crate::performer::Performer;
+use crate::process_action::process_of;
 use crate::words::Words;
 
 #[derive(Debug)]
 pub(crate) enum TransportAction {
-    Write(Vec<u8>),
-    WriteLines(Vec<Vec<u8>>),
-    WriteEof,
     Close,
     Abort,
     PauseReading,
     ResumeReading,
     SetLimits { high: Option<usize>, low: Option<usize> },
-    Fill,
-    FillTo(usize),
     SetProtocol,
     Log(Fact),
     Extra(String),
@@ -33,6 +30,7 @@ pub(crate) enum Fact {
     Limits,
     CanWriteEof,
     SameProtocol,
+    ReturnCode,
 }
 
 /// What `sockopt` tells.
@@ -47,18 +45,11 @@ pub(crate) enum SocketOption {
 impl TransportAction {
     pub(crate) fn parse(words: Words<'_>) -> Result<Option<Self>, String> {
         Ok(Some(match words.name {
-            "write" => TransportAction::Write(words.text(0)?.into_bytes()),
-            "write_n" => TransportAction::Write(vec![b'x'; words.number(0)?]),
-            "writelines" => TransportAction::WriteLines(words.texts(0)?.into_iter().map(String::into_bytes).collect()),
-            "writelines_n" => TransportAction::WriteLines(vec![vec![b'x'; words.number(1)?]; words.number(0)?]),
-            "write_eof" => TransportAction::WriteEof,
             "close" => TransportAction::Close,
             "abort" => TransportAction::Abort,
             "pause" => TransportAction::PauseReading,
             "resume" => TransportAction::ResumeReading,
             "limits" => TransportAction::SetLimits { high: words.optional_number(0), low: words.optional_number(1) },
-            "fill" => TransportAction::Fill,
-            "fill_to" => TransportAction::FillTo(words.number(0)?),
             "set_protocol" => TransportAction::SetProtocol,
             "log" => TransportAction::Log(match words.text(0)?.as_str() {
                 "is_closing" => Fact::IsClosing,
@@ -68,6 +59,7 @@ impl TransportAction {
                 "limits" => Fact::Limits,
                 "can_write_eof" => Fact::CanWriteEof,
                 "same_protocol" => Fact::SameProtocol,
+                "returncode" => Fact::ReturnCode,
                 _ => return Err(words.wrong(0, "a fact about a transport")),
             }),
             "extra" => TransportAction::Extra(words.text(0)?),
@@ -85,31 +77,18 @@ impl TransportAction {
     pub(crate) fn perform(&self, by: &Performer) -> Result<()> {
         let transport = by.transport();
         match self {
-            TransportAction::Write(data) => transport.write(data)?,
-            TransportAction::WriteLines(pieces) => {
-                let pieces: Vec<&[u8]> = pieces.iter().map(Vec::as_slice).collect();
-                transport.writelines(&pieces)?;
-            }
-            TransportAction::WriteEof => transport.write_eof()?,
             TransportAction::Close => transport.close(),
-            TransportAction::Abort => transport.abort(),
-            TransportAction::PauseReading => transport.pause_reading(),
-            TransportAction::ResumeReading => transport.resume_reading(),
-            TransportAction::SetLimits { high, low } => transport.set_write_buffer_limits(*high, *low)?,
-            TransportAction::Fill => fill(&transport)?,
-            TransportAction::FillTo(size) => {
-                let Some(missing) = size.checked_sub(transport.get_write_buffer_size()).filter(|n| *n > 0) else {
-                    by.session().refuse("fill_to: the buffer holds as much already");
-                };
-                transport.write(&vec![b'g'; missing])?;
-            }
+            TransportAction::Abort => by.there(transport.abort()),
+            TransportAction::PauseReading => by.there(transport.pause_reading()),
+            TransportAction::ResumeReading => by.there(transport.resume_reading()),
+            TransportAction::SetLimits { high, low } => by.there(transport.set_write_buffer_limits(*high, *low))?,
             TransportAction::SetProtocol => match by.actor() {
                 Some(actor) => actor.hand_over(),
                 None => by.session().refuse("a program has no transport"),
             },
             TransportAction::Log(fact) => by.say(&fact.shown(by, &transport)),
             TransportAction::Extra(key) => {
-                by.say(&format!("extra {key}: {}", class(transport.get_extra_info(key).as_ref())));
+                by.say(&format!("extra {key}: {}", class(&transport, key)));
             }
             TransportAction::SocketOption(option) => by.say(&option.shown(&transport)?),
         }
@@ -117,39 +96,29 @@ impl TransportAction {
     }
 }
 
-/// Writes until the socket takes no more; a bound keeps a broken transport from filling the memory.
-fn fill(transport: &TransportRef) -> Result<()> {
-    for _ in 0..MAX_FILL_PIECES {
-        if transport.get_write_buffer_size() > 0 {
-            break;
-        }
-        transport.write(&[b'f'; FILL_PIECE])?;
-    }
-    Ok(())
-}
-
 impl Fact {
-    fn shown(self, by: &Performer, transport: &TransportRef) -> String {
+    fn shown(self, by: &Performer, transport: &AnyTransport) -> String {
         match self {
             Fact::IsClosing => format!("is_closing={}", python_bool(transport.is_closing())),
-            Fact::IsReading => format!("is_reading={}", python_bool(transport.is_reading())),
-            Fact::BufferSize => format!("buffer_size={}", transport.get_write_buffer_size()),
-            Fact::Buffered => format!("buffered={}", python_bool(transport.get_write_buffer_size() > 0)),
+            Fact::IsReading => format!("is_reading={}", python_bool(by.there(transport.is_reading()))),
+            Fact::BufferSize => format!("buffer_size={}", by.there(transport.get_write_buffer_size())),
+            Fact::Buffered => format!("buffered={}", python_bool(by.there(transport.get_write_buffer_size()) > 0)),
             Fact::Limits => {
-                let (low, high) = transport.get_write_buffer_limits();
+                let (low, high) = by.there(transport.get_write_buffer_limits());
                 format!("limits=({low}, {high})")
             }
-            Fact::CanWriteEof => format!("can_write_eof={}", python_bool(transport.can_write_eof())),
+            Fact::CanWriteEof => format!("can_write_eof={}", python_bool(by.stream().can_write_eof())),
             Fact::SameProtocol => {
-                let is_same = by.actor().is_some_and(|actor| actor.is_protocol_of(transport));
+                let is_same = by.actor().is_some_and(|actor| actor.is_protocol_of(&by.stream()));
                 format!("same_protocol={}", python_bool(is_same))
             }
+            Fact::ReturnCode => format!("returncode={}", python_int(process_of(by).get_returncode())),
         }
     }
 }
 
 impl SocketOption {
-    fn shown(self, transport: &TransportRef) -> Result<String> {
+    fn shown(self, transport: &AnyTransport) -> Result<String> {
         let socket = transport.socket().ok_or_else(|| std::io::Error::other("the transport has no socket"))?;
         Ok(match self {
             SocketOption::NoDelay => format!("sockopt nodelay={}", u8::from(socket.nodelay()?)),
@@ -165,16 +134,37 @@ pub(crate) fn python_bool(value: bool) -> &'static str {
     if value { "True" } else { "False" }
 }
 
+/// As Python prints a number that may be missing.
+pub(crate) fn python_int(value: Option<i32>) -> String {
+    value.map_or_else(|| "None".to_owned(), |value| value.to_string())
+}
+
 /// The class that asyncio's value would have.
-fn class(value: Option<&ExtraInfo>) -> &'static str {
-    match value {
+fn class(transport: &AnyTransport, key: &str) -> &'static str {
+    match transport.get_extra_info(key) {
+        // asyncio has the key without a value where the library has nothing.
+        None if matches!(transport, AnyTransport::Datagram(_)) && key == "peername" => "None",
         None => "<default>",
         Some(ExtraInfo::Address(address)) if address.port().is_some() => "tuple",
         Some(ExtraInfo::Address(_)) => "str",
         Some(ExtraInfo::Socket(_)) => "socket",
-        Some(_) => "object",
+        Some(ExtraInfo::Pipe(_)) => "file",
+        Some(value) => class_of_other(&value),
     }
 }
 
-const FILL_PIECE: usize = 16_384;
-const MAX_FILL_PIECES: usize = 4_000;
+fn class_of_other(value: &ExtraInfo) -> &'static str {
+    if value.clone().downcast::<SslObject>().is_some() {
+        "ssl_object"
+    } else if value.clone().downcast::<SslContext>().is_some() {
+        "sslcontext"
+    } else if value.clone().downcast::<Cipher>().is_some() {
+        "tuple"
+    } else if value.clone().downcast::<PeerCertificate>().is_some() {
+        "dict"
+    } else if value.clone().downcast::<SubprocessTransportRef>().is_some() {
+        "process"
+    } else {
+        "object"
+    }
+}

@@ -6,8 +6,8 @@ use foster_compat::{Result, TimeoutError, ValueError, move_on_after, sleep};
 
 use crate::action::Actions;
 use crate::performer::Performer;
-use crate::server_options::{ServerOptions, UnixServerOptions};
-use crate::session::Thing;
+use crate::pipe_action::read_to_end;
+use crate::thing::Thing;
 use crate::words::Words;
 
 #[derive(Debug)]
@@ -18,8 +18,7 @@ pub(crate) enum WaitingAction {
     Await(String),
     Call(Actions),
     Executor { fails: bool },
-    CreateServer { name: String, options: ServerOptions },
-    CreateUnixServer { name: String, options: UnixServerOptions },
+    ReadPipeToEnd(String),
     StartServing(String),
     ServeForever(String),
     WaitClosed(String),
@@ -38,13 +37,7 @@ impl WaitingAction {
                 "raise" => WaitingAction::Executor { fails: true },
                 _ => return Err(words.wrong(0, "ok or raise")),
             },
-            "create_server" => {
-                WaitingAction::CreateServer { name: words.text(0)?, options: ServerOptions::parse(words.value(1))? }
-            }
-            "create_unix_server" => WaitingAction::CreateUnixServer {
-                name: words.text(0)?,
-                options: UnixServerOptions::parse(words.value(1))?,
-            },
+            "os_read_all" => WaitingAction::ReadPipeToEnd(words.text(0)?),
             "start_serving" => WaitingAction::StartServing(words.text(0)?),
             "serve_forever" => WaitingAction::ServeForever(words.text(0)?),
             "wait_closed" => WaitingAction::WaitClosed(words.text(0)?),
@@ -82,15 +75,8 @@ impl WaitingAction {
                 let work = move || if fails { Err(ValueError::new("in the executor")) } else { Ok(5) };
                 by.say(&format!("executor result={}", session.lp().run_in_executor(work).await?));
             }
-            WaitingAction::CreateServer { name, options } => {
-                let server = options.make(session).await?;
-                session.say_address(&server, name)?;
-                session.keep(Some(name), Thing::Server(server));
-            }
-            WaitingAction::CreateUnixServer { name, options } => {
-                let server = options.make(session).await?;
-                session.say_address(&server, name)?;
-                session.keep(Some(name), Thing::Server(server));
+            WaitingAction::ReadPipeToEnd(pipe) => {
+                by.say(&format!("os_read_all <{}>", read_to_end(session, pipe).await?));
             }
             WaitingAction::StartServing(name) => session.server(name).start_serving()?,
             WaitingAction::ServeForever(name) => session.server(name).serve_forever().await?,

@@ -25,7 +25,12 @@ impl<'a> Words<'a> {
 
     /// The argument at a position, which is null if it is left out.
     pub(crate) fn value(self, at: usize) -> &'a Value {
-        self.arguments.get(at).unwrap_or(&Value::Null)
+        self.given(at).unwrap_or(&Value::Null)
+    }
+
+    /// The argument at a position, if it is not left out.
+    pub(crate) fn given(self, at: usize) -> Option<&'a Value> {
+        self.arguments.get(at)
     }
 
     pub(crate) fn text(self, at: usize) -> Result<String, String> {

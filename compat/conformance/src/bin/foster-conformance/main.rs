@@ -113,7 +113,6 @@ fn report(played: &Played, scenario: &Scenario, known: &IdList, is_verbose: bool
                 println!("    got      {}", got.join(" · "));
             }
         }
-        Verdict::NotPlayable(reason) => println!("DIFF {id} ({title}): {reason}"),
         unstable => println!("UNSTABLE {id}: {unstable}"),
     }
 }

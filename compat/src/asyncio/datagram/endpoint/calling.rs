@@ -7,7 +7,6 @@ use std::task::Waker;
 use super::DatagramEndpoint;
 use crate::asyncio::datagram::protocol_cell::{Call, DatagramProtocolCell};
 use crate::asyncio::loop_state::{Deferred, Later};
-use crate::asyncio::poison::call_or_poison;
 use crate::error::{Error, Result};
 use crate::runtime::{Failure, log_warning};
 
@@ -20,7 +19,7 @@ impl DatagramEndpoint {
         let protocol = self.protocol.borrow().clone();
         match protocol {
             Some(protocol) if !self.is_poisoned.get() || matches!(call, Call::Lost(_)) => {
-                call_or_poison(&self.lp, &self.is_poisoned, || protocol.call(call))
+                self.lp.call_poisoning(&self.is_poisoned, || protocol.call(call))
             }
             _ => Ok(()),
         }
@@ -37,7 +36,7 @@ impl DatagramEndpoint {
             }
             send_errors.push_back(err.into());
             drop(send_errors);
-            self.lp.defer(self.me(), Later::SendError);
+            self.lp.defer(self.me(), Later::Own);
             return Ok(());
         }
         match self.call(Call::Error(err.into())) {
@@ -92,11 +91,10 @@ impl DatagramEndpoint {
         let (call, message) = match later {
             Later::PauseWriting => (Call::Pause, "protocol.pause_writing() failed"),
             Later::ResumeWriting => (Call::Resume, "protocol.resume_writing() failed"),
-            Later::SendError => {
+            Later::Own => {
                 let err = self.send_errors.borrow_mut().pop_front();
                 return err.into_iter().for_each(|err| self.deliver_error(err));
             }
-            Later::Flush => return debug_assert!(false, "datagrams are never batched"),
         };
         if let Err(failure) = self.call(call) {
             self.report_or_end(failure, message);

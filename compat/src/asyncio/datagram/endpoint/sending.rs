@@ -13,7 +13,7 @@ use crate::asyncio::datagram::protocol_cell::DatagramProtocolCell;
 use crate::asyncio::datagram::transport::DatagramTransport;
 use crate::asyncio::exceptions::{ValueError, connection_lost};
 use crate::asyncio::extra_info::Address;
-use crate::asyncio::lost_writes::count_lost_write;
+use crate::asyncio::lost_writes::{SEND_FAILED, count_lost_write};
 use crate::asyncio::stream_transport::would_block;
 use crate::asyncio::waiters::add_waiter;
 use crate::error::Result;
@@ -113,12 +113,12 @@ impl DatagramEndpoint {
 impl DatagramTransport for DatagramEndpoint {
     fn sendto(&self, data: &[u8], addr: Option<&Address>) -> Result<()> {
         if self.is_lost.get() && self.remote.is_none() {
-            count_lost_write(&self.n_lost);
+            count_lost_write(&self.n_lost, SEND_FAILED);
             return Ok(());
         }
         let addr = self.check_address(addr)?;
         if self.n_lost.get() > 0 && self.remote.is_some() {
-            count_lost_write(&self.n_lost);
+            count_lost_write(&self.n_lost, SEND_FAILED);
             return Ok(());
         }
         if self.queue.borrow().is_empty() {
