@@ -32,7 +32,9 @@ struct Random(Cell<u64>);
 impl Random {
     fn new(seed: u64) -> Rc<Self> {
         let random = Rc::new(Random(Cell::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)));
-        (0..8).for_each(|_| drop(random.next()));
+        for _ in 0..8 {
+            random.next();
+        }
         random
     }
 

@@ -29,10 +29,10 @@ async fn answer(mut stream: TcpStream) -> io::Result<()> {
     // As much as asyncio's streams hold by default.
     let mut reader = BufReader::with_capacity(64 * 1024, reader);
     let mut n_lines = 0;
-    let mut line = Vec::new();
+    let mut line = String::new();
     loop {
         line.clear();
-        if reader.read_until(b'\n', &mut line).await? == 0 {
+        if reader.read_line(&mut line).await? == 0 {
             return Ok(());
         }
         n_lines += 1;

@@ -1,5 +1,7 @@
 //! What was received and not yet read.
 
+use std::cell::RefCell;
+
 /// The capacity in bytes that an idle buffer may keep: that of tokio's `BufReader`. Beyond it the memory goes back.
 const KEPT_CAPACITY: usize = 8 * 1024;
 
@@ -27,6 +29,9 @@ impl ReadBuffer {
     }
 
     pub(super) fn extend(&mut self, data: &[u8]) {
+        if self.data.is_empty() && self.data.capacity() < data.len() && data.len() > KEPT_CAPACITY {
+            give_back(std::mem::replace(&mut self.data, take_spare()));
+        }
         let has_room = self.data.capacity() - self.data.len() >= data.len();
         // Moving less than was taken since the last move keeps the work for a byte constant.
         if !has_room && self.start >= self.len() {
@@ -61,7 +66,7 @@ impl ReadBuffer {
     pub(super) fn clear(&mut self) {
         self.start = 0;
         if self.data.capacity() > KEPT_CAPACITY {
-            self.data = Vec::new();
+            give_back(std::mem::take(&mut self.data));
         } else {
             self.data.clear();
         }
@@ -70,7 +75,8 @@ impl ReadBuffer {
     /// Gives memory back before a wait that may be long: a few bytes hold no more than they need.
     pub(super) fn rest(&mut self) {
         if self.data.capacity() > KEPT_CAPACITY && self.len() <= KEPT_CAPACITY / 2 {
-            self.data = self.as_slice().to_vec();
+            let kept = self.as_slice().to_vec();
+            give_back(std::mem::replace(&mut self.data, kept));
             self.start = 0;
         }
     }
@@ -81,6 +87,32 @@ impl ReadBuffer {
             front.extend(self.as_slice());
         }
         *self = std::mem::take(front);
+    }
+}
+
+// Readers that are fed large pieces and read empty again, turn by turn, would have the allocator fetch the memory from
+// the system and give it back each time.
+thread_local!(static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) });
+
+/// The buffers that a thread keeps for the next reader: as many as connections commonly have news in one turn.
+const MAX_SPARE: usize = 32;
+/// The largest of them, asyncio's limit: together they are at most 2 MiB.
+const MAX_SPARE_CAPACITY: usize = 64 * 1024;
+
+fn take_spare() -> Vec<u8> {
+    SPARE.with_borrow_mut(Vec::pop).unwrap_or_default()
+}
+
+fn give_back(mut data: Vec<u8>) {
+    if (KEPT_CAPACITY + 1..=MAX_SPARE_CAPACITY).contains(&data.capacity()) {
+        data.clear();
+        // At the end of the thread there is nobody to keep it for.
+        let _ = SPARE.try_with(|spare| {
+            let mut spare = spare.borrow_mut();
+            if spare.len() < MAX_SPARE {
+                spare.push(data);
+            }
+        });
     }
 }
 
