@@ -5,6 +5,45 @@ use std::cell::RefCell;
 /// The capacity in bytes that an idle buffer may keep: that of tokio's `BufReader`. Beyond it the memory goes back.
 const KEPT_CAPACITY: usize = 8 * 1024;
 
+/// The bytes of memory that the buffers of a thread keep for each other: sixteen streams at asyncio's limit of 64 KiB.
+/// Without it the system's allocator returns what each burst needs, and has every page of it cleared for the next.
+const SPARE_CAPACITY: usize = 1024 * 1024;
+
+thread_local!(static SPARES: RefCell<Spares> = RefCell::default());
+
+/// Memory that an idle buffer has given back.
+#[derive(Default)]
+struct Spares {
+    /// Empty ones.
+    vectors: Vec<Vec<u8>>,
+    capacity: usize,
+}
+
+impl Spares {
+    /// Memory for at least one burst, used before if there is any. At thread exit there is none.
+    fn take() -> Vec<u8> {
+        let take = |spares: &RefCell<Spares>| {
+            let mut spares = spares.borrow_mut();
+            let vector = spares.vectors.pop()?;
+            spares.capacity -= vector.capacity();
+            Some(vector)
+        };
+        SPARES.try_with(take).ok().flatten().unwrap_or_default()
+    }
+
+    fn give(mut vector: Vec<u8>) {
+        let give = |spares: &RefCell<Spares>| {
+            let mut spares = spares.borrow_mut();
+            if vector.capacity() <= SPARE_CAPACITY - spares.capacity {
+                vector.clear();
+                spares.capacity += vector.capacity();
+                spares.vectors.push(vector);
+            }
+        };
+        let _ = SPARES.try_with(give);
+    }
+}
+
 /// Bytes that come in at the back and are taken from the front.
 #[derive(Default)]
 pub(super) struct ReadBuffer {
@@ -29,8 +68,8 @@ impl ReadBuffer {
     }
 
     pub(super) fn extend(&mut self, data: &[u8]) {
-        if self.data.is_empty() && self.data.capacity() < data.len() && data.len() > KEPT_CAPACITY {
-            give_back(std::mem::replace(&mut self.data, take_spare()));
+        if self.data.capacity() == 0 && data.len() > KEPT_CAPACITY {
+            self.data = Spares::take();
         }
         let has_room = self.data.capacity() - self.data.len() >= data.len();
         // Moving less than was taken since the last move keeps the work for a byte constant.
@@ -66,7 +105,7 @@ impl ReadBuffer {
     pub(super) fn clear(&mut self) {
         self.start = 0;
         if self.data.capacity() > KEPT_CAPACITY {
-            give_back(std::mem::take(&mut self.data));
+            Spares::give(std::mem::take(&mut self.data));
         } else {
             self.data.clear();
         }
@@ -76,7 +115,7 @@ impl ReadBuffer {
     pub(super) fn rest(&mut self) {
         if self.data.capacity() > KEPT_CAPACITY && self.len() <= KEPT_CAPACITY / 2 {
             let kept = self.as_slice().to_vec();
-            give_back(std::mem::replace(&mut self.data, kept));
+            Spares::give(std::mem::replace(&mut self.data, kept));
             self.start = 0;
         }
     }
@@ -87,32 +126,6 @@ impl ReadBuffer {
             front.extend(self.as_slice());
         }
         *self = std::mem::take(front);
-    }
-}
-
-// Readers that are fed large pieces and read empty again, turn by turn, would have the allocator fetch the memory from
-// the system and give it back each time.
-thread_local!(static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) });
-
-/// The buffers that a thread keeps for the next reader: as many as connections commonly have news in one turn.
-const MAX_SPARE: usize = 32;
-/// The largest of them, asyncio's limit: together they are at most 2 MiB.
-const MAX_SPARE_CAPACITY: usize = 64 * 1024;
-
-fn take_spare() -> Vec<u8> {
-    SPARE.with_borrow_mut(Vec::pop).unwrap_or_default()
-}
-
-fn give_back(mut data: Vec<u8>) {
-    if (KEPT_CAPACITY + 1..=MAX_SPARE_CAPACITY).contains(&data.capacity()) {
-        data.clear();
-        // At the end of the thread there is nobody to keep it for.
-        let _ = SPARE.try_with(|spare| {
-            let mut spare = spare.borrow_mut();
-            if spare.len() < MAX_SPARE {
-                spare.push(data);
-            }
-        });
     }
 }
 
