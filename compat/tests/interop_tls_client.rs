@@ -56,7 +56,9 @@ impl Client {
 
 /// Bytes in a pattern that shows a gap: the same as the scripts' `pattern`.
 fn pattern(n: usize) -> Vec<u8> {
-    (0..n).map(|n| (n % 251) as u8).collect()
+    let mut pattern: Vec<u8> = (0..251).collect::<Vec<u8>>().repeat(n / 251 + 1);
+    pattern.truncate(n);
+    pattern
 }
 
 /// `s_server` with a certificate for `localhost`, and where it listens.
