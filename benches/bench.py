@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Echo servers measured side by side on 127.0.0.1, with one core for the server and one for the load.
+"""Servers measured side by side on 127.0.0.1, with one core for the server and one for the load.
 
     bench.py list
     bench.py run SCENARIO[,SCENARIO ...] [--servers a,b] [--rounds 5] [--secs 2] [--reference tokio]
@@ -27,14 +27,15 @@ REFERENCE = "tokio"
 
 
 class Server:
-    """A command that echoes on 127.0.0.1:{port} until SIGTERM."""
+    """A command that serves on 127.0.0.1:{port} until SIGTERM."""
 
-    def __init__(self, command, package=None, module=None, both_cores=False, by_default=True):
+    def __init__(self, command, package=None, module=None, both_cores=False, by_default=True, datagrams=False):
         self.command = command
         self.package = package  # the cargo package that builds it
         self.module = module  # the Python module it needs
         self.both_cores = both_cores
         self.by_default = by_default
+        self.datagrams = datagrams  # it does not accept: it answers
 
     def missing(self):
         """Why it cannot run, or None."""
@@ -44,10 +45,14 @@ class Server:
 
     def argv(self, port):
         return shlex.split(self.command.format(port=port, release=shlex.quote(RELEASE), here=shlex.quote(HERE),
-                                               python=shlex.quote(sys.executable)))
+                                               python=shlex.quote(sys.executable), certificate=CERTIFICATE))
 
 
-SERVERS = {
+# What every server that speaks TLS shows; the load trusts anybody.
+CERTIFICATE = " ".join(f"--{name} {shlex.quote(os.path.join(HERE, '..', 'compat', 'conformance', 'certs', file))}"
+                       for name, file in (("cert", "cert.pem"), ("key", "key.pem")))
+
+ECHO = {
     "foster": Server("{release}/foster-echo --port {port}", "foster-echo"),
     "epoll": Server("{release}/peers epoll --port {port}", "peers"),
     "tokio": Server("{release}/peers tokio --port {port}", "peers"),
@@ -56,13 +61,49 @@ SERVERS = {
     "asyncio": Server("{python} {here}/py/echo.py asyncio --port {port}"),
 }
 
+TLS = {
+    "foster": Server("{release}/foster-tls --port {port} {certificate}", "foster-echo"),
+    "rustls": Server("{release}/peers rustls --port {port} {certificate}", "peers"),
+    "tokio": Server("{release}/peers tokio-tls --port {port} {certificate}", "peers"),
+}
+
+UDP = {
+    "foster": Server("{release}/foster-udp --port {port}", "foster-echo", datagrams=True),
+    "tokio": Server("{release}/peers tokio-udp --port {port}", "peers", datagrams=True),
+}
+
+LINES = {
+    "foster": Server("{release}/foster-lines readline --port {port}", "foster-echo"),
+    "foster-into": Server("{release}/foster-lines readline-into --port {port}", "foster-echo"),
+    "tokio": Server("{release}/peers tokio-lines --port {port}", "peers"),
+}
+
+
+class Scenario:
+    """A load, and the servers that can bear it."""
+
+    def __init__(self, kind, description, servers=ECHO, reference=REFERENCE, **options):
+        self.kind = kind
+        self.description = description
+        self.servers = servers
+        self.reference = reference
+        self.options = options
+
+
 SCENARIOS = {
-    "echo-64": ("echo", "64 connections, 64 B, one message at a time", dict(connections=64, size=64)),
-    "echo-64x32": ("echo", "64 connections, 64 B, 32 messages under way", dict(connections=64, size=64, depth=32)),
-    "echo-16k": ("echo", "32 connections, 16 KiB, one message at a time", dict(connections=32, size=16384)),
-    "echo-256k": ("echo", "4 connections, 256 KiB, 2 messages under way", dict(connections=4, size=262144, depth=2)),
-    "churn": ("churn", "64 at a time: connect, one message of 64 B, close", dict(connections=64, size=64)),
-    "idle-10k": ("idle", "10,000 connections that have echoed 64 B and wait", dict(connections=10_000, size=64)),
+    "echo-64": Scenario("echo", "64 connections, 64 B, one message at a time", connections=64, size=64),
+    "echo-64x32": Scenario("echo", "64 connections, 64 B, 32 messages under way", connections=64, size=64, depth=32),
+    "echo-16k": Scenario("echo", "32 connections, 16 KiB, one message at a time", connections=32, size=16384),
+    "echo-256k": Scenario("echo", "4 connections, 256 KiB, 2 messages under way", connections=4, size=262144, depth=2),
+    "churn": Scenario("churn", "64 at a time: connect, one message of 64 B, close", connections=64, size=64),
+    "idle-10k": Scenario("idle", "10,000 connections that have echoed 64 B and wait", connections=10_000, size=64),
+    "tls-16k": Scenario("echo", "TLS 1.3, 32 connections, 16 KiB, one message at a time", TLS, connections=32,
+                        size=16384, tls=1),
+    "tls-idle-5k": Scenario("idle", "5,000 connections over TLS 1.3 that have echoed 64 B and wait", TLS, "rustls",
+                            connections=5_000, size=64, tls=1),
+    "udp-64": Scenario("udp", "16 clients, datagrams of 64 B, 8 under way", UDP, connections=16, size=64, depth=8),
+    "lines-100": Scenario("echo", "16 connections, lines of 100 B, 4 x 64 under way, one byte for 64", LINES,
+                          connections=16, size=6400, depth=4, lines=64),
 }
 
 
@@ -75,7 +116,7 @@ def main():
     run.add_argument("--servers", help="names separated by commas; default: all that can run on one core")
     run.add_argument("--rounds", type=int, default=5)
     run.add_argument("--secs", type=float, default=2.0, help="measured seconds of one run")
-    run.add_argument("--reference", default=REFERENCE)
+    run.add_argument("--reference", help="default: tokio, or what the scenario says")
     run.add_argument("--cores", default="0,1", help="the server's core and the load's")
     run.add_argument("--add", action="append", default=[], metavar="NAME=COMMAND", help="a server more, with {port}")
     run.add_argument("--json", help="append every single run to this file")
@@ -88,11 +129,12 @@ def main():
 
 
 def print_list():
-    for name, (_, description, _) in SCENARIOS.items():
-        print(f"{name:12} {description}")
-    print()
-    for name, server in SERVERS.items():
-        print(f"{name:12} {server.missing() or 'ready'}")
+    for name, scenario in SCENARIOS.items():
+        print(f"{name:12} {scenario.description}")
+    for title, servers in (("echo", ECHO), ("TLS", TLS), ("UDP", UDP), ("lines", LINES)):
+        print(f"\n{title}:")
+        for name, server in servers.items():
+            print(f"{name:12} {server.missing() or 'ready'}")
 
 
 def run_all(arguments):
@@ -101,25 +143,26 @@ def run_all(arguments):
         sys.exit(f"unknown scenario {unknown[0]!r}: bench.py list names them")
     if reason := missing_binary(f"{RELEASE}/loadgen", "loadgen"):
         sys.exit(f"loadgen: {reason}")
-    servers = chosen_servers(arguments)
     cores = [int(core) for core in arguments.cores.split(",")]
     # Children inherit it: 10,000 idle connections need as many descriptors on either side.
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
     for name in names:
-        kind, description, options = SCENARIOS[name]
+        scenario = SCENARIOS[name]
+        kind, options = scenario.kind, scenario.options
+        servers = chosen_servers(arguments, scenario)
         measure = measure_idle if kind == "idle" else measure_load
-        print(f"### {name}: {description} ({arguments.rounds} rounds", end="", flush=True)
+        print(f"### {name}: {scenario.description} ({arguments.rounds} rounds", end="", flush=True)
         print(")\n" if kind == "idle" else f" of {arguments.secs:g} s)\n", flush=True)
         results, failures = measure(kind, options, servers, cores, arguments)
-        print_table(kind, results, failures, arguments.reference)
+        print_table(kind, results, failures, arguments.reference or scenario.reference)
         if arguments.json:
             with open(arguments.json, "a") as file:
                 file.write(json.dumps(dict(scenario=name, results=results, failures=failures)) + "\n")
 
 
-def chosen_servers(arguments):
-    known = dict(SERVERS)
+def chosen_servers(arguments, scenario):
+    known = dict(scenario.servers)
     added = dict(text.split("=", 1) for text in arguments.add)
     known.update((name, Server(command)) for name, command in added.items())
     if arguments.servers:
@@ -260,6 +303,7 @@ class Process:
 
     def __init__(self, name, server, cores):
         self.port = free_port()
+        self.answers = answers if server.datagrams else accepts
         pinned = set(cores) if server.both_cores else {cores[0]}
         self.child = subprocess.Popen(server.argv(self.port), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                       preexec_fn=lambda: os.sched_setaffinity(0, pinned))
@@ -276,7 +320,7 @@ class Process:
 
     def wait_until_it_accepts(self):
         deadline = time.monotonic() + 15
-        while not accepts(self.port):
+        while not self.answers(self.port):
             if self.child.poll() is not None or time.monotonic() > deadline:
                 raise TimeoutError
             time.sleep(0.05)
@@ -352,6 +396,17 @@ def free_port(ports=iter(range(17000, 32000))):
             except OSError:
                 continue
     sys.exit("no free port left")
+
+
+def answers(port):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.settimeout(0.5)
+        try:
+            probe.connect(("127.0.0.1", port))
+            probe.send(b"x")
+            return probe.recv(1) == b"x"
+        except OSError:
+            return False
 
 
 def accepts(port):

@@ -1150,6 +1150,8 @@ fn a_context_says_what_cannot_be_used() {
     let versions = authority.client().minimum_version(TlsVersion::TlsV1_3).maximum_version(TlsVersion::TlsV1_2);
     assert_eq!(said(versions), "minimum_version TlsV1_3 is above maximum_version TlsV1_2");
     assert_eq!(said(authority.client().set_alpn_protocols([""])), "an ALPN protocol has 1 to 255 bytes, not 0");
+    let unchecked = authority.client().verify_mode(VerifyMode::None);
+    assert_eq!(said(unchecked), "cannot set verify_mode to CERT_NONE when check_hostname is enabled");
     let nobody = authority.server().verify_mode(VerifyMode::Required);
     assert!(said(nobody).starts_with("no certificate authority to verify clients with"));
 }

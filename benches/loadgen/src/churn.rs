@@ -7,9 +7,10 @@ use socket2::Socket;
 use crate::Options;
 use crate::report::Report;
 use crate::socket;
+use crate::wire::Wire;
 
 pub(crate) fn run(options: &Options) -> io::Result<()> {
-    socket::check_echo(&socket::connect(options.port)?, options.size)?;
+    socket::check_echo(&mut Wire::Plain(socket::connect(options.port)?), options.size)?;
     let message = vec![b'x'; options.size];
     let mut buffer = vec![0; 64 * 1024];
     let mut epoll = Epoll::new()?;

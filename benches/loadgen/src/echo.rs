@@ -2,24 +2,27 @@ use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
-use bench_epoll::{Epoll, Interest};
-use socket2::Socket;
-
 use crate::Options;
 use crate::report::Report;
 use crate::socket;
+use crate::wire::Wire;
+use bench_epoll::{Epoll, Interest};
 
 pub(crate) fn run(options: &Options) -> io::Result<()> {
-    socket::check_echo(&socket::connect(options.port)?, options.size)?;
+    let mut first = options.wire(socket::connect(options.port)?)?;
+    if options.n_lines == 0 {
+        socket::check_echo(&mut first, options.size)?;
+    }
+    drop(first);
     let outgoing = Outgoing::new(options);
     let mut epoll = Epoll::new()?;
     let mut connections = Vec::with_capacity(options.n_connections);
     for token in 0..options.n_connections {
-        let socket = socket::connect(options.port)?;
-        socket.set_nonblocking(true)?;
-        epoll.add(&socket, Interest::Read, token)?;
+        let wire = options.wire(socket::connect(options.port)?)?;
+        wire.socket().set_nonblocking(true)?;
+        epoll.add(wire.socket(), Interest::Read, token)?;
         connections.push(Connection {
-            socket,
+            wire,
             token,
             under_way: VecDeque::new(),
             n_unsent: 0,
@@ -39,7 +42,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         let n_ready = epoll.wait(Some(Duration::from_millis(100)))?;
         let now = Instant::now();
         if !report.tick(now) {
-            return report.print(options.size);
+            return report.print(options.size / options.n_lines.max(1));
         }
         for index in 0..n_ready {
             let ready = epoll.ready(index);
@@ -50,7 +53,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
             if !ready.readable {
                 continue;
             }
-            let n_messages = connection.receive(&mut buffer, options.size, &mut report)?;
+            let n_messages = connection.receive(&mut buffer, options, &mut report)?;
             if n_messages > 0 {
                 connection.send(n_messages, now, &outgoing, &epoll)?;
             }
@@ -59,7 +62,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
 }
 
 struct Connection {
-    socket: Socket,
+    wire: Wire,
     token: usize,
     /// When messages were sent and how many at that time, oldest first.
     under_way: VecDeque<(Instant, usize)>,
@@ -67,7 +70,7 @@ struct Connection {
     n_unsent: usize,
     /// Where in its message the next byte to send is.
     send_from: usize,
-    /// Bytes received of the message that is not complete yet.
+    /// Bytes received of the answer that is not complete yet.
     n_received: usize,
     waits_to_write: bool,
 }
@@ -82,7 +85,7 @@ impl Connection {
     fn flush(&mut self, outgoing: &Outgoing, epoll: &Epoll) -> io::Result<()> {
         while self.n_unsent > 0 {
             let end = outgoing.bytes.len().min(self.send_from + self.n_unsent);
-            match self.socket.write(&outgoing.bytes[self.send_from..end]) {
+            match self.wire.write(&outgoing.bytes[self.send_from..end]) {
                 Ok(n_sent) => {
                     self.n_unsent -= n_sent;
                     self.send_from = (self.send_from + n_sent) % outgoing.size;
@@ -91,26 +94,37 @@ impl Connection {
                 Err(err) => return Err(err),
             }
         }
-        let waits_to_write = self.n_unsent > 0;
+        if self.wire.has_records() {
+            match self.wire.flush() {
+                Err(err) if err.kind() != ErrorKind::WouldBlock => return Err(err),
+                _ => {}
+            }
+        }
+        let waits_to_write = self.n_unsent > 0 || self.wire.has_records();
         if waits_to_write != self.waits_to_write {
             self.waits_to_write = waits_to_write;
             let interest = if waits_to_write { Interest::Both } else { Interest::Read };
-            epoll.modify(&self.socket, interest, self.token)?;
+            epoll.modify(self.wire.socket(), interest, self.token)?;
         }
         Ok(())
     }
 
-    /// Reads once and returns how many messages that completed. Only lengths are looked at: what is under test is the
-    /// server, and the bytes were compared before the run.
-    fn receive(&mut self, buffer: &mut [u8], size: usize, report: &mut Report) -> io::Result<usize> {
-        match self.socket.read(buffer) {
-            Ok(0) => return Err(io::Error::other("the server closed a connection")),
-            Ok(n_bytes) => self.n_received += n_bytes,
-            Err(err) if err.kind() == ErrorKind::WouldBlock => return Ok(0),
-            Err(err) => return Err(err),
+    /// Reads what one readiness event stands for and returns how many messages that completed. Only lengths are looked
+    /// at: what is under test is the server, and the bytes were compared before the run.
+    fn receive(&mut self, buffer: &mut [u8], options: &Options, report: &mut Report) -> io::Result<usize> {
+        loop {
+            match self.wire.read(buffer) {
+                Ok(0) => return Err(io::Error::other("the server closed a connection")),
+                Ok(n_bytes) => self.n_received += n_bytes,
+                Err(err) if err.kind() == ErrorKind::WouldBlock => break,
+                Err(err) => return Err(err),
+            }
+            if !self.wire.reads_on() {
+                break;
+            }
         }
-        let n_messages = self.n_received / size;
-        self.n_received %= size;
+        let n_messages = self.n_received / options.answer_size();
+        self.n_received %= options.answer_size();
         let now = Instant::now();
         let mut n_left = n_messages;
         while n_left > 0 {
@@ -118,7 +132,7 @@ impl Connection {
                 return Err(io::Error::other("more came back than was sent"));
             };
             let n_taken = n_left.min(*n_sent);
-            report.add(now.duration_since(*sent_at), n_taken as u64);
+            report.add(now.duration_since(*sent_at), (n_taken * options.n_lines.max(1)) as u64);
             *n_sent -= n_taken;
             n_left -= n_taken;
             if *n_sent == 0 {
@@ -138,7 +152,7 @@ struct Outgoing {
 impl Outgoing {
     fn new(options: &Options) -> Outgoing {
         let n_copies = options.depth.min((LARGEST_WRITE / options.size).max(1));
-        Outgoing { size: options.size, bytes: vec![b'x'; options.size * n_copies] }
+        Outgoing { size: options.size, bytes: options.message().repeat(n_copies) }
     }
 }
 

@@ -16,8 +16,9 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         let socket = socket::connect_from(source, options.port).map_err(|err| {
             io::Error::new(err.kind(), format!("connection {} of {}: {err}", index + 1, options.n_connections))
         })?;
-        socket::exchange(&socket, options.size)?;
-        connections.push(socket);
+        let mut wire = options.wire(socket)?;
+        socket::check_echo(&mut wire, options.size)?;
+        connections.push(wire);
     }
     println!("{{\"open\":{},\"secs\":{:.3}}}", connections.len(), start.elapsed().as_secs_f64());
     io::copy(&mut io::stdin(), &mut io::sink())?;

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
+use crate::wire::Wire;
+
 /// Connects and waits for it.
 pub(crate) fn connect(port: u16) -> io::Result<Socket> {
     let socket = new_socket()?;
@@ -48,28 +50,17 @@ fn finish_connect(socket: &Socket, port: u16) -> io::Result<()> {
     socket.set_write_timeout(Some(PATIENCE))
 }
 
-/// Sends one message, reads it back and compares; from a thread of its own, because a large message fills the buffers
-/// of both sides before it is read.
-pub(crate) fn check_echo(socket: &Socket, size: usize) -> io::Result<()> {
-    std::thread::scope(|scope| {
-        let message = message(size);
-        let writer = scope.spawn(move || (&mut &*socket).write_all(&message));
-        let received = receive(socket, size);
-        writer.join().unwrap_or_else(|_| Err(io::Error::other("the writing thread panicked")))?;
-        received
-    })
-}
-
-/// The same for a message that fits a socket buffer.
-pub(crate) fn exchange(mut socket: &Socket, size: usize) -> io::Result<()> {
-    socket.write_all(&message(size))?;
-    receive(socket, size)
-}
-
-fn receive(mut socket: &Socket, size: usize) -> io::Result<()> {
-    let mut echo = vec![0; size];
-    socket.read_exact(&mut echo)?;
-    if echo == message(size) { Ok(()) } else { Err(io::Error::other("the echo differs from what was sent")) }
+/// Sends one message, reads it back and compares: in pieces that fit the buffers of both sides.
+pub(crate) fn check_echo(wire: &mut Wire, size: usize) -> io::Result<()> {
+    let mut echo = vec![0; PIECE];
+    for piece in message(size).chunks(PIECE) {
+        wire.write_all(piece)?;
+        wire.read_exact(&mut echo[..piece.len()])?;
+        if echo[..piece.len()] != *piece {
+            return Err(io::Error::other("the echo differs from what was sent"));
+        }
+    }
+    Ok(())
 }
 
 /// Bytes that all differ from their neighbours, so that a lost or doubled piece shows.
@@ -80,6 +71,8 @@ fn message(size: usize) -> Vec<u8> {
 fn server(port: u16) -> SockAddr {
     SockAddr::from(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
 }
+
+const PIECE: usize = 16 * 1024;
 
 /// Longer than any healthy server takes on a busy machine, short enough that a run ends.
 const PATIENCE: Duration = Duration::from_secs(10);

@@ -3,10 +3,11 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use foster_compat::{Result, move_on_after, open_nursery, run, sleep, sleep_forever};
+use foster_compat::{Protocol, Result, create_connection, move_on_after, open_nursery, run, sleep, sleep_forever};
 
+use crate::local_server::LocalServer;
 use crate::stopwatch::{Elapsed, Stopwatch};
-use crate::{AT_ONCE, CANCEL_SLEEPING, CANCEL_WAITING, Contender, DEADLINE, HOUR, SETTLE, WINDOW, WINDOWS};
+use crate::{AT_ONCE, CANCEL_SLEEPING, CANCEL_WAITING, CONNECT, Contender, DEADLINE, HOUR, SETTLE, WINDOW, WINDOWS};
 
 /// Foster's row for the measurement of this title.
 pub(crate) fn contenders(title: &str) -> Vec<Contender> {
@@ -16,6 +17,7 @@ pub(crate) fn contenders(title: &str) -> Vec<Contender> {
         CANCEL_WAITING => vec![Contender { name: "foster nursery", run: |n| elapsed(run(cancel_waiting(n))) }],
         CANCEL_SLEEPING => vec![Contender { name: "foster nursery", run: |n| elapsed(run(cancel_sleeping(n))) }],
         DEADLINE => vec![Contender { name: "foster move_on_after", run: |n| elapsed(run(deadline_of_ready(n))) }],
+        CONNECT => vec![Contender { name: "foster create_connection", run: |n| elapsed(run(connect(n))) }],
         _ => Vec::new(),
     }
 }
@@ -73,6 +75,25 @@ async fn deadline_of_ready(n_children: usize) -> Result<Elapsed> {
         let ready = move_on_after(Duration::from_secs(1), async { black_box(index) });
         black_box(ready.await.expect("a ready future is in time"));
     }
+    Ok(stopwatch.stop())
+}
+
+#[derive(Default)]
+struct Silent;
+
+impl Protocol for Silent {}
+
+async fn connect(n_connections: usize) -> Result<Elapsed> {
+    let server = LocalServer::start();
+    let stopwatch = Stopwatch::start();
+    open_nursery(async |nursery| {
+        for index in 0..n_connections {
+            let (transport, _) = create_connection(&nursery, Silent::default, server.host(index), server.port).await?;
+            transport.close();
+        }
+        Ok(())
+    })
+    .await?;
     Ok(stopwatch.stop())
 }
 

@@ -1,4 +1,5 @@
-//! `micro [--rounds N] [--tasks N]`: nanoseconds per child of a group of tasks, on one thread.
+//! `micro [--rounds N] [--tasks N] [--connections N]`: nanoseconds per child of a group of tasks, and per connection that
+//! is made and closed, on one thread.
 //!
 //! Every implementation runs once in each round, one after the other, so that a disturbance of the machine falls on
 //! all of them; printed are medians over the rounds and the medians of the ratios within each round. Ratios are of
@@ -6,6 +7,7 @@
 
 #[cfg(feature = "foster")]
 mod foster;
+mod local_server;
 mod peers;
 mod stopwatch;
 
@@ -31,15 +33,16 @@ struct Measurement {
 fn main() {
     let n_rounds = option("--rounds").unwrap_or(5).max(1);
     let n_tasks = option("--tasks").unwrap_or(1_000_000).max(WINDOW);
+    let n_connections = option("--connections").unwrap_or(20_000).max(1);
     println!("{n_rounds} rounds, {n_tasks} tasks; ns per child, medians; ratios of processor time\n");
-    for measurement in measurements(n_tasks) {
+    for measurement in measurements(n_tasks, n_connections) {
         measurement.run(n_rounds);
     }
 }
 
-fn measurements(n_tasks: usize) -> Vec<Measurement> {
+fn measurements(n_tasks: usize, n_connections: usize) -> Vec<Measurement> {
     #[cfg_attr(not(feature = "foster"), expect(unused_mut, reason = "only Foster's rows are added later"))]
-    let mut measurements = peers::measurements(n_tasks);
+    let mut measurements = peers::measurements(n_tasks, n_connections);
     #[cfg(feature = "foster")]
     for measurement in &mut measurements {
         measurement.contenders.extend(foster::contenders(measurement.title));
@@ -91,6 +94,7 @@ const WINDOWS: &str = "start and join, in windows of 1,000";
 const CANCEL_WAITING: &str = "cancel 10,000 that wait for ever";
 const CANCEL_SLEEPING: &str = "cancel 10,000 that sleep for an hour";
 const DEADLINE: &str = "a deadline around a ready future";
+const CONNECT: &str = "connect to a server of this machine and close";
 
 /// Children of one group at a time, few enough to stay in the caches.
 const WINDOW: usize = 1_000;

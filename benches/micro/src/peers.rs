@@ -5,15 +5,17 @@ use std::hint::black_box;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
+use crate::local_server::LocalServer;
 use crate::stopwatch::{Elapsed, Stopwatch};
 use crate::{
-    AT_ONCE, CANCEL_SLEEPING, CANCEL_WAITING, Contender, DEADLINE, HOUR, Measurement, SETTLE, WINDOW, WINDOWS,
+    AT_ONCE, CANCEL_SLEEPING, CANCEL_WAITING, CONNECT, Contender, DEADLINE, HOUR, Measurement, SETTLE, WINDOW, WINDOWS,
 };
 
-pub(crate) fn measurements(n_tasks: usize) -> Vec<Measurement> {
+pub(crate) fn measurements(n_tasks: usize, n_connections: usize) -> Vec<Measurement> {
     vec![
         Measurement {
             title: AT_ONCE,
@@ -60,6 +62,12 @@ pub(crate) fn measurements(n_tasks: usize) -> Vec<Measurement> {
             n_children: n_tasks,
             references: &["timeout"],
             contenders: vec![Contender { name: "timeout", run: |n| on_tokio(timeout_of_ready(n)) }],
+        },
+        Measurement {
+            title: CONNECT,
+            n_children: n_connections,
+            references: &["TcpStream::connect"],
+            contenders: vec![Contender { name: "TcpStream::connect", run: |n| on_tokio(connect(n)) }],
         },
     ]
 }
@@ -145,9 +153,18 @@ async fn timeout_of_ready(n_children: usize) -> Elapsed {
     stopwatch.stop()
 }
 
+async fn connect(n_connections: usize) -> Elapsed {
+    let server = LocalServer::start();
+    let stopwatch = Stopwatch::start();
+    for index in 0..n_connections {
+        drop(TcpStream::connect((server.host(index), server.port)).await.expect("the server accepts"));
+    }
+    stopwatch.stop()
+}
+
 /// As a task and not inside `block_on`: a server's work runs in tasks, and a task takes its turn in the queue behind
 /// the children it has started.
 fn on_tokio(work: impl Future<Output = Elapsed> + Send + 'static) -> Elapsed {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async { tokio::spawn(work).await.expect("the measurement does not panic") })
 }

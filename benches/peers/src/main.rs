@@ -1,11 +1,20 @@
-//! Echo servers on 127.0.0.1 to measure beside: `peers epoll|tokio|tokio-2 --port P`. Ended by a signal.
+//! Servers on 127.0.0.1 to measure beside: `peers NAME --port P [--cert FILE --key FILE]`. Ended by a signal.
 //!
-//! - `epoll`: a bare loop of one thread, the floor under every server.
+//! - `epoll`: a bare loop of one thread, the floor under every echo server.
 //! - `tokio`: a task for each connection on the current-thread runtime, what one would write by hand.
 //! - `tokio-2`: the same on the multi-thread runtime with two workers.
+//! - `rustls`: TLS on a bare loop of one thread, the floor under every server that speaks it with rustls.
+//! - `tokio-tls`: as `tokio`, through tokio-rustls.
+//! - `tokio-udp`: one task that answers datagrams.
+//! - `tokio-lines`: as `tokio`, reading lines, with one byte for every 64 of them.
 
 mod epoll;
+mod rustls_epoll;
+mod secure;
+mod tokio_lines;
 mod tokio_tasks;
+mod tokio_tls;
+mod tokio_udp;
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -13,18 +22,23 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use socket2::{Domain, Socket, Type};
 
 fn main() -> io::Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let [name, "--port", port] = arguments[..] else {
-        return Err(io::Error::other("usage: peers epoll|tokio|tokio-2 --port P"));
-    };
-    let listener = listen(port.parse().map_err(io::Error::other)?)?;
-    match name {
-        "epoll" => epoll::run(listener),
-        "tokio" => tokio_tasks::run_current_thread(listener),
-        "tokio-2" => tokio_tasks::run_multi_thread(listener, 2),
-        _ => Err(io::Error::other(format!("unknown server {name:?}"))),
+    let name = std::env::args().nth(1).unwrap_or_default();
+    let port: u16 = option("--port")?.parse().map_err(io::Error::other)?;
+    match name.as_str() {
+        "epoll" => epoll::run(listen(port)?),
+        "tokio" => tokio_tasks::run_current_thread(listen(port)?),
+        "tokio-2" => tokio_tasks::run_multi_thread(listen(port)?, 2),
+        "rustls" => rustls_epoll::run(listen(port)?, &secure::server_config(&option("--cert")?, &option("--key")?)?),
+        "tokio-tls" => tokio_tls::run(listen(port)?, secure::server_config(&option("--cert")?, &option("--key")?)?),
+        "tokio-udp" => tokio_udp::run(port),
+        "tokio-lines" => tokio_lines::run(listen(port)?),
+        _ => Err(io::Error::other(format!("unknown server {name:?}: the head of main.rs names them"))),
     }
+}
+
+fn option(name: &str) -> io::Result<String> {
+    let value = std::env::args().skip_while(|argument| argument != name).nth(1);
+    value.ok_or_else(|| io::Error::other(format!("{name} is missing")))
 }
 
 fn listen(port: u16) -> io::Result<TcpListener> {
@@ -39,3 +53,6 @@ fn listen(port: u16) -> io::Result<TcpListener> {
 
 /// What one read of every peer takes at most.
 const READ_SIZE: usize = 16 * 1024;
+
+/// As `loadgen` counts on: the lines of one of its messages.
+const LINES_PER_ANSWER: usize = 64;

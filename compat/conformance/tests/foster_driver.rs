@@ -10,6 +10,28 @@ fn an_unknown_action_ends_the_driver_with_a_failure() {
 }
 
 #[test]
+fn every_action_and_kind_of_the_language_is_known() {
+    let language = include_str!("../SCENARIOS.md");
+    let kinds = first_cells(between(language, "## 3. ", "## 4. "));
+    assert_eq!(kinds.len(), 9);
+    for kind in kinds {
+        let said = refusal_or_nothing(&format!(r#"{{"kind": "{kind}", "on": {{}}, "program": []}}"#));
+        assert!(!said.contains("unknown kind"), "{said}");
+    }
+    let actions = between(language, "## 6. ", "## 7. ");
+    let mut names: Vec<&str> = actions.split("[\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    names.sort_unstable();
+    names.dedup();
+    assert!(names.len() > 80, "{names:?}");
+    for name in names {
+        // Never run: nobody gives the future a result.
+        let program = format!(r#"[["future", "f"], ["add_done_callback", "f", [["{name}"]]]]"#);
+        let said = refusal_or_nothing(&format!(r#"{{"kind": "program", "program": {program}}}"#));
+        assert!(!said.contains("unknown action"), "{said}");
+    }
+}
+
+#[test]
 fn an_unknown_kind_ends_the_driver_with_a_failure() {
     assert_eq!(refusal(r#"{"kind": "opera"}"#), "foster-conformance-driver: unknown kind opera\n");
 }
@@ -32,6 +54,22 @@ fn refusal(scenario: &str) -> String {
     let output = start(scenario).wait_with_output().expect("the driver can be waited for");
     assert!(!output.status.success());
     String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// What the driver writes to stderr about a scenario, at the latest when its input ends.
+fn refusal_or_nothing(scenario: &str) -> String {
+    let output = start(scenario).wait_with_output().expect("the driver can be waited for");
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn between<'a>(text: &'a str, begin: &str, end: &str) -> &'a str {
+    let rest = text.split_once(begin).expect("the text has this section").1;
+    rest.split_once(end).expect("the section ends").0
+}
+
+/// The names in the first column of a table.
+fn first_cells(section: &str) -> Vec<&str> {
+    section.lines().filter_map(|line| line.strip_prefix("| `")?.split('`').next()).collect()
 }
 
 /// Starts the driver with a scenario; its input stays open.

@@ -61,6 +61,21 @@ impl From<SocketAddr> for Address {
     }
 }
 
+#[cfg(unix)]
+impl From<&std::os::unix::net::SocketAddr> for Address {
+    fn from(addr: &std::os::unix::net::SocketAddr) -> Self {
+        #[cfg(target_os = "android")]
+        use std::os::android::net::SocketAddrExt;
+        #[cfg(target_os = "linux")]
+        use std::os::linux::net::SocketAddrExt;
+        #[cfg(any(target_os = "android", target_os = "linux"))]
+        if let Some(name) = addr.as_abstract_name() {
+            return Address::Unix(format!("\0{}", String::from_utf8_lossy(name)));
+        }
+        Address::Unix(addr.as_pathname().map(|path| path.to_string_lossy().into_owned()).unwrap_or_default())
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

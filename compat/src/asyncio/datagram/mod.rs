@@ -3,6 +3,7 @@
 //! Read `protocol.rs` for what a program writes, then `endpoint/mod.rs` for the life of an endpoint.
 
 mod create_datagram_endpoint;
+#[cfg_attr(not(unix), path = "datagram_io_without_descriptors.rs")]
 mod datagram_io;
 mod datagram_socket;
 mod endpoint;

@@ -1,9 +1,8 @@
 //! From addresses or paths to a bound, perhaps connected socket.
 
-use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use socket2::{Domain, SockAddr, Socket, Type};
+use socket2::{Domain, Socket, Type};
 
 use crate::asyncio::create_connection::connect_error::{bind_failed, combine, connect_failed};
 use crate::asyncio::exceptions::ValueError;
@@ -139,7 +138,11 @@ pub(super) fn open_unix(
     remote: Option<&std::path::Path>,
     options: &OpenOptions,
 ) -> Result<Opened> {
+    use std::io;
     use std::os::unix::ffi::OsStrExt;
+
+    use socket2::SockAddr;
+
     let failed = |what: &str, path: &std::path::Path, err: io::Error| {
         Error::from(io::Error::new(err.kind(), format!("cannot {what} {path:?}: {err}")))
     };

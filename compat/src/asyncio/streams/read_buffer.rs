@@ -1,7 +1,5 @@
 //! What was received and not yet read.
 
-use std::io::BufRead;
-
 /// The capacity in bytes that an idle buffer may keep: that of tokio's `BufReader`. Beyond it the memory goes back.
 const KEPT_CAPACITY: usize = 8 * 1024;
 
@@ -14,6 +12,7 @@ pub(super) struct ReadBuffer {
 }
 
 impl ReadBuffer {
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.data.len() - self.start
     }
@@ -22,6 +21,7 @@ impl ReadBuffer {
         self.data.is_empty()
     }
 
+    #[inline]
     pub(super) fn as_slice(&self) -> &[u8] {
         &self.data[self.start..]
     }
@@ -37,6 +37,7 @@ impl ReadBuffer {
     }
 
     /// Forgets the first `n` bytes.
+    #[inline]
     pub(super) fn consume(&mut self, n: usize) {
         debug_assert!(n <= self.len());
         self.start += n;
@@ -95,14 +96,29 @@ pub(super) fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {
     }
 }
 
-/// As `memchr`, which the standard library has behind this method alone.
-fn find_byte(haystack: &[u8], byte: u8) -> Option<usize> {
+/// Where `byte` first stands in `haystack`: `memchr`, written so that the compiler makes vectors of the blocks.
+pub(super) fn find_byte(haystack: &[u8], byte: u8) -> Option<usize> {
     let mut rest = haystack;
-    // Reading from memory does not fail.
-    let n_skipped = rest.skip_until(byte).unwrap_or(0);
-    let at = n_skipped.checked_sub(1)?;
-    (haystack[at] == byte).then_some(at)
+    while let Some((block, behind)) = rest.split_first_chunk::<32>() {
+        if block.iter().fold(0, |found, other| found | u8::from(*other == byte)) != 0 {
+            break;
+        }
+        rest = behind;
+    }
+    while let Some((word, behind)) = rest.split_first_chunk::<8>() {
+        let differences = u64::from_le_bytes(*word) ^ (LOW * u64::from(byte));
+        // The lowest byte that is 0 is the lowest whose highest bit is set by this.
+        let zeros = differences.wrapping_sub(LOW) & !differences & HIGH;
+        if zeros != 0 {
+            return Some(haystack.len() - rest.len() + zeros.trailing_zeros() as usize / 8);
+        }
+        rest = behind;
+    }
+    rest.iter().position(|other| *other == byte).map(|at| haystack.len() - rest.len() + at)
 }
+
+const LOW: u64 = u64::from_ne_bytes([0x01; 8]);
+const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
 
 #[cfg(test)]
 mod tests {
@@ -117,6 +133,22 @@ mod tests {
         assert_eq!(find(b"\r\r\r", b"\r\n"), None);
         assert_eq!(find(b"aaab", b"aab"), Some(1));
         assert_eq!(find(b"ab\r", b"\r\n"), None);
+    }
+
+    #[test]
+    fn finds_a_byte_wherever_it_stands() {
+        for length in 0..200 {
+            let mut data = vec![b'x'; length];
+            assert_eq!(find_byte(&data, b'\n'), None);
+            for at in (0..length).rev() {
+                // The neighbours of the byte, and what is behind it, do not disturb.
+                data[at] = b'\n';
+                assert_eq!(find_byte(&data, b'\n'), Some(at), "at {at} of {length}");
+                data[at] = [b'\n' ^ 0x80, b'\n' + 1, 0, 0xff, b'\n'][at % 5];
+                let expected = data.iter().position(|byte| *byte == b'\n');
+                assert_eq!(find_byte(&data, b'\n'), expected, "{length} bytes");
+            }
+        }
     }
 
     #[test]

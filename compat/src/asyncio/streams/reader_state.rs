@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use super::read_buffer::{ReadBuffer, find};
+use super::read_buffer::{ReadBuffer, find, find_byte};
 use super::read_error::{IncompleteReadError, LimitOverrunError};
 use crate::asyncio::exceptions::RuntimeError;
 use crate::asyncio::transport_ref::TransportRef;
@@ -67,6 +67,7 @@ impl ReaderState {
         }
     }
 
+    #[inline]
     pub(super) fn n_unread(&self) -> usize {
         self.buffer.borrow().len() + self.n_claimed.get()
     }
@@ -111,6 +112,7 @@ impl ReaderState {
     }
 
     /// Resumes the transport once enough was read.
+    #[inline]
     pub(super) fn maybe_resume(&self) {
         if self.is_paused.get() && self.n_unread() <= self.limit {
             self.resume();
@@ -172,6 +174,7 @@ impl ReaderState {
     }
 
     /// What can be read, for somebody who takes of it.
+    #[inline]
     pub(super) fn unread(&self) -> RefMut<'_, ReadBuffer> {
         self.n_searched.set(0);
         self.buffer.borrow_mut()
@@ -185,7 +188,26 @@ impl ReaderState {
 
     /// As [`search`](ReaderState::search), for the end of a line.
     pub(super) fn search_line(&self) -> Result<Option<usize>, SearchError> {
-        self.search(&[b"\n"], &self.n_searched)
+        match self.find_line() {
+            Some(n_before) => self.found(n_before, 1),
+            None => self.not_found(self.n_searched.get()),
+        }
+    }
+
+    /// The end of a line that is there and not over the limit.
+    pub(super) fn line_at_hand(&self) -> Option<usize> {
+        self.find_line().filter(|n_before| *n_before <= self.limit).map(|n_before| n_before + 1)
+    }
+
+    fn find_line(&self) -> Option<usize> {
+        let buffer = self.buffer.borrow();
+        let unread = buffer.as_slice();
+        let searched = self.n_searched.get();
+        let at = find_byte(unread.get(searched..).unwrap_or_default(), b'\n');
+        if at.is_none() {
+            self.n_searched.set(unread.len());
+        }
+        Some(searched + at?)
     }
 
     /// Looks for the first end of a separator, from `offset` on, which moves past what needs no second look. `None`
@@ -201,22 +223,31 @@ impl ReaderState {
         });
         // The shortest of those that end at one place.
         if let Some((end, length)) = found.min() {
-            let n_before = end - length;
-            if n_before > self.limit {
-                let message = "Separator is found, but chunk is longer than limit";
-                return Err(SearchError::Overrun(LimitOverrunError::new(message, n_before)));
-            }
-            return Ok(Some(end));
+            return self.found(end - length, length);
         }
         // The beginning of a separator may stand at the end.
         let longest = separators.iter().map(|separator| separator.len()).max().unwrap_or(1);
         let searched = searched.max((unread.len() + 1).saturating_sub(longest));
+        drop(buffer);
         offset.set(searched);
+        self.not_found(searched)
+    }
+
+    /// A separator of this length stands behind `n_before` bytes.
+    fn found(&self, n_before: usize, length: usize) -> Result<Option<usize>, SearchError> {
+        if n_before > self.limit {
+            let message = "Separator is found, but chunk is longer than limit";
+            return Err(SearchError::Overrun(LimitOverrunError::new(message, n_before)));
+        }
+        Ok(Some(n_before + length))
+    }
+
+    /// No separator begins in the first `searched` bytes.
+    fn not_found(&self, searched: usize) -> Result<Option<usize>, SearchError> {
         if searched > self.limit {
             let message = "Separator is not found, and chunk exceed the limit";
             return Err(SearchError::Overrun(LimitOverrunError::new(message, searched)));
         }
-        drop(buffer);
         self.check_exception()?;
         if self.is_eof.get() {
             let partial = self.take_all();

@@ -24,8 +24,9 @@ use crate::nursery::{Nursery, Outcome};
 /// [`create_server`](crate::create_server).
 ///
 /// Each call is a task, a child of `nursery`. It is not cancelled when its connection is lost, as in asyncio: it goes
-/// on until a read or a [`drain`](StreamWriter::drain) tells it. [`cancel_on_lost`](StartServer::cancel_on_lost) says
-/// otherwise. When the nursery is cancelled, so are the tasks and the connections.
+/// on until a read or a [`drain`](StreamWriter::drain) tells it, and until then `max_connections` does not count it.
+/// [`cancel_on_lost`](StartServer::cancel_on_lost) says otherwise. When the nursery is cancelled, so are the tasks and
+/// the connections.
 ///
 /// An error or a panic of the task is reported as `Unhandled exception in client_connected_cb` and closes the
 /// transport; a [`CancelledError`](crate::CancelledError) only closes it. Differs from asyncio: a task that ends well

@@ -14,6 +14,7 @@ use crate::asyncio::exceptions::{RuntimeError, ValueError};
 use crate::asyncio::transport_ref::TransportRef;
 use crate::error::{Error, Result};
 use crate::nursery::primitive;
+use crate::runtime::current;
 
 /// The longest line in bytes, and half of what is kept unread, unless set: asyncio's `_DEFAULT_LIMIT`.
 pub(in crate::asyncio) const DEFAULT_LIMIT: usize = 64 * 1024;
@@ -32,7 +33,8 @@ pub(in crate::asyncio) const DEFAULT_LIMIT: usize = 64 * 1024;
 /// and one read of the transport (256 KiB). Only `readexactly` and `read_to_end` make it grow to what they were asked
 /// for. While a read waits, a few bytes hold no more memory than they need.
 ///
-/// tokio's `AsyncRead` and `AsyncBufRead` are implemented too.
+/// tokio's `AsyncRead` and `AsyncBufRead` are implemented too. Their extension traits have methods of the same names;
+/// [`AsyncIo`](crate::AsyncIo) has none of its own.
 ///
 /// # Cancel safety
 ///
@@ -238,6 +240,9 @@ impl StreamReader {
     /// A [`ValueError`] for a line over the limit, of which everything that has come is dropped; else as
     /// [`read`](StreamReader::read).
     pub async fn readline(&self) -> Result<Vec<u8>> {
+        if let Some(end) = self.line_at_hand() {
+            return Ok(self.take_with(|buffer| buffer.take(end)));
+        }
         let found = self.search(None, |buffer, n| buffer.take(n)).await;
         found.or_else(|err| self.end_of_line(err))
     }
@@ -249,6 +254,9 @@ impl StreamReader {
     ///
     /// As [`readline`](StreamReader::readline), with nothing appended.
     pub async fn readline_into(&self, line: &mut Vec<u8>) -> Result<usize> {
+        if let Some(end) = self.line_at_hand() {
+            return Ok(self.take_with(|buffer| append(buffer, end, line)));
+        }
         match self.search(None, |buffer, n| append(buffer, n, line)).await {
             Ok(n) => Ok(n),
             Err(err) => {
@@ -309,6 +317,20 @@ impl StreamReader {
         Ok(())
     }
 
+    /// The end of a line that can be taken at once, as most can: without the machinery of a wait.
+    fn line_at_hand(&self) -> Option<usize> {
+        let state = &self.state;
+        let is_plain = state.n_claimed.get() == 0 && state.exception.borrow().is_none() && !current().is_cancelled();
+        if is_plain { state.line_at_hand() } else { None }
+    }
+
+    /// Takes of what is unread, then lets the transport go on if there is room.
+    fn take_with<R>(&self, take: impl FnOnce(&mut ReadBuffer) -> R) -> R {
+        let taken = take(&mut self.state.unread());
+        self.state.maybe_resume();
+        taken
+    }
+
     /// Waits until something was fed.
     async fn news(&self, name: &str) -> Result<()> {
         let mut place = None;
@@ -325,13 +347,10 @@ impl StreamReader {
                     state.check_exception()?;
                 }
             }
-            let taken = {
-                let mut buffer = state.unread();
+            Ok(self.take_with(|buffer| {
                 let n = n.min(buffer.len());
-                take(&mut buffer, n)
-            };
-            state.maybe_resume();
-            Ok(taken)
+                take(buffer, n)
+            }))
         })
         .await
     }
@@ -347,9 +366,7 @@ impl StreamReader {
                 }
                 self.news("readexactly").await?;
             }
-            let taken = take(&mut state.unread());
-            state.maybe_resume();
-            Ok(taken)
+            Ok(self.take_with(take))
         })
         .await
     }
@@ -374,9 +391,7 @@ impl StreamReader {
                     None => self.news("readuntil").await?,
                 }
             };
-            let taken = take(&mut state.unread(), end);
-            state.maybe_resume();
-            Ok(taken)
+            Ok(self.take_with(|buffer| take(buffer, end)))
         })
         .await
     }
@@ -384,11 +399,7 @@ impl StreamReader {
     pub(super) fn poll_line(&self, cx: &mut Context<'_>) -> Poll<Result<Vec<u8>>> {
         self.begin("readuntil")?;
         match self.state.search_line() {
-            Ok(Some(end)) => {
-                let line = self.state.unread().take(end);
-                self.state.maybe_resume();
-                Poll::Ready(Ok(line))
-            }
+            Ok(Some(end)) => Poll::Ready(Ok(self.take_with(|buffer| buffer.take(end)))),
             Ok(None) => {
                 self.state.register_poller("readuntil", cx)?;
                 Poll::Pending
@@ -491,6 +502,7 @@ fn into_error(err: SearchError) -> Error {
     }
 }
 
+#[inline]
 fn append(buffer: &mut ReadBuffer, n: usize, data: &mut Vec<u8>) -> usize {
     data.extend_from_slice(&buffer.as_slice()[..n]);
     buffer.consume(n);

@@ -21,7 +21,8 @@ use crate::nursery::{checkpoint, primitive};
 /// Dropping the last clone closes the transport: what is written is sent, reading ends. asyncio does so with a
 /// `ResourceWarning`, and for a server's connection never; here nobody is left who could close it.
 ///
-/// tokio's `AsyncWrite` is implemented too; [`AsyncIo`](crate::AsyncIo) joins it with the reader.
+/// tokio's `AsyncWrite` is implemented too; [`AsyncIo`](crate::AsyncIo) joins it with the reader. A write through it
+/// waits where [`drain`](StreamWriter::drain) would.
 ///
 /// # Examples
 ///

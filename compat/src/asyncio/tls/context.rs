@@ -259,7 +259,8 @@ impl SslContextBuilder {
         self
     }
 
-    /// Whether the peer has to show a certificate: `context.verify_mode`. `Required` for a client, `None` for a server.
+    /// Whether the peer has to show a certificate: `context.verify_mode`. `Required` for a client, `None` for a server. A
+    /// client that takes any certificate has to say `check_hostname(false)` too, as in Python.
     pub fn verify_mode(mut self, mode: VerifyMode) -> Self {
         self.verify_mode = mode;
         self
@@ -313,11 +314,16 @@ impl SslContextBuilder {
     /// # Errors
     ///
     /// An [`SslError`] that says what cannot be used: a file that cannot be read or holds no certificate or key, a key
-    /// that does not fit its certificate, a server without a certificate, nothing to verify the peer with, a minimum
-    /// above the maximum version, an application protocol that is empty or longer than 255 bytes.
+    /// that does not fit its certificate, a server without a certificate, nothing to verify the peer with, a name
+    /// to check in a certificate that is not verified, a minimum above the maximum version, an application protocol that
+    /// is empty or longer than 255 bytes.
     pub fn build(mut self) -> Result<SslContext> {
         if let Some(mistake) = self.mistake.take() {
             return Err(mistake);
+        }
+        if self.is_client && self.verify_mode == VerifyMode::None && self.check_hostname {
+            let message = "cannot set verify_mode to CERT_NONE when check_hostname is enabled";
+            return Err(SslError::configuration(message));
         }
         if self.minimum_version > self.maximum_version {
             let (low, high) = (self.minimum_version, self.maximum_version);

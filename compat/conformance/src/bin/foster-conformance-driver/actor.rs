@@ -4,15 +4,18 @@ use std::cell::RefCell;
 use std::collections::HashSet;
 use std::rc::{Rc, Weak};
 
-use foster_compat::{Error, ProtocolCell, Result, TransportRef};
+use foster_compat::{Address, Error, ProtocolCell, Result, TransportRef};
 use foster_conformance::show;
 
-use crate::action::Action;
+use crate::action::{Action, Actions};
+use crate::any_transport::AnyTransport;
 use crate::exception;
 use crate::performer::Performer;
+use crate::process_action::process_of;
 use crate::protocol_object::ProtocolObject;
 use crate::protocol_spec::{ProtocolKind, ProtocolSpec};
 use crate::session::Session;
+use crate::transport_action::python_int;
 
 /// What a protocol object and the lists that it has queued share.
 pub(crate) struct Actor {
@@ -20,7 +23,9 @@ pub(crate) struct Actor {
     session: Rc<Session>,
     name: String,
     spec: Rc<ProtocolSpec>,
-    transport: RefCell<TransportRef>,
+    transport: RefCell<AnyTransport>,
+    /// Where the last datagram came from.
+    sender: RefCell<Option<Address>>,
     /// The protocol object as its transport holds it.
     cell: RefCell<Option<ProtocolCell>>,
     /// The protocol to which this one may hand its transport.
@@ -36,6 +41,7 @@ impl Actor {
             name: name.to_owned(),
             spec: spec.clone(),
             transport: RefCell::default(),
+            sender: RefCell::default(),
             cell: RefCell::default(),
             other: RefCell::default(),
             keys: RefCell::default(),
@@ -56,7 +62,7 @@ impl Actor {
         }
     }
 
-    pub(crate) fn transport(&self) -> TransportRef {
+    pub(crate) fn transport(&self) -> AnyTransport {
         self.transport.borrow().clone()
     }
 
@@ -69,12 +75,24 @@ impl Actor {
         self.session.is_shared()
     }
 
+    /// Whether it has something to do in `error_received`.
+    pub(crate) fn acts_on_errors(&self) -> bool {
+        !self.spec.on.error.is_empty()
+    }
+
     pub(crate) fn performer(&self) -> Performer {
-        Performer::new(self.session.clone(), self.me.upgrade())
+        match self.me.upgrade() {
+            Some(actor) => Performer::protocol(self.session.clone(), actor),
+            None => Performer::program(self.session.clone()),
+        }
     }
 
     fn run(&self, actions: &[Action]) -> Result<()> {
         self.performer().run(actions)
+    }
+
+    fn run_some(&self, actions: Option<&Actions>) -> Result<()> {
+        actions.map_or(Ok(()), |actions| self.run(actions))
     }
 
     // ---- what actions ask
@@ -82,6 +100,11 @@ impl Actor {
     /// Whether this is the first time for the key.
     pub(crate) fn is_first(&self, key: &str) -> bool {
         self.keys.borrow_mut().insert(key.to_owned())
+    }
+
+    /// Where the last datagram came from.
+    pub(crate) fn sender(&self) -> Option<Address> {
+        self.sender.borrow().clone()
     }
 
     pub(crate) fn is_protocol_of(&self, transport: &TransportRef) -> bool {
@@ -96,25 +119,27 @@ impl Actor {
         let Some(other) = self.other.borrow().clone() else {
             self.session.refuse("set_protocol needs a second protocol");
         };
-        let transport = self.transport();
+        let transport = self.performer().stream();
         transport.set_protocol(ProtocolObject(other.clone()));
-        other.attach(transport);
+        other.attach(transport.into());
     }
 
-    fn attach(&self, transport: TransportRef) {
-        self.cell.replace(transport.get_protocol());
+    fn attach(&self, transport: AnyTransport) {
+        if let AnyTransport::Stream(stream) = &transport {
+            self.cell.replace(stream.get_protocol());
+        }
         self.transport.replace(transport);
     }
 
     /// Acts on another transport from now on, which has this protocol already.
     pub(crate) fn change_transport(&self, transport: TransportRef) {
-        self.attach(transport);
+        self.attach(transport.into());
     }
 
     // ---- callbacks
 
-    pub(crate) fn made(&self, transport: TransportRef) -> Result<()> {
-        self.attach(transport);
+    pub(crate) fn made(&self, transport: impl Into<AnyTransport>) -> Result<()> {
+        self.attach(transport.into());
         self.say("made");
         self.run(&self.spec.on.made)
     }
@@ -123,12 +148,36 @@ impl Actor {
     pub(crate) fn received(&self, line: &str, data: &[u8]) -> Result<()> {
         self.say(&format!("{line} {}", show(data)));
         if self.spec.echoes {
-            self.transport().write(data)?;
+            self.performer().stream().write(data)?;
         }
-        match self.spec.on.data(data) {
-            Some(actions) => self.run(actions),
-            None => Ok(()),
-        }
+        self.run_some(self.spec.on.data(data))
+    }
+
+    pub(crate) fn datagram_received(&self, data: &[u8], sender: Address) -> Result<()> {
+        self.sender.replace(Some(sender));
+        self.say(&format!("dgram {}", show(data)));
+        self.run_some(self.spec.on.datagram(data))
+    }
+
+    pub(crate) fn error_received(&self, exc: &Error) -> Result<()> {
+        self.say(&format!("error_received {}", exception::name(Some(exc))));
+        self.run(&self.spec.on.error)
+    }
+
+    pub(crate) fn pipe_data_received(&self, fd: i32, data: &[u8]) -> Result<()> {
+        self.say(&format!("pipe_data {fd} {}", show(data)));
+        self.run_some(self.spec.on.pipe_data(fd))
+    }
+
+    pub(crate) fn pipe_lost(&self, fd: i32, exc: Option<&Error>) -> Result<()> {
+        self.say(&format!("pipe_lost {fd} {}", exception::name(exc)));
+        self.run_some(self.spec.on.pipe_lost(fd))
+    }
+
+    pub(crate) fn process_exited(&self) -> Result<()> {
+        let returncode = process_of(&self.performer()).get_returncode();
+        self.say(&format!("process_exited rc={}", python_int(returncode)));
+        self.run(&self.spec.on.exited)
     }
 
     /// The size of the buffer that `get_buffer` shall return.

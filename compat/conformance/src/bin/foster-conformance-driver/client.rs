@@ -9,6 +9,7 @@ use crate::actor::Actor;
 use crate::factory::{Factory, no_protocol};
 use crate::options::Options;
 use crate::params::PeerAddress;
+use crate::protocol_object::ProtocolObject;
 use crate::session::Session;
 use crate::tls::{client_context, with_timeouts};
 
@@ -31,15 +32,16 @@ async fn connect(
     let nursery = session.lp().nursery();
     match address {
         PeerAddress::Inet { host, port } => {
-            let client = create_connection(nursery, no_protocol, host, *port);
-            let mut client = client.try_factory(factory.call());
+            let client = create_connection(nursery, no_protocol::<ProtocolObject>, host, *port);
+            let mut client = client.try_factory(factory.call(ProtocolObject));
             if let Some(context) = tls {
                 client = with_timeouts!(client.ssl(context), session.message().tls_timeouts);
             }
             Ok(client.await?.1)
         }
         PeerAddress::Unix(path) => {
-            let client = create_unix_connection(nursery, no_protocol, path).try_factory(factory.call());
+            let client = create_unix_connection(nursery, no_protocol::<ProtocolObject>, path)
+                .try_factory(factory.call(ProtocolObject));
             Ok(client.await?.1)
         }
     }
@@ -72,6 +74,6 @@ impl ClientOptions {
 /// Makes a connection of one end of a socket pair.
 pub(crate) async fn connect_accepted(session: &Rc<Session>, socket: &str, protocol: &str) -> Result<Rc<Actor>> {
     let socket = session.take_socket(socket);
-    let connection = connect_accepted_socket(session.lp().nursery(), no_protocol, socket);
-    Ok(connection.try_factory(Factory::named(session, protocol).call()).await?.1)
+    let connection = connect_accepted_socket(session.lp().nursery(), no_protocol::<ProtocolObject>, socket);
+    Ok(connection.try_factory(Factory::named(session, protocol).call(ProtocolObject)).await?.1)
 }

@@ -6,7 +6,6 @@ use std::rc::Rc;
 use foster_compat::Result;
 
 use crate::actor::Actor;
-use crate::protocol_object::ProtocolObject;
 use crate::protocol_spec::{FactoryLine, ProtocolSpec};
 use crate::session::Session;
 
@@ -35,7 +34,7 @@ impl Factory {
     }
 
     /// Makes the protocol, and the other one to which it may hand its transport.
-    fn make(&self) -> Result<Rc<Actor>> {
+    pub(crate) fn make(&self) -> Result<Rc<Actor>> {
         let session = &self.session;
         self.n_calls.set(self.n_calls.get() + 1);
         let n = self.n_calls.get();
@@ -62,14 +61,14 @@ impl Factory {
         Ok(actor)
     }
 
-    /// The same as the library calls it.
-    pub(crate) fn call(self: &Rc<Self>) -> impl Fn() -> Result<ProtocolObject> + use<> {
+    /// The same as the library calls it, with the object that it wants.
+    pub(crate) fn call<P>(self: &Rc<Self>, object: fn(Rc<Actor>) -> P) -> impl Fn() -> Result<P> + use<P> {
         let factory = self.clone();
-        move || factory.make().map(ProtocolObject)
+        move || factory.make().map(object)
     }
 }
 
 /// Stands where a builder wants a factory that cannot fail, until its `try_factory` gets the real one.
-pub(crate) fn no_protocol() -> ProtocolObject {
+pub(crate) fn no_protocol<P>() -> P {
     unreachable!("the builder has another factory")
 }

@@ -5,9 +5,12 @@ use std::rc::Rc;
 use foster_compat::{Result, create_server, create_unix_server};
 
 use crate::client::connect_to_peer;
+use crate::datagram_action::make_endpoint;
 use crate::exception;
 use crate::factory::{Factory, no_protocol};
 use crate::performer::Performer;
+use crate::protocol_object::ProtocolObject;
+use crate::protocol_spec::ProtocolKind;
 use crate::session::Session;
 use crate::tls::{server_context, with_timeouts};
 
@@ -17,6 +20,8 @@ pub(crate) enum Kind {
     Tcp,
     Tls,
     Unix,
+    Udp,
+    UdpConnected,
     /// A TCP or Unix client; the peer's address says which.
     Client,
     TlsClient,
@@ -29,10 +34,20 @@ impl Kind {
             "tcp" => Ok(Kind::Tcp),
             "tls" => Ok(Kind::Tls),
             "unix" => Ok(Kind::Unix),
+            "udp" => Ok(Kind::Udp),
+            "udp-connected" => Ok(Kind::UdpConnected),
             "tcp-client" | "unix-client" => Ok(Kind::Client),
             "tls-client" => Ok(Kind::TlsClient),
             "program" => Ok(Kind::Program),
             _ => Err(format!("unknown kind {name}")),
+        }
+    }
+
+    /// The kind of its protocols that say nothing about theirs.
+    pub(crate) fn usual_protocol(self) -> ProtocolKind {
+        match self {
+            Kind::Udp | Kind::UdpConnected => ProtocolKind::Datagram,
+            _ => ProtocolKind::Stream,
         }
     }
 
@@ -43,8 +58,8 @@ impl Kind {
         let nursery = session.lp().nursery();
         match self {
             Kind::Tcp | Kind::Tls => {
-                let server = create_server(nursery, no_protocol, "127.0.0.1", 0);
-                let mut server = server.try_factory(factory.call());
+                let server = create_server(nursery, no_protocol::<ProtocolObject>, "127.0.0.1", 0);
+                let mut server = server.try_factory(factory.call(ProtocolObject));
                 if self == Kind::Tls {
                     server = with_timeouts!(server.ssl(&server_context(&message.params)?), message.tls_timeouts);
                 }
@@ -55,9 +70,19 @@ impl Kind {
                 session.say_address(&server, "")
             }
             Kind::Unix => {
-                let server = create_unix_server(nursery, no_protocol, &message.params.path);
-                let server = server.try_factory(factory.call()).await?;
+                let server = create_unix_server(nursery, no_protocol::<ProtocolObject>, &message.params.path);
+                let server = server.try_factory(factory.call(ProtocolObject)).await?;
                 session.say_address(&server, "")
+            }
+            Kind::Udp => {
+                let (transport, _) = make_endpoint(session, &factory, None).await?;
+                session.output().emit("endpoint ready");
+                session.say_sockname(transport.sockname())
+            }
+            Kind::UdpConnected => {
+                let (transport, _) = make_endpoint(session, &factory, Some(session.peer_address())).await?;
+                session.output().emit("endpoint ready");
+                session.say_sockname(transport.sockname())
             }
             Kind::Client | Kind::TlsClient => {
                 session.output().control("READY");
@@ -69,7 +94,7 @@ impl Kind {
             Kind::Program => {
                 session.output().control("READY");
                 session.start_clock();
-                let program = Performer::new(session.clone(), None);
+                let program = Performer::program(session.clone());
                 if let Err(err) = program.run_waiting(&message.program).await {
                     session.output().emit(format!("PROGRAM {}", exception::raised(&err)));
                 }

@@ -114,7 +114,7 @@ impl LoopAction {
             LoopAction::Drop(name) => session.forget(name),
             LoopAction::Threadsafe(lists) => post_from_thread(by, lists),
             LoopAction::SetHandler(actions) => {
-                let program = Performer::new(session.clone(), None);
+                let program = Performer::program(session.clone());
                 let actions = actions.clone();
                 lp.set_exception_handler(Some(move |_: &Loop, context: &ExceptionContext| {
                     program.session().say_reported(context);

@@ -8,18 +8,35 @@ use foster_compat::{Result, TransportRef};
 
 use crate::action::{Action, Actions};
 use crate::actor::Actor;
+use crate::any_transport::AnyTransport;
 use crate::session::Session;
+use crate::stream_action::Streams;
 
-/// A protocol, or the program, as the one who acts; a cheap clone.
+/// The program, a protocol or a pair of streams as the one who acts; a cheap clone.
 #[derive(Clone)]
 pub(crate) struct Performer {
     session: Rc<Session>,
-    actor: Option<Rc<Actor>>,
+    who: Who,
+}
+
+#[derive(Clone)]
+enum Who {
+    Program,
+    Protocol(Rc<Actor>),
+    Streams(Rc<Streams>),
 }
 
 impl Performer {
-    pub(crate) fn new(session: Rc<Session>, actor: Option<Rc<Actor>>) -> Self {
-        Performer { session, actor }
+    pub(crate) fn program(session: Rc<Session>) -> Self {
+        Performer { session, who: Who::Program }
+    }
+
+    pub(crate) fn protocol(session: Rc<Session>, actor: Rc<Actor>) -> Self {
+        Performer { session, who: Who::Protocol(actor) }
+    }
+
+    pub(crate) fn streams(session: Rc<Session>, streams: Rc<Streams>) -> Self {
+        Performer { session, who: Who::Streams(streams) }
     }
 
     pub(crate) fn session(&self) -> &Rc<Session> {
@@ -27,19 +44,47 @@ impl Performer {
     }
 
     pub(crate) fn actor(&self) -> Option<&Rc<Actor>> {
-        self.actor.as_ref()
+        match &self.who {
+            Who::Protocol(actor) => Some(actor),
+            _ => None,
+        }
     }
 
-    /// The transport of the protocol; a detached one for the program.
+    /// The reader and writer, where only those will do.
+    pub(crate) fn pair(&self) -> &Streams {
+        match &self.who {
+            Who::Streams(streams) => streams,
+            _ => self.session.refuse("that is for a reader and a writer"),
+        }
+    }
+
+    /// The transport of the protocol or of the writer; a detached one for the program.
+    pub(crate) fn transport(&self) -> AnyTransport {
+        match &self.who {
+            Who::Program => AnyTransport::default(),
+            Who::Protocol(actor) => actor.transport(),
+            Who::Streams(streams) => streams.writer.transport().into(),
+        }
+    }
+
+    /// What a transport gives that must have it.
+    pub(crate) fn there<T>(&self, value: Option<T>) -> T {
+        value.unwrap_or_else(|| self.session.refuse("the transport of a subprocess has no such method"))
+    }
+
+    /// The same where only a stream will do.
     pub(crate) fn stream(&self) -> TransportRef {
-        self.actor.as_ref().map(|actor| actor.transport()).unwrap_or_default()
+        match self.transport() {
+            AnyTransport::Stream(transport) => transport,
+            _ => self.session.refuse("that is for transports of streams"),
+        }
     }
 
     /// Prints a trace line, with the name of the protocol.
     pub(crate) fn say(&self, line: &str) {
-        match &self.actor {
-            Some(actor) => actor.say(line),
-            None => self.session.output().emit(line),
+        match &self.who {
+            Who::Protocol(actor) => actor.say(line),
+            _ => self.session.output().emit(line),
         }
     }
 
@@ -62,14 +107,8 @@ impl Performer {
         Ok(())
     }
 
-    /// Performs any action, in a task.
+    /// Performs any action, in a task; boxed, because actions hold actions.
     pub(crate) fn act_waiting<'a>(&'a self, action: &'a Action) -> Pin<Box<dyn Future<Output = Result<()>> + 'a>> {
-        Box::pin(async move {
-            match action {
-                Action::Waiting(action) => action.perform(self).await,
-                Action::Control(action) => action.perform_waiting(self).await,
-                _ => action.perform(self),
-            }
-        })
+        Box::pin(action.perform_waiting(self))
     }
 }

@@ -18,8 +18,8 @@ impl IntoProtocol for ProtocolObject {
         let actor = self.0.clone();
         let cell = match self.0.kind() {
             ProtocolKind::Buffered => Buffered(BufferedObject { actor: self.0, buffer: Vec::new() }).into_protocol().0,
-            ProtocolKind::Stream if self.0.is_shared() => Shared(SharedObject(self.0)).into_protocol().0,
-            ProtocolKind::Stream => ExclusiveObject(self.0).into_protocol().0,
+            _ if self.0.is_shared() => Shared(SharedObject(self.0)).into_protocol().0,
+            _ => ExclusiveObject(self.0).into_protocol().0,
         };
         (cell, actor)
     }

@@ -26,6 +26,8 @@ pub(crate) enum ProtocolKind {
     #[default]
     Stream,
     Buffered,
+    Datagram,
+    Process,
 }
 
 /// What the factory prints.
@@ -47,16 +49,33 @@ pub(crate) struct Events {
     pub(crate) pause: Actions,
     pub(crate) resume: Actions,
     pub(crate) get_buffer: Actions,
-    data: HashMap<String, Actions>,
+    pub(crate) error: Actions,
+    pub(crate) exited: Actions,
+    data: ByKey,
+    datagram: ByKey,
+    pipe_data: ByKey,
+    pipe_lost: ByKey,
 }
+
+/// The actions of an event by what came with it, `*` for all others.
+#[derive(Debug, Default)]
+struct ByKey(HashMap<String, Actions>);
 
 impl ProtocolSpec {
     /// Reads the fields of a protocol; `on` and `proto` name those for its events and its kind.
-    pub(crate) fn parse(fields: &Map<String, Value>, on: &str, proto: &str) -> Result<Self, String> {
+    pub(crate) fn parse(
+        fields: &Map<String, Value>,
+        on: &str,
+        proto: &str,
+        usual: ProtocolKind,
+    ) -> Result<Self, String> {
         let is_set = |key: &str| fields.get(key).and_then(Value::as_bool).unwrap_or(false);
         let kind = match fields.get(proto).and_then(Value::as_str) {
-            None | Some("stream") => ProtocolKind::Stream,
+            None => usual,
+            Some("stream") => ProtocolKind::Stream,
             Some("buffered") => ProtocolKind::Buffered,
+            Some("dgram") => ProtocolKind::Datagram,
+            Some("process") => ProtocolKind::Process,
             Some(other) => return Err(format!("unknown protocol kind {other}")),
         };
         let factory_raises = match fields.get("factory_raises").and_then(Value::as_str) {
@@ -93,11 +112,12 @@ impl Events {
                 "pause" => parsed.pause = parse_actions(value)?,
                 "resume" => parsed.resume = parse_actions(value)?,
                 "get_buffer" => parsed.get_buffer = parse_actions(value)?,
-                "data" => {
-                    for (payload, actions) in value.as_object().ok_or("the event data has no payloads")? {
-                        parsed.data.insert(payload.clone(), parse_actions(actions)?);
-                    }
-                }
+                "error" => parsed.error = parse_actions(value)?,
+                "data" => parsed.data = ByKey::parse(event, value)?,
+                "dgram" => parsed.datagram = ByKey::parse(event, value)?,
+                "exited" => parsed.exited = parse_actions(value)?,
+                "pipe_data" => parsed.pipe_data = ByKey::parse(event, value)?,
+                "pipe_lost" => parsed.pipe_lost = ByKey::parse(event, value)?,
                 other => return Err(format!("unknown event {other}")),
             }
         }
@@ -106,8 +126,41 @@ impl Events {
 
     /// The actions for a payload, which a scenario writes as Latin-1.
     pub(crate) fn data(&self, payload: &[u8]) -> Option<&Actions> {
+        self.data.for_payload(payload)
+    }
+
+    /// The same for a datagram.
+    pub(crate) fn datagram(&self, payload: &[u8]) -> Option<&Actions> {
+        self.datagram.for_payload(payload)
+    }
+
+    /// The actions for output of a subprocess.
+    pub(crate) fn pipe_data(&self, fd: i32) -> Option<&Actions> {
+        self.pipe_data.get(&fd.to_string())
+    }
+
+    /// The actions for the end of a pipe to a subprocess.
+    pub(crate) fn pipe_lost(&self, fd: i32) -> Option<&Actions> {
+        self.pipe_lost.get(&fd.to_string())
+    }
+}
+
+impl ByKey {
+    fn parse(event: &str, value: &Value) -> Result<Self, String> {
+        let mut parsed = HashMap::new();
+        for (key, actions) in value.as_object().ok_or_else(|| format!("the event {event} is no object"))? {
+            parsed.insert(key.clone(), parse_actions(actions)?);
+        }
+        Ok(ByKey(parsed))
+    }
+
+    fn get(&self, key: &str) -> Option<&Actions> {
+        self.0.get(key).or_else(|| self.0.get("*"))
+    }
+
+    fn for_payload(&self, payload: &[u8]) -> Option<&Actions> {
         let text: String = payload.iter().map(|&byte| char::from(byte)).collect();
-        self.data.get(&text).or_else(|| self.data.get("*"))
+        self.get(&text)
     }
 }
 

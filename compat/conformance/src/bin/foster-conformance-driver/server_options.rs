@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::factory::{Factory, no_protocol};
 use crate::options::Options;
+use crate::protocol_object::ProtocolObject;
 use crate::session::Session;
 use crate::tls::server_context;
 
@@ -67,7 +68,7 @@ impl ServerOptions {
             },
         };
         let hosts = Hosts::from(self.hosts.clone());
-        let mut server = create_server(session.lp().nursery(), no_protocol, hosts, port)
+        let mut server = create_server(session.lp().nursery(), no_protocol::<ProtocolObject>, hosts, port)
             .start_serving(self.start_serving)
             .reuse_port(self.reuse_port)
             .keep_alive(self.keep_alive);
@@ -77,7 +78,7 @@ impl ServerOptions {
         if self.speaks_tls {
             server = server.ssl(&server_context(&session.message().params)?);
         }
-        server.try_factory(Factory::named(session, &self.protocol).call()).await
+        server.try_factory(Factory::named(session, &self.protocol).call(ProtocolObject)).await
     }
 }
 
@@ -101,8 +102,8 @@ impl UnixServerOptions {
 
     pub(crate) async fn make(&self, session: &Rc<Session>) -> Result<Server> {
         let path = session.message().params.file(&self.path);
-        let server = create_unix_server(session.lp().nursery(), no_protocol, path);
-        let server = server.try_factory(Factory::named(session, &self.protocol).call());
+        let server = create_unix_server(session.lp().nursery(), no_protocol::<ProtocolObject>, path);
+        let server = server.try_factory(Factory::named(session, &self.protocol).call(ProtocolObject));
         server.start_serving(self.start_serving).await
     }
 }

@@ -15,6 +15,7 @@ use crate::exception;
 use crate::output::Output;
 use crate::params::PeerAddress;
 use crate::performer::Performer;
+use crate::pipe_action::Pipe;
 use crate::protocol_spec::ProtocolSpec;
 use crate::start_message::StartMessage;
 use crate::thing::Thing;
@@ -126,6 +127,15 @@ impl Session {
         self.output.emit(format!("HANDLER {} [{}]", context.message(), exception::name(context.exception())));
     }
 
+    /// `ADDR …` of an endpoint, `READY` for one that has no address.
+    pub(crate) fn say_sockname(&self, address: Option<Address>) -> Result<()> {
+        match address {
+            Some(Address::Inet(address)) => self.output.control(&format!("ADDR {} {}", address.ip(), address.port())),
+            _ => self.output.control("READY"),
+        }
+        Ok(())
+    }
+
     /// `ADDR …` of the first socket, with the name of a server that has one.
     pub(crate) fn say_address(&self, server: &Server, name: &str) -> Result<()> {
         let gap = if name.is_empty() { "" } else { " " };
@@ -188,6 +198,13 @@ impl Session {
         }
     }
 
+    pub(crate) fn pipe(&self, name: &str) -> Rc<Pipe> {
+        match self.thing(name) {
+            Thing::Pipe(pipe) => pipe,
+            _ => self.refuse(&format!("{name} is no pipe")),
+        }
+    }
+
     /// Gives up the name of a socket, for its new owner.
     pub(crate) fn take_socket(&self, name: &str) -> UnixStream {
         let thing = self.things.borrow_mut().remove(name);
@@ -204,9 +221,10 @@ impl Session {
         self.keep(Some(name), Thing::Actor(actor.clone()));
     }
 
-    pub(crate) fn performer_named(&self, name: &str) -> Performer {
+    pub(crate) fn performer_named(self: &Rc<Self>, name: &str) -> Performer {
         match self.thing(name) {
             Thing::Actor(actor) => actor.performer(),
+            Thing::Streams(streams) => Performer::streams(self.clone(), streams),
             _ => self.refuse(&format!("{name} is no protocol")),
         }
     }

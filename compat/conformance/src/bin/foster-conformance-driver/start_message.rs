@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::action::{Actions, parse_actions};
 use crate::kind::Kind;
 use crate::params::Params;
-use crate::protocol_spec::ProtocolSpec;
+use crate::protocol_spec::{ProtocolKind, ProtocolSpec};
 use crate::tls::TlsTimeouts;
 
 /// The scenario and its surroundings: section 2 of `SCENARIOS.md`.
@@ -41,20 +41,21 @@ impl StartMessage {
         }
         let scenario = object(&message, "scenario")?;
         let other_protocol = match scenario.contains_key("on2") {
-            true => Some(Rc::new(ProtocolSpec::parse(scenario, "on2", "proto2")?)),
+            true => Some(Rc::new(ProtocolSpec::parse(scenario, "on2", "proto2", ProtocolKind::Stream)?)),
             false => None,
         };
+        let kind = Kind::parse(scenario.get("kind").and_then(Value::as_str).unwrap_or_default())?;
         let mut protocols = HashMap::new();
         for (name, fields) in scenario.get("protocols").and_then(Value::as_object).into_iter().flatten() {
             let fields = fields.as_object().ok_or_else(|| format!("protocol {name} is no object"))?;
-            protocols.insert(name.clone(), Rc::new(ProtocolSpec::parse(fields, "on", "proto")?));
+            protocols.insert(name.clone(), Rc::new(ProtocolSpec::parse(fields, "on", "proto", ProtocolKind::Stream)?));
         }
         let actions = |key: &str| scenario.get(key).map(parse_actions).transpose();
         let seconds = |key: &str| scenario.get(key).map(seconds_of).transpose();
         let send_buffer_size = scenario.get("sndbuf").and_then(Value::as_u64);
         Ok(StartMessage {
-            kind: Kind::parse(scenario.get("kind").and_then(Value::as_str).unwrap_or_default())?,
-            protocol: Rc::new(ProtocolSpec::parse(scenario, "on", "proto")?),
+            kind,
+            protocol: Rc::new(ProtocolSpec::parse(scenario, "on", "proto", kind.usual_protocol())?),
             other_protocol,
             protocols,
             program: actions("program")?.unwrap_or_default(),

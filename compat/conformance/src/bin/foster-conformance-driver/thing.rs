@@ -7,7 +7,9 @@ use foster_compat::asyncio::{Future, Task};
 use foster_compat::{Handle, Server, TimerHandle};
 
 use crate::actor::Actor;
+use crate::pipe_action::Pipe;
 use crate::session::Session;
+use crate::stream_action::Streams;
 
 /// Something under a name; a cheap clone.
 #[derive(Clone)]
@@ -20,6 +22,8 @@ pub(crate) enum Thing {
     Actor(Rc<Actor>),
     /// One end of a socket pair.
     Socket(Rc<UnixStream>),
+    Pipe(Rc<Pipe>),
+    Streams(Rc<Streams>),
 }
 
 impl Thing {

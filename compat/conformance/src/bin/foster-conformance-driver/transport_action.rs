@@ -1,8 +1,10 @@
 //! Actions on the transport of the protocol that acts.
 
-use foster_compat::{Cipher, ExtraInfo, PeerCertificate, Result, SslContext, SslObject, TransportRef};
+use foster_compat::{Cipher, ExtraInfo, PeerCertificate, Result, SslContext, SslObject, SubprocessTransportRef};
 
+use crate::any_transport::AnyTransport;
 use crate::performer::Performer;
+use crate::process_action::process_of;
 use crate::words::Words;
 
 #[derive(Debug)]
@@ -28,6 +30,7 @@ pub(crate) enum Fact {
     Limits,
     CanWriteEof,
     SameProtocol,
+    ReturnCode,
 }
 
 /// What `sockopt` tells.
@@ -56,6 +59,7 @@ impl TransportAction {
                 "limits" => Fact::Limits,
                 "can_write_eof" => Fact::CanWriteEof,
                 "same_protocol" => Fact::SameProtocol,
+                "returncode" => Fact::ReturnCode,
                 _ => return Err(words.wrong(0, "a fact about a transport")),
             }),
             "extra" => TransportAction::Extra(words.text(0)?),
@@ -71,20 +75,20 @@ impl TransportAction {
     }
 
     pub(crate) fn perform(&self, by: &Performer) -> Result<()> {
-        let transport = by.stream();
+        let transport = by.transport();
         match self {
             TransportAction::Close => transport.close(),
-            TransportAction::Abort => transport.abort(),
-            TransportAction::PauseReading => transport.pause_reading(),
-            TransportAction::ResumeReading => transport.resume_reading(),
-            TransportAction::SetLimits { high, low } => transport.set_write_buffer_limits(*high, *low)?,
+            TransportAction::Abort => by.there(transport.abort()),
+            TransportAction::PauseReading => by.there(transport.pause_reading()),
+            TransportAction::ResumeReading => by.there(transport.resume_reading()),
+            TransportAction::SetLimits { high, low } => by.there(transport.set_write_buffer_limits(*high, *low))?,
             TransportAction::SetProtocol => match by.actor() {
                 Some(actor) => actor.hand_over(),
                 None => by.session().refuse("a program has no transport"),
             },
             TransportAction::Log(fact) => by.say(&fact.shown(by, &transport)),
             TransportAction::Extra(key) => {
-                by.say(&format!("extra {key}: {}", class(transport.get_extra_info(key).as_ref())));
+                by.say(&format!("extra {key}: {}", class(&transport, key)));
             }
             TransportAction::SocketOption(option) => by.say(&option.shown(&transport)?),
         }
@@ -93,27 +97,28 @@ impl TransportAction {
 }
 
 impl Fact {
-    fn shown(self, by: &Performer, transport: &TransportRef) -> String {
+    fn shown(self, by: &Performer, transport: &AnyTransport) -> String {
         match self {
             Fact::IsClosing => format!("is_closing={}", python_bool(transport.is_closing())),
-            Fact::IsReading => format!("is_reading={}", python_bool(transport.is_reading())),
-            Fact::BufferSize => format!("buffer_size={}", transport.get_write_buffer_size()),
-            Fact::Buffered => format!("buffered={}", python_bool(transport.get_write_buffer_size() > 0)),
+            Fact::IsReading => format!("is_reading={}", python_bool(by.there(transport.is_reading()))),
+            Fact::BufferSize => format!("buffer_size={}", by.there(transport.get_write_buffer_size())),
+            Fact::Buffered => format!("buffered={}", python_bool(by.there(transport.get_write_buffer_size()) > 0)),
             Fact::Limits => {
-                let (low, high) = transport.get_write_buffer_limits();
+                let (low, high) = by.there(transport.get_write_buffer_limits());
                 format!("limits=({low}, {high})")
             }
-            Fact::CanWriteEof => format!("can_write_eof={}", python_bool(transport.can_write_eof())),
+            Fact::CanWriteEof => format!("can_write_eof={}", python_bool(by.stream().can_write_eof())),
             Fact::SameProtocol => {
-                let is_same = by.actor().is_some_and(|actor| actor.is_protocol_of(transport));
+                let is_same = by.actor().is_some_and(|actor| actor.is_protocol_of(&by.stream()));
                 format!("same_protocol={}", python_bool(is_same))
             }
+            Fact::ReturnCode => format!("returncode={}", python_int(process_of(by).get_returncode())),
         }
     }
 }
 
 impl SocketOption {
-    fn shown(self, transport: &TransportRef) -> Result<String> {
+    fn shown(self, transport: &AnyTransport) -> Result<String> {
         let socket = transport.socket().ok_or_else(|| std::io::Error::other("the transport has no socket"))?;
         Ok(match self {
             SocketOption::NoDelay => format!("sockopt nodelay={}", u8::from(socket.nodelay()?)),
@@ -129,26 +134,36 @@ pub(crate) fn python_bool(value: bool) -> &'static str {
     if value { "True" } else { "False" }
 }
 
+/// As Python prints a number that may be missing.
+pub(crate) fn python_int(value: Option<i32>) -> String {
+    value.map_or_else(|| "None".to_owned(), |value| value.to_string())
+}
+
 /// The class that asyncio's value would have.
-fn class(value: Option<&ExtraInfo>) -> &'static str {
-    match value {
+fn class(transport: &AnyTransport, key: &str) -> &'static str {
+    match transport.get_extra_info(key) {
+        // asyncio has the key without a value where the library has nothing.
+        None if matches!(transport, AnyTransport::Datagram(_)) && key == "peername" => "None",
         None => "<default>",
         Some(ExtraInfo::Address(address)) if address.port().is_some() => "tuple",
         Some(ExtraInfo::Address(_)) => "str",
         Some(ExtraInfo::Socket(_)) => "socket",
-        Some(value) => class_of_other(value.clone()),
+        Some(ExtraInfo::Pipe(_)) => "file",
+        Some(value) => class_of_other(&value),
     }
 }
 
-fn class_of_other(value: ExtraInfo) -> &'static str {
+fn class_of_other(value: &ExtraInfo) -> &'static str {
     if value.clone().downcast::<SslObject>().is_some() {
         "ssl_object"
     } else if value.clone().downcast::<SslContext>().is_some() {
         "sslcontext"
     } else if value.clone().downcast::<Cipher>().is_some() {
         "tuple"
-    } else if value.downcast::<PeerCertificate>().is_some() {
+    } else if value.clone().downcast::<PeerCertificate>().is_some() {
         "dict"
+    } else if value.clone().downcast::<SubprocessTransportRef>().is_some() {
+        "process"
     } else {
         "object"
     }

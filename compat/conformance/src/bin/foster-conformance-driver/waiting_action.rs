@@ -5,11 +5,9 @@ use std::time::Duration;
 use foster_compat::{Result, TimeoutError, ValueError, move_on_after, sleep};
 
 use crate::action::Actions;
-use crate::client::{ClientOptions, connect_accepted};
 use crate::performer::Performer;
-use crate::server_options::{ServerOptions, UnixServerOptions};
+use crate::pipe_action::read_to_end;
 use crate::thing::Thing;
-use crate::tls::StartTlsOptions;
 use crate::words::Words;
 
 #[derive(Debug)]
@@ -20,11 +18,7 @@ pub(crate) enum WaitingAction {
     Await(String),
     Call(Actions),
     Executor { fails: bool },
-    CreateServer { name: String, options: ServerOptions },
-    CreateUnixServer { name: String, options: UnixServerOptions },
-    CreateConnection { name: String, options: ClientOptions },
-    ConnectAcceptedSocket { name: String, socket: String, protocol: String },
-    StartTls(StartTlsOptions),
+    ReadPipeToEnd(String),
     StartServing(String),
     ServeForever(String),
     WaitClosed(String),
@@ -43,22 +37,7 @@ impl WaitingAction {
                 "raise" => WaitingAction::Executor { fails: true },
                 _ => return Err(words.wrong(0, "ok or raise")),
             },
-            "create_server" => {
-                WaitingAction::CreateServer { name: words.text(0)?, options: ServerOptions::parse(words.value(1))? }
-            }
-            "create_unix_server" => WaitingAction::CreateUnixServer {
-                name: words.text(0)?,
-                options: UnixServerOptions::parse(words.value(1))?,
-            },
-            "create_connection" => {
-                WaitingAction::CreateConnection { name: words.text(0)?, options: ClientOptions::parse(words.value(1))? }
-            }
-            "connect_accepted_socket" => WaitingAction::ConnectAcceptedSocket {
-                name: words.text(0)?,
-                socket: words.text(1)?,
-                protocol: words.text(2)?,
-            },
-            "start_tls" => WaitingAction::StartTls(StartTlsOptions::parse(words.given(0))?),
+            "os_read_all" => WaitingAction::ReadPipeToEnd(words.text(0)?),
             "start_serving" => WaitingAction::StartServing(words.text(0)?),
             "serve_forever" => WaitingAction::ServeForever(words.text(0)?),
             "wait_closed" => WaitingAction::WaitClosed(words.text(0)?),
@@ -96,25 +75,9 @@ impl WaitingAction {
                 let work = move || if fails { Err(ValueError::new("in the executor")) } else { Ok(5) };
                 by.say(&format!("executor result={}", session.lp().run_in_executor(work).await?));
             }
-            WaitingAction::CreateServer { name, options } => {
-                let server = options.make(session).await?;
-                session.say_address(&server, name)?;
-                session.keep(Some(name), Thing::Server(server));
+            WaitingAction::ReadPipeToEnd(pipe) => {
+                by.say(&format!("os_read_all <{}>", read_to_end(session, pipe).await?));
             }
-            WaitingAction::CreateUnixServer { name, options } => {
-                let server = options.make(session).await?;
-                session.say_address(&server, name)?;
-                session.keep(Some(name), Thing::Server(server));
-            }
-            WaitingAction::CreateConnection { name, options } => {
-                session.cast(name, &options.make(session).await?);
-                by.say("create_connection returned");
-            }
-            WaitingAction::ConnectAcceptedSocket { name, socket, protocol } => {
-                session.cast(name, &connect_accepted(session, socket, protocol).await?);
-                by.say("connect_accepted_socket returned");
-            }
-            WaitingAction::StartTls(options) => options.perform(by).await?,
             WaitingAction::StartServing(name) => session.server(name).start_serving()?,
             WaitingAction::ServeForever(name) => session.server(name).serve_forever().await?,
             WaitingAction::WaitClosed(name) => {

@@ -44,6 +44,8 @@ const WRITE: u8 = 1;
 const MADE: u8 = 2;
 const ADD_READER: u8 = 3;
 const LOST: u8 = 4;
+/// Only a waker's: the socket has an error, which a read finds.
+const ERROR: u8 = 5;
 const CANCELLED: u8 = Event::CANCELLED.kind;
 
 pub(super) struct DatagramEndpoint {
@@ -52,7 +54,7 @@ pub(super) struct DatagramEndpoint {
     membership: Membership,
     key: Cell<Option<SourceKey>>,
     /// Set once the transport is registered.
-    wakers: OnceCell<[Waker; 2]>,
+    wakers: OnceCell<[Waker; 3]>,
     /// Closed when `connection_lost` has returned.
     io: RefCell<Option<DatagramIo>>,
     protocol: RefCell<Option<DatagramProtocolCell>>,
@@ -128,7 +130,7 @@ impl DatagramEndpoint {
         endpoint.membership.join(endpoint.clone())?;
         let key = lp.core.register(endpoint.clone());
         endpoint.key.set(Some(key));
-        endpoint.wakers.get_or_init(|| [lp.core.source_waker(key, READ), lp.core.source_waker(key, WRITE)]);
+        endpoint.wakers.get_or_init(|| [READ, WRITE, ERROR].map(|kind| lp.core.source_waker(key, kind)));
         endpoint.push(MADE);
         endpoint.push(ADD_READER);
         Ok(endpoint)
@@ -165,21 +167,21 @@ impl DatagramEndpoint {
         if kind == READ { &self.reader } else { &self.writer }
     }
 
-    fn poll_ready(&self, kind: u8) -> bool {
+    fn poll_recv_ready(&self) -> bool {
         let io = self.io.borrow();
-        let (Some(io), Some([on_read, on_write])) = (&*io, self.wakers.get()) else { return false };
-        if kind == READ {
-            io.poll_recv_ready(&mut Context::from_waker(on_read))
-        } else {
-            io.poll_send_ready(&mut Context::from_waker(on_write))
-        }
+        let (Some(io), Some([on_read, _, on_error])) = (&*io, self.wakers.get()) else { return false };
+        io.poll_recv_ready(&mut Context::from_waker(on_read), &mut Context::from_waker(on_error))
     }
 }
 
 impl Source for DatagramEndpoint {
     fn woken(self: Rc<Self>, core: &Core, kind: u8) {
+        if kind == ERROR {
+            self.io.borrow().iter().for_each(DatagramIo::saw_error);
+            return self.queue_event(core, READ);
+        }
         // For one socket the reader comes before the writer, whichever was woken first.
-        if kind == WRITE && self.reader.is_on.get() && self.poll_ready(READ) {
+        if kind == WRITE && self.reader.is_on.get() && self.poll_recv_ready() {
             self.clone().queue_event(core, READ);
         }
         self.queue_event(core, kind);

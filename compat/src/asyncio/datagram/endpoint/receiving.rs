@@ -45,7 +45,7 @@ impl DatagramEndpoint {
 
     /// Asks to be told when there is something to receive, or looks again in the next turn if there is already.
     fn watch_read(&self) {
-        if self.reader.is_on.get() && self.poll_ready(READ) {
+        if self.reader.is_on.get() && self.poll_recv_ready() {
             self.lp.core.recheck(self.me(), READ);
         }
     }

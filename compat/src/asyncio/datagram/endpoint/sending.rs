@@ -8,6 +8,7 @@ use tokio::time::Instant;
 use super::{DatagramEndpoint, WRITE};
 use crate::asyncio::acceptor::water_marks;
 use crate::asyncio::create_connection::connect_error::as_python;
+use crate::asyncio::datagram::datagram_io::DatagramIo;
 use crate::asyncio::datagram::protocol_cell::DatagramProtocolCell;
 use crate::asyncio::datagram::transport::DatagramTransport;
 use crate::asyncio::exceptions::{ValueError, connection_lost};
@@ -18,7 +19,7 @@ use crate::asyncio::waiters::add_waiter;
 use crate::error::Result;
 use crate::runtime::{Alarm, Event};
 
-/// When to try again if the kernel tells nobody that it could send: the finest step of the clock.
+/// When to try again if nobody will tell that there is room: the finest step of the clock.
 const SEND_RETRY_DELAY: Duration = Duration::from_millis(1);
 
 impl DatagramEndpoint {
@@ -34,7 +35,7 @@ impl DatagramEndpoint {
             match sent {
                 Ok(()) => self.queue.borrow_mut().pop(),
                 Err(err) if would_block(&err) => {
-                    self.watch_write();
+                    self.wait_for_room();
                     break;
                 }
                 Err(err) => {
@@ -51,6 +52,7 @@ impl DatagramEndpoint {
         self.maybe_resume();
         if self.queue.borrow().is_empty() {
             self.writer.switch(false);
+            self.io.borrow().iter().for_each(DatagramIo::has_room);
             if self.is_closing.get() && self.n_lost.get() == 0 {
                 self.n_lost.set(1);
                 self.call_lost_or_queue();
@@ -64,15 +66,16 @@ impl DatagramEndpoint {
         Some(io.as_ref()?.try_send(&datagram.data, datagram.addr.as_ref()))
     }
 
-    /// Waits for the socket to take more.
-    fn watch_write(&self) {
-        if !self.writer.is_on.get() {
-            self.writer.switch(true);
-        }
-        // The kernel wakes a Unix sender when a peer that it is connected to has room, but of no other. And after an
-        // error of the socket the driver takes it for ready to be written to for ever.
-        let is_blind = !self.is_connected && self.io.borrow().as_ref().is_some_and(|io| io.is_unix());
-        if (self.poll_ready(WRITE) || is_blind) && self.retry.get().is_none() {
+    /// Has a write queued when the socket takes more.
+    fn wait_for_room(&self) {
+        let is_waiting = {
+            let io = self.io.borrow();
+            let (Some(io), Some([_, on_room, _])) = (&*io, self.wakers.get()) else { return };
+            // The kernel tells a Unix sender of room at the peer that it is connected to, and at no other.
+            let is_told = self.is_connected || !io.is_unix();
+            is_told && io.wait_for_room(&mut Context::from_waker(on_room)).is_ok()
+        };
+        if !is_waiting {
             let event = Event { kind: WRITE, generation: self.writer.generation.get() };
             let deadline = Instant::now() + SEND_RETRY_DELAY;
             self.retry.set(Some(self.lp.core.set_timer(deadline, Alarm::Event { source: self.me(), event })));
@@ -128,7 +131,9 @@ impl DatagramTransport for DatagramEndpoint {
                 Err(err) => return self.send_failed(err),
             }
             self.queue.borrow_mut().push(data, addr);
-            self.watch_write();
+            // A turn of the loop tries once more, and then asks the driver, for which this may be the wrong place.
+            self.writer.switch(true);
+            self.lp.core.recheck(self.me(), WRITE);
         } else {
             self.queue.borrow_mut().push(data, addr);
         }
