@@ -30,14 +30,14 @@ async fn answer(mut stream: TcpStream, has_one_buffer: bool) -> io::Result<()> {
     // As much as asyncio's streams hold by default.
     let mut reader = BufReader::with_capacity(64 * 1024, reader);
     let mut n_lines = 0;
-    let mut line = Vec::new();
+    let mut line = String::new();
     loop {
         if has_one_buffer {
             line.clear();
         } else {
-            line = Vec::new();
+            line = String::new();
         }
-        if reader.read_until(b'\n', &mut line).await? == 0 {
+        if reader.read_line(&mut line).await? == 0 {
             return Ok(());
         }
         n_lines += 1;
