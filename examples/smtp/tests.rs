@@ -466,6 +466,15 @@ fn an_error_of_the_handler_is_answered_and_reported() {
 }
 
 #[test]
+fn a_handler_may_change_what_ehlo_is_answered_with() {
+    let (server, _mails) = Open::new(Settings::default);
+    let mut client = server.connect();
+    client.says("EHLO short.example");
+    client.reads("250-localhost");
+    client.reads("250 HELP");
+}
+
+#[test]
 fn a_panic_of_the_handler_ends_that_connection_alone() {
     let (server, mut mails) = Open::new(Settings::default);
     let mut stays = server.connect();
@@ -624,6 +633,18 @@ struct Collecting {
 }
 
 impl Handler for Collecting {
+    async fn handle_ehlo(
+        &self,
+        session: &mut Session,
+        _envelope: &mut Envelope,
+        mut responses: Vec<String>,
+    ) -> Result<Vec<String>> {
+        if session.host_name.as_deref() == Some("short.example") {
+            responses.drain(1..responses.len() - 1);
+        }
+        Ok(responses)
+    }
+
     fn handle_starttls(&self, session: &Session, _envelope: &Envelope) -> bool {
         assert!(session.ssl.is_some());
         !self.refuses_tls
