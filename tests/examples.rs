@@ -5,8 +5,9 @@
 #![expect(clippy::duplicate_mod, reason = "each example has the modules it needs, as if it were alone")]
 
 macro_rules! examples {
-    ($($name:ident at $path:literal)+) => {
+    ($($(#[$attribute:meta])* $name:ident at $path:literal)+) => {
         $(
+            $(#[$attribute])*
             #[allow(dead_code, reason = "nobody calls main")]
             #[path = $path]
             mod $name;
@@ -20,5 +21,7 @@ examples! {
     echo at "../examples/echo.rs"
     nursery at "../examples/nursery.rs"
     own_nursery at "../examples/own_nursery.rs"
+    #[cfg(feature = "tls")]
+    smtp at "../examples/smtp.rs"
     string_receiver at "../examples/string_receiver.rs"
 }
