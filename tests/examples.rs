@@ -20,5 +20,6 @@ examples! {
     echo at "../examples/echo.rs"
     nursery at "../examples/nursery.rs"
     own_nursery at "../examples/own_nursery.rs"
+    socks5 at "../examples/socks5.rs"
     string_receiver at "../examples/string_receiver.rs"
 }
