@@ -22,4 +22,5 @@ examples! {
     own_nursery at "../examples/own_nursery.rs"
     socks5 at "../examples/socks5.rs"
     string_receiver at "../examples/string_receiver.rs"
+    telnet_chat at "../examples/telnet_chat.rs"
 }
