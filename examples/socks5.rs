@@ -35,9 +35,6 @@ use options::{Options, Own, announce, wrong_arguments};
 /// How much of a client is kept ahead of its connection, but for what one read brings: a transport pauses there too.
 const MAX_EARLY: usize = 64 * 1024;
 
-/// How long a client that was refused may stay: RFC 1928 closes "no more than 10 seconds after detecting the condition".
-const LEAVES_WITHIN: Duration = Duration::from_secs(10);
-
 /// When the next address of a name is tried as well: what RFC 8305 recommends.
 const NEXT_ADDRESS_AFTER: Duration = Duration::from_millis(250);
 
@@ -52,6 +49,8 @@ struct Limits {
     connect: Duration,
     /// Without a byte either way.
     idle: Duration,
+    /// From the refusal to the end.
+    leave: Duration,
 }
 
 const LIMITS: Limits = Limits {
@@ -63,6 +62,8 @@ const LIMITS: Limits = Limits {
     connect: Duration::from_secs(60),
     // Squid's read_timeout, which ends its tunnels.
     idle: Duration::from_secs(15 * 60),
+    // RFC 1928 closes "no more than 10 seconds after detecting the condition".
+    leave: Duration::from_secs(10),
 };
 
 /// What all connections share.
@@ -114,6 +115,27 @@ struct End {
     transport: RefCell<TransportRef>,
     /// Its peer will send no more.
     has_ended: Cell<bool>,
+}
+
+/// Who was refused, and has read why or will not.
+struct Dismissed;
+
+impl Proxy {
+    /// Ends a connection with last words. What its client still sends is read, or else the system would take them back.
+    fn dismiss(&self, transport: &TransportRef, refusal: &Refusal) -> Result<()> {
+        transport.set_protocol(Dismissed);
+        transport.write(refusal.last_words())?;
+        transport.write_eof()?;
+        // Brings the end of the stream again, if it has come already.
+        transport.pause_reading();
+        transport.resume_reading();
+        let (dismissed, patience) = (transport.clone(), self.limits.leave);
+        transport.start_soon(async move {
+            sleep(patience).await;
+            dismissed.abort();
+        });
+        Ok(())
+    }
 }
 
 impl Server {
@@ -197,7 +219,7 @@ impl Protocol for Server {
         match answered.as_ref().err().and_then(Error::downcast_ref::<Refusal>) {
             Some(refusal) => {
                 self.stop_waiting();
-                dismiss(&self.transport, refusal)
+                self.proxy.dismiss(&self.transport, refusal)
             }
             None => answered,
         }
@@ -232,6 +254,8 @@ impl Protocol for Server {
         Ok(())
     }
 }
+
+impl Protocol for Dismissed {}
 
 impl Protocol for Client {
     fn connection_made(&mut self, transport: TransportRef) -> Result<()> {
@@ -282,7 +306,7 @@ impl Tunnel {
         if self.is_connected.get() {
             return Ok(());
         }
-        dismiss(&self.server.transport(), &Refusal::reply(reply))
+        self.proxy.dismiss(&self.server.transport(), &Refusal::reply(reply))
     }
 
     /// Says so to the server side, and hands over what has come meanwhile.
@@ -354,25 +378,6 @@ fn reset(transport: &TransportRef) {
         let _ = socket.set_zero_linger();
     }
     transport.abort();
-}
-
-/// Ends a connection with last words. What its client still sends is read, or else the system would take them back.
-fn dismiss(transport: &TransportRef, refusal: &Refusal) -> Result<()> {
-    struct Dismissed;
-    impl Protocol for Dismissed {}
-
-    transport.set_protocol(Dismissed);
-    transport.write(refusal.last_words())?;
-    transport.write_eof()?;
-    // Brings the end of the stream again, if it has come already.
-    transport.pause_reading();
-    transport.resume_reading();
-    let dismissed = transport.clone();
-    transport.start_soon(async move {
-        sleep(LEAVES_WITHIN).await;
-        dismissed.abort();
-    });
-    Ok(())
 }
 
 async fn app(

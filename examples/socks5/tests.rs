@@ -133,7 +133,7 @@ fn what_cannot_be_done_is_said_and_then_the_connection_ends() {
     ] {
         let client = proxy.connect();
         // What comes behind it must not cost the client the answer.
-        send(&client, &[&sent[..], &[0; 100_000]].concat());
+        send(&client, &[&sent[..], &[0; 1_000_000]].concat());
         client.shutdown(Shutdown::Write).expect("the socket is connected");
         let mut got = Vec::new();
         (&client).read_to_end(&mut got).unwrap_or_else(|err| panic!("{what}: {err}"));
@@ -194,6 +194,40 @@ fn a_connection_that_takes_too_long_is_given_up() {
 }
 
 #[test]
+fn a_client_that_was_refused_and_stays_is_dropped() {
+    let proxy = OpenProxy::new(None, Limits { leave: Duration::from_millis(50), n_clients: 1, ..LIMITS });
+    let stays = proxy.connect();
+    send(&stays, b"no SOCKS");
+    assert_eq!(read_to_end(&stays), b"");
+    let next = proxy.connect();
+    send(&next, HELLO);
+    assert_eq!(receive(&next, 2), CHOSEN);
+}
+
+#[test]
+fn a_client_that_was_refused_after_the_end_of_its_stream_is_gone_at_once() {
+    let limits = Limits { connect: Duration::from_millis(50), leave: Duration::MAX, n_clients: 1, ..LIMITS };
+    let (proxy, _lookup) = OpenProxy::that_never_resolves(limits);
+    let client = proxy.connect();
+    send(&client, &[HELLO, &[5, 1, 0, 3, 1, b'x', 0, 80]].concat());
+    client.shutdown(Shutdown::Write).expect("the socket is connected");
+    assert_eq!(read_to_end(&client).len(), 12);
+    let next = proxy.connect();
+    send(&next, HELLO);
+    assert_eq!(receive(&next, 2), CHOSEN);
+}
+
+#[test]
+fn a_client_that_goes_on_ahead_of_its_connection_is_read_no_further() {
+    const N_BYTES: usize = 100_000_000;
+    let (proxy, _lookup) = OpenProxy::that_never_resolves(LIMITS);
+    let client = proxy.connect();
+    send(&client, &[HELLO, &[5, 1, 0, 3, 1, b'x', 0, 80]].concat());
+    let n_stuck = write_pattern(&client, 0..N_BYTES, Duration::from_millis(300));
+    assert!(n_stuck < N_BYTES, "everything was taken although it goes nowhere");
+}
+
+#[test]
 fn a_client_that_leaves_takes_its_connection_attempt_along() {
     let (proxy, lookup) = OpenProxy::that_never_resolves(LIMITS);
     let client = proxy.connect();
@@ -248,17 +282,18 @@ fn the_end_of_a_stream_is_passed_on_and_the_other_direction_stays_open() {
 fn a_client_that_sends_everything_at_once_and_ends_its_stream_is_answered() {
     let proxy = OpenProxy::new(None, LIMITS);
     let target = Target::listen();
-    let client = proxy.connect();
-    // More than is kept ahead of a connection.
-    let question: Vec<u8> = pattern().take(4 * MAX_EARLY).collect();
-    send(&client, &[HELLO, &request_to(target.address), &question].concat());
-    client.shutdown(Shutdown::Write).expect("the socket is connected");
-    let goal = target.accept();
-    assert!(read_to_end(&goal) == question, "the bytes came in another order");
-    send(&goal, b"answer");
-    drop(goal);
-    let got = read_to_end(&client);
-    assert_eq!(got.get(12..), Some(&b"answer"[..]));
+    // Nothing, less, and more than is kept ahead of a connection.
+    for n_bytes in [0, 5, 4 * MAX_EARLY] {
+        let client = proxy.connect();
+        let question: Vec<u8> = pattern().take(n_bytes).collect();
+        send(&client, &[HELLO, &request_to(target.address), &question].concat());
+        client.shutdown(Shutdown::Write).expect("the socket is connected");
+        let goal = target.accept();
+        assert!(read_to_end(&goal) == question, "{n_bytes} bytes came in another order");
+        send(&goal, b"answer");
+        drop(goal);
+        assert_eq!(read_to_end(&client).get(12..), Some(&b"answer"[..]));
+    }
 }
 
 #[test]
