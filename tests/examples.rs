@@ -23,5 +23,7 @@ examples! {
     own_nursery at "../examples/own_nursery.rs"
     #[cfg(feature = "tls")]
     smtp at "../examples/smtp.rs"
+    socks5 at "../examples/socks5.rs"
     string_receiver at "../examples/string_receiver.rs"
+    telnet_chat at "../examples/telnet_chat.rs"
 }
