@@ -14,7 +14,7 @@ use crate::asyncio::event_loop::Loop;
 use crate::asyncio::exceptions::{RuntimeError, TypeError};
 use crate::asyncio::future::Future;
 use crate::asyncio::loop_state::LoopState;
-use crate::asyncio::protocol_cell::{Kind, ProtocolCell};
+use crate::asyncio::protocol_cell::ProtocolCell;
 use crate::asyncio::transport_ref::TransportRef;
 use crate::error::Result;
 use crate::runtime::{Callback, Item, current};
@@ -157,7 +157,7 @@ impl StartTls {
         let tls = TlsTransport::new(&LoopState::of(&core), protocol, &parameters, Some(waiter.clone()), begin)?;
         // Nothing may be read before TLS is there to read it.
         below.pause_reading();
-        below.set_protocol_cell(ProtocolCell(Kind::Layer(tls.clone())));
+        below.set_protocol_cell(ProtocolCell::layer(tls.clone()));
         let (layer, lower) = (tls.clone(), below.clone());
         core.push(Item::Call(Callback::new(
             move || {
