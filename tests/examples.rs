@@ -18,6 +18,7 @@ macro_rules! examples {
 examples! {
     background_tasks at "../examples/background_tasks.rs"
     chat at "../examples/chat.rs"
+    dns at "../examples/dns/main.rs"
     echo at "../examples/echo.rs"
     nursery at "../examples/nursery.rs"
     own_nursery at "../examples/own_nursery.rs"
