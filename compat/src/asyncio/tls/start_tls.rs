@@ -14,7 +14,7 @@ use crate::asyncio::event_loop::Loop;
 use crate::asyncio::exceptions::{RuntimeError, TypeError};
 use crate::asyncio::future::Future;
 use crate::asyncio::loop_state::LoopState;
-use crate::asyncio::protocol_cell::ProtocolCell;
+use crate::asyncio::protocol_cell::{Kind, ProtocolCell};
 use crate::asyncio::transport_ref::TransportRef;
 use crate::error::Result;
 use crate::runtime::{Callback, Item, current};
@@ -140,7 +140,7 @@ impl StartTls {
         let server_hostname = self.options.server_hostname.as_deref().filter(|_| !self.server_side);
         let parameters = self.options.parameters(self.server_side, server_hostname, None)?;
         let protocol = below.get_protocol().filter(|_| !below.is_closing());
-        if let Some(ProtocolCell(Kind::Layer(_))) = protocol {
+        if let Some(ProtocolCell(Kind::Layer(_), _)) = protocol {
             return Err(RuntimeError::new("start_tls() on a transport that is below TLS: use the one above").into());
         }
         let (Some(protocol), Some(parameters)) = (protocol, parameters) else {
