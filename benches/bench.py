@@ -76,6 +76,7 @@ LINES = {
     "foster": Server("{release}/foster-lines readline --port {port}", "foster-echo"),
     "foster-into": Server("{release}/foster-lines readline-into --port {port}", "foster-echo"),
     "tokio": Server("{release}/peers tokio-lines --port {port}", "peers"),
+    "tokio-into": Server("{release}/peers tokio-lines-into --port {port}", "peers"),
 }
 
 

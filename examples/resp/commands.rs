@@ -194,8 +194,13 @@ impl RedisServerProtocol {
             }
             (b"scan", [cursor, options @ ..]) => self.scan(db, cursor, options)?,
             (b"dbsize", []) => reply.integer(db.entries.len() as i64),
-            (b"flushdb" | b"flushall", options) if options.len() <= 1 => {
-                if options.iter().any(|option| !matches!(&*option.to_ascii_lowercase(), b"sync" | b"async")) {
+            (b"flushdb" | b"flushall", options) => {
+                let mode = match options {
+                    [] => Vec::new(),
+                    [mode] => mode.to_ascii_lowercase(),
+                    _ => return Err(SYNTAX),
+                };
+                if !matches!(&*mode, b"" | b"sync" | b"async") {
                     return Err(SYNTAX);
                 }
                 *db = Database { now: db.now, ..Database::default() };

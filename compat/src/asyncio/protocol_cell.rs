@@ -14,7 +14,7 @@ use crate::runtime::Failure;
 
 /// A protocol of any kind with its type erased, as transports hold it.
 #[derive(Clone)]
-pub struct ProtocolCell(pub(crate) Kind, pub(crate) Option<Rc<dyn Any>>);
+pub struct ProtocolCell(pub(crate) Kind, pub(super) Option<Rc<dyn Any>>);
 
 /// The kinds, which differ in how they are borrowed and how they take data.
 #[derive(Clone)]
@@ -153,7 +153,10 @@ pub trait IntoProtocol: 'static {
 
     /// The handle again, from what the erased protocol keeps.
     #[doc(hidden)]
-    fn handle_of(object: Rc<dyn Any>) -> Option<Self::Handle>;
+    fn handle_of(object: Rc<dyn Any>) -> Option<Self::Handle> {
+        let _ = object;
+        None
+    }
 }
 
 impl<P: Protocol> IntoProtocol for P {

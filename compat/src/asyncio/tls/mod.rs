@@ -7,9 +7,10 @@
 //! ```
 //!
 //! [`TlsTransport`] is asyncio's `SSLProtocol` and `_SSLProtocolTransport` in one: a layer on the transport below, and
-//! the transport of the program's protocol. rustls is named in `session.rs` for a connection and in `context.rs`,
-//! `verifier.rs` and `provider.rs` for its settings, and nowhere else.
+//! the transport of the program's protocol. rustls is named in `session.rs` for a connection, in `context.rs`,
+//! `verifier.rs`, `client_verifier.rs` and `provider.rs` for its settings, and in `ssl_error.rs` for its words.
 
+mod client_verifier;
 mod context;
 mod parameters;
 mod plain_buffer;

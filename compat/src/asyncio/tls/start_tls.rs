@@ -14,7 +14,7 @@ use crate::asyncio::event_loop::Loop;
 use crate::asyncio::exceptions::{RuntimeError, TypeError};
 use crate::asyncio::future::Future;
 use crate::asyncio::loop_state::LoopState;
-use crate::asyncio::protocol_cell::ProtocolCell;
+use crate::asyncio::protocol_cell::{Kind, ProtocolCell};
 use crate::asyncio::transport_ref::TransportRef;
 use crate::error::Result;
 use crate::runtime::{Callback, Item, current};
@@ -37,8 +37,9 @@ use crate::runtime::{Callback, Item, current};
 ///
 /// An [`SslError`](crate::SslError), a connection error or a time-out of the handshake; the connection is then lost, and
 /// its protocol gets one `connection_lost` with that error, also where asyncio forgets it. A
-/// [`TypeError`] for a transport that cannot be upgraded, as that of a pipe. A [`RuntimeError`] if it is closing. A
-/// [`ValueError`](crate::ValueError) for options that make no sense.
+/// [`TypeError`] for a transport that cannot be upgraded, as that of a pipe. A [`RuntimeError`] if it is closing, or was
+/// upgraded already. A [`ValueError`](crate::ValueError) for options that make no sense. After these three the
+/// connection goes on as it was.
 ///
 /// # Examples
 ///
@@ -139,6 +140,9 @@ impl StartTls {
         let server_hostname = self.options.server_hostname.as_deref().filter(|_| !self.server_side);
         let parameters = self.options.parameters(self.server_side, server_hostname, None)?;
         let protocol = below.get_protocol().filter(|_| !below.is_closing());
+        if let Some(ProtocolCell(Kind::Layer(_), _)) = protocol {
+            return Err(RuntimeError::new("start_tls() on a transport that is below TLS: use the one above").into());
+        }
         let (Some(protocol), Some(parameters)) = (protocol, parameters) else {
             return Err(RuntimeError::new("start_tls() on a transport that is closing").into());
         };
