@@ -416,6 +416,106 @@ fn ctrl_c_stops_it_at_once_with_clients_connected() {
     assert_eq!((ended.code, &*ended.stderr), (Some(130), &["Error: interrupted by SIGINT".to_owned()][..]));
 }
 
+/// With a connection in memory, whose writes are counted, and a clock that jumps.
+#[cfg(feature = "testing")]
+mod in_memory {
+    use foster::testing::{self, Peer};
+    use foster::{Nursery, run_here, sleep};
+
+    use super::super::database::MAX_MEMORY;
+    use super::*;
+
+    fn redis(nursery: &Nursery) -> Rc<Redis> {
+        Rc::new(Redis::new(Loop::new(nursery)))
+    }
+
+    fn connect(nursery: &Nursery, redis: &Rc<Redis>) -> Peer {
+        testing::connect(nursery, RedisServerProtocol::new(redis.clone())).2
+    }
+
+    async fn asks(peer: &Peer, request: &str, expected: &str) {
+        peer.send(request);
+        let answer = peer.read_exactly(expected.len()).await;
+        assert_eq!(String::from_utf8_lossy(&answer), expected, "{request}");
+        assert_eq!(peer.n_unread(), 0, "{request}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_comes_in_one_read_is_answered_with_one_write_and_published_with_one() {
+        let ended = run_here(open_nursery(async |nursery| {
+            let redis = redis(&nursery);
+            let (peer, subscriber) = (connect(&nursery, &redis), connect(&nursery, &redis));
+            asks(&subscriber, "SUBSCRIBE a\r\n", "*3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n").await;
+            let before = (peer.n_writes(), subscriber.n_writes());
+            asks(&peer, &"PUBLISH a m\r\nPING\r\n".repeat(16), &":1\r\n+PONG\r\n".repeat(16)).await;
+            let messages = "*3\r\n$7\r\nmessage\r\n$1\r\na\r\n$1\r\nm\r\n".repeat(16);
+            asks(&subscriber, "", &messages).await;
+            assert_eq!((peer.n_writes(), subscriber.n_writes()), (before.0 + 1, before.1 + 1));
+            nursery.cancel_scope().cancel();
+            foster::Ok(())
+        }));
+        ended.await.expect("nothing fails");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_is_removed_when_its_time_is_over_without_being_asked_for() {
+        let ended = run_here(open_nursery(async |nursery| {
+            let redis = redis(&nursery);
+            let peer = connect(&nursery, &redis);
+            asks(&peer, "SET a 1 PX 2000\r\nSET b 1 EX 1\r\n", "+OK\r\n+OK\r\n").await;
+            let left = async |millis| {
+                sleep(Duration::from_millis(millis)).await;
+                redis.db.borrow().entries.len()
+            };
+            assert_eq!([left(990).await, left(20).await, left(980).await, left(20).await], [2, 1, 1, 0]);
+            nursery.cancel_scope().cancel();
+            foster::Ok(())
+        }));
+        ended.await.expect("nothing fails");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_keeps_the_server_waiting_is_ended_and_who_waits_for_it_is_not() {
+        let ended = run_here(open_nursery(async |nursery| {
+            let redis = redis(&nursery);
+            let [half, unread, idle, blocked, done] = [(); 5].map(|()| connect(&nursery, &redis));
+            asks(&idle, &format!("SET k {}\r\n", "x".repeat(60_000)), "+OK\r\n").await;
+            half.send("*2\r\n$3\r\nGE");
+            blocked.send("BLPOP q 0\r\nPING\r\n*2\r\n");
+            asks(&done, "*1\r\n$4\r\nPI", "").await;
+            asks(&done, "NG\r\n", "+PONG\r\n").await;
+            unread.set_capacity(1000);
+            unread.send("GET k\r\n".repeat(10));
+            sleep(super::super::PATIENCE - Duration::from_secs(1)).await;
+            assert!(![&half, &unread].iter().any(|peer| peer.is_closed()));
+            sleep(Duration::from_secs(2)).await;
+            assert!(half.is_closed() && unread.is_closed());
+            sleep(10 * super::super::PATIENCE).await;
+            assert!(![&idle, &blocked, &done].iter().any(|peer| peer.is_closed()));
+            asks(&idle, "RPUSH q x\r\n", ":1\r\n").await;
+            asks(&blocked, "", "*2\r\n$1\r\nq\r\n$1\r\nx\r\n+PONG\r\n").await;
+            nursery.cancel_scope().cancel();
+            foster::Ok(())
+        }));
+        ended.await.expect("nothing fails");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_room_nothing_more_is_taken() {
+        let ended = run_here(open_nursery(async |nursery| {
+            let redis = redis(&nursery);
+            let peer = connect(&nursery, &redis);
+            asks(&peer, "SET a 1\r\n", "+OK\r\n").await;
+            redis.db.borrow_mut().n_bytes += MAX_MEMORY;
+            asks(&peer, "SET b 1\r\n", "-OOM command not allowed when used memory > 'maxmemory'.\r\n").await;
+            asks(&peer, "GET a\r\nDEL a\r\n", "$1\r\n1\r\n:1\r\n").await;
+            nursery.cancel_scope().cancel();
+            foster::Ok(())
+        }));
+        ended.await.expect("nothing fails");
+    }
+}
+
 fn redis_cli(server: &Child) -> Option<Command> {
     let mut cli = client("redis-cli")?;
     cli.args(["-h", "127.0.0.1", "-p", &server.address.port().to_string()]);
