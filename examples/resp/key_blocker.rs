@@ -73,6 +73,10 @@ impl Redis {
     pub(crate) fn serve(&self, db: &mut Database, key: &[u8]) -> Result<(), Refusal> {
         let mut key_blocker = self.key_blocker.borrow_mut();
         while let Some(waiter) = key_blocker.first(key) {
+            if waiter.transport.is_closing() {
+                key_blocker.forget(&waiter);
+                continue;
+            }
             if db.get(key).is_none_or(|value| value.items().is_err()) {
                 break;
             }

@@ -20,7 +20,7 @@ pub(crate) struct Redis {
     pub(crate) db: RefCell<Database>,
     pub(crate) pubsub: RefCell<PubSub>,
     pub(crate) key_blocker: RefCell<KeyBlocker>,
-    /// Where replies are written, so that no read allocates.
+    /// Where replies are written, lent to one read after the other.
     reply: Cell<Reply>,
     pub(crate) n_clients: Cell<usize>,
     n_ids: Cell<i64>,
@@ -67,9 +67,10 @@ impl Redis {
         if alarm.as_ref().map(|(at, _)| *at) != next {
             alarm.take().inspect(|(_, timer)| timer.cancel());
             *alarm = next.map(|at| {
-                let redis = self.clone();
+                // The timer is the database's own: a strong reference would keep both for ever.
+                let redis = Rc::downgrade(self);
                 let delay = Duration::from_millis(at.saturating_sub(now));
-                (at, self.loop_.call_later(delay, move || redis.on_alarm()))
+                (at, self.loop_.call_later(delay, move || redis.upgrade().iter().for_each(Redis::on_alarm)))
             });
         }
     }

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::Instant;
 use std::{env, fs, process};
+
+use tokio::time::Instant;
 
 use super::child::{self, Child, PATIENCE, receive};
 use super::clients::client;
