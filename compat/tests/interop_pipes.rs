@@ -6,13 +6,12 @@ mod interop;
 mod stage;
 
 use std::cell::RefCell;
-use std::fs::OpenOptions;
-use std::os::unix::fs::OpenOptionsExt;
 use std::rc::Rc;
 
 use foster_compat::testing::Trace;
 use foster_compat::{PIPE, Result, connect_read_pipe, create_subprocess_exec};
 use interop::{Folder, Peer, program, programs};
+use rustix::fs::{Mode, OFlags};
 use stage::{Scripted, real};
 
 #[test]
@@ -37,7 +36,8 @@ fn a_shell_writes_to_a_named_pipe() {
         let path = folder.path("fifo");
         Peer::start(&mkfifo, &[&path]).succeeds().await;
         // Opened so, it does not wait for whoever writes.
-        let fifo = OpenOptions::new().read(true).custom_flags(nonblocking()).open(&path)?;
+        let fifo =
+            rustix::fs::open(&path, OFlags::RDONLY | OFlags::NONBLOCK, Mode::empty()).map_err(std::io::Error::from)?;
         let (trace, received) = (Trace::new(), Rc::new(RefCell::new(Vec::new())));
         let seen = received.clone();
         let protocol = trace.wrap(Scripted::new().on_data(move |_, data| {
@@ -56,11 +56,6 @@ fn a_shell_writes_to_a_named_pipe() {
         shell.succeeds().await;
         Ok(())
     });
-}
-
-/// `O_NONBLOCK`, as the standard library takes it.
-fn nonblocking() -> i32 {
-    i32::try_from(rustix::fs::OFlags::NONBLOCK.bits()).expect("a flag is a small number")
 }
 
 #[test]

@@ -36,8 +36,14 @@ pub(crate) struct Ended {
 impl Child {
     /// Starts the example on a free port and waits until it accepts.
     pub(crate) fn serve(name: &str) -> Self {
+        Child::serve_with(name, &[])
+    }
+
+    /// As [`serve`](Child::serve), with further arguments.
+    pub(crate) fn serve_with(name: &str, args: &[&str]) -> Self {
         let mut process = program(name)
             .args(["--port", "0"])
+            .args(args)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -54,6 +60,21 @@ impl Child {
     /// A client whose reads and writes are bounded.
     pub(crate) fn connect(&self) -> TcpStream {
         connect(self.address)
+    }
+
+    /// The most memory that the process has had in use so far, in bytes: what Linux calls its peak resident set.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn peak_memory(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process.id()));
+        let status = status.expect("the process runs");
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")?.strip_suffix("kB")?.trim().parse().ok());
+        let n_kib: usize = peak.expect("Linux says how much");
+        n_kib * 1024
+    }
+
+    /// The number of the process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// The next line on stdout.

@@ -140,7 +140,7 @@ impl StartTls {
         let server_hostname = self.options.server_hostname.as_deref().filter(|_| !self.server_side);
         let parameters = self.options.parameters(self.server_side, server_hostname, None)?;
         let protocol = below.get_protocol().filter(|_| !below.is_closing());
-        if let Some(ProtocolCell(Kind::Layer(_))) = protocol {
+        if let Some(ProtocolCell(Kind::Layer(_), _)) = protocol {
             return Err(RuntimeError::new("start_tls() on a transport that is below TLS: use the one above").into());
         }
         let (Some(protocol), Some(parameters)) = (protocol, parameters) else {
@@ -157,7 +157,7 @@ impl StartTls {
         let tls = TlsTransport::new(&LoopState::of(&core), protocol, &parameters, Some(waiter.clone()), begin)?;
         // Nothing may be read before TLS is there to read it.
         below.pause_reading();
-        below.set_protocol_cell(ProtocolCell(Kind::Layer(tls.clone())));
+        below.set_protocol_cell(ProtocolCell::layer(tls.clone()));
         let (layer, lower) = (tls.clone(), below.clone());
         core.push(Item::Call(Callback::new(
             move || {

@@ -97,7 +97,7 @@ impl TlsTransport {
             return fresh;
         }
         let protocol = self.protocol.borrow().clone();
-        let Some(ProtocolCell(kind)) = protocol else { return fresh };
+        let Some(ProtocolCell(kind, _)) = protocol else { return fresh };
         if self.flags.is_reading_paused.get() {
             self.plain.borrow_mut().extend_from_slice(&fresh);
             fresh.clear();
