@@ -20,6 +20,7 @@ examples! {
     chat at "../examples/chat.rs"
     dns at "../examples/dns/main.rs"
     echo at "../examples/echo.rs"
+    finger at "../examples/finger.rs"
     nursery at "../examples/nursery.rs"
     own_nursery at "../examples/own_nursery.rs"
     resp at "../examples/resp.rs"

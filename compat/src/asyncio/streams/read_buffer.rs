@@ -20,7 +20,7 @@ struct Spares {
 }
 
 impl Spares {
-    /// Memory for at least one burst, used before if there is any. At thread exit there is none.
+    /// Memory that was used before; none where nobody has given any back, as at thread exit.
     fn take() -> Vec<u8> {
         let take = |spares: &RefCell<Spares>| {
             let mut spares = spares.borrow_mut();
