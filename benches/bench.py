@@ -76,6 +76,7 @@ LINES = {
     "foster": Server("{release}/foster-lines readline --port {port}", "foster-echo"),
     "foster-into": Server("{release}/foster-lines readline-into --port {port}", "foster-echo"),
     "tokio": Server("{release}/peers tokio-lines --port {port}", "peers"),
+    "tokio-into": Server("{release}/peers tokio-lines-into --port {port}", "peers"),
 }
 
 
@@ -428,7 +429,7 @@ def print_table(kind, results, failures, reference):
         columns = ["bytes/connection", "ratio", "PSS before, MiB", "PSS after, MiB", "open, s"]
     else:
         columns = ["rate/s", "min", "max", "ratio", "MB/s", "p50 µs", "p99 µs", "server µs/msg", "of it user",
-                   "server CPU %", "load CPU %"]
+                   "CPU ratio", "server CPU %", "load CPU %"]
     print("| server | " + " | ".join(columns) + " |\n|---|" + "--:|" * len(columns))
     for name, runs in results.items():
         def median(field):
@@ -440,9 +441,10 @@ def print_table(kind, results, failures, reference):
             cells = [f"{median('rate'):,.0f}", f"{ratio:.3f}", f"{median('pss_before') / 2**20:.1f}",
                      f"{median('pss_after') / 2**20:.1f}", f"{median('open_secs'):.2f}"]
         else:
+            cpu_ratio = statistics.median(b["server_us"] / a["server_us"] for a, b in zip(runs, results[reference]))
             cells = [f"{median('rate'):,.0f}", f"{min(rates):,.0f}", f"{max(rates):,.0f}", f"{ratio:.2f}",
                      f"{median('mb_s'):,.1f}", f"{median('p50_us'):,.0f}", f"{median('p99_us'):,.0f}",
-                     f"{median('server_us'):.2f}", f"{median('server_user_us'):.2f}",
+                     f"{median('server_us'):.2f}", f"{median('server_user_us'):.2f}", f"{cpu_ratio:.2f}",
                      f"{100 * median('server_cpu'):.0f}", f"{100 * median('load_cpu'):.0f}"]
         print(f"| {name} | " + " | ".join(cells) + " |")
     for name, reason in failures.items():

@@ -11,17 +11,14 @@
 #[cfg(test)]
 mod child;
 mod options;
+mod room;
 
-use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::mem;
 use std::rc::Rc;
-use std::time::Duration;
 
-use foster::{
-    Error, Loop, NurseryError, Protocol, Result, Server, TimerHandle, TransportRef, create_server, open_nursery, run,
-};
+use foster::{Error, Loop, NurseryError, Protocol, Result, Server, TransportRef, create_server, open_nursery, run};
 use options::{Options, announce};
+use room::{Hears, LIMITS, Limits, MAX_MEMBERS, MAX_NAME, Patience, Room, is_name, printable};
 
 /// The longest line in bytes, without its end. IRC has 512.
 const MAX_LINE: usize = 1024;
@@ -29,82 +26,38 @@ const MAX_LINE: usize = 1024;
 /// The most lines that one read may bring. A paste of more would, in one stroke, fill the buffers of all who read.
 const MAX_LINES_AT_ONCE: usize = 100;
 
-/// The longest name in characters.
-const MAX_NAME: usize = 20;
-
-/// How many may be in the room; more wait to be accepted.
-const MAX_MEMBERS: usize = 1000;
-
-/// How long somebody may take to say a name, and how long the last words to somebody who has to leave are offered.
-const POLITENESS: Duration = Duration::from_secs(60);
-
-/// What a slow reader may cost.
-#[derive(Clone, Copy)]
-struct Limits {
-    /// How long writing to somebody may stay paused: the transport pauses it above 64 KiB.
-    patience: Duration,
-    /// The most bytes that may wait for somebody to read.
-    max_backlog: usize,
-}
-
-const LIMITS: Limits = Limits { patience: Duration::from_secs(10), max_backlog: 256 * 1024 };
-
-/// Who is in the room.
-struct Room {
-    loop_: Loop,
-    limits: Limits,
-    members: RefCell<BTreeMap<String, TransportRef>>,
-}
-
-impl Room {
-    /// Tells everybody. A reader who is too far behind is dropped, so that nobody else waits for it.
-    fn say(&self, line: &str) -> Result<()> {
-        for transport in self.members.borrow().values().filter(|transport| !transport.is_closing()) {
-            transport.write(line.as_bytes())?;
-            if transport.get_write_buffer_size() > self.limits.max_backlog {
-                // `connection_lost` comes in the next turn of the loop, not in the middle of this loop.
-                transport.abort();
-            }
-        }
-        Ok(())
+impl Hears for TransportRef {
+    fn transport(&self) -> &TransportRef {
+        self
     }
 
-    /// Takes somebody in; `false` if the name is taken.
-    fn enter(&self, name: &str, transport: &TransportRef) -> bool {
-        let mut members = self.members.borrow_mut();
-        let is_free = !members.contains_key(name);
-        if is_free {
-            members.insert(name.to_owned(), transport.clone());
-        }
-        is_free
-    }
-
-    fn leave(&self, name: &str) {
-        self.members.borrow_mut().remove(name);
+    fn hear(&self, line: &str) -> Result<()> {
+        self.write(format!("{line}\n").as_bytes())
     }
 }
 
 /// One connection.
 struct Member {
-    room: Rc<Room>,
+    room: Rc<Room<TransportRef>>,
     transport: TransportRef,
     /// `None` before the member has entered.
     name: Option<String>,
     /// What has come of a line whose end has not.
     line: Vec<u8>,
     /// Runs while writing is paused.
-    patience: Option<TimerHandle>,
+    patience: Patience,
 }
 
 impl Member {
-    fn new(room: Rc<Room>) -> Self {
-        Member { room, transport: TransportRef::default(), name: None, line: Vec::new(), patience: None }
+    fn new(room: Rc<Room<TransportRef>>) -> Self {
+        let transport = TransportRef::default();
+        Member { room, transport, name: None, line: Vec::new(), patience: Patience::default() }
     }
 
     fn line_received(&mut self, line: &str) -> Result<()> {
         match &self.name {
             Some(_) if line.is_empty() => Ok(()),
-            Some(name) => self.room.say(&format!("{name}: {line}\n")),
+            Some(name) => self.room.say(&format!("{name}: {line}")),
             None => self.name_received(line),
         }
     }
@@ -113,34 +66,28 @@ impl Member {
         if !is_name(name) {
             return self.transport.write(format!("* 1 to {MAX_NAME} letters and digits make a name\n").as_bytes());
         }
-        if !self.room.enter(name, &self.transport) {
+        if !self.room.enter(name, self.transport.clone()) {
             return self.transport.write(b"* that name is taken\n");
         }
         self.name = Some(name.to_owned());
         self.transport.set_idle_timeout(None);
-        self.room.say(&format!("* {name} has come\n"))
+        self.room.say(&format!("* {name} has come"))
     }
 
     /// Ends the connection, with a reason for who reads it.
     fn dismiss(&mut self, reason: &str) -> Result<()> {
         self.line.clear();
         self.transport.write(format!("* {reason}\n").as_bytes())?;
-        self.transport.set_idle_timeout(Some(POLITENESS));
+        self.transport.set_idle_timeout(Some(self.room.limits.politeness));
         self.transport.close();
         Ok(())
-    }
-
-    fn stop_waiting(&mut self) {
-        if let Some(patience) = self.patience.take() {
-            patience.cancel();
-        }
     }
 }
 
 impl Protocol for Member {
     fn connection_made(&mut self, transport: TransportRef) -> Result<()> {
         self.transport = transport;
-        self.transport.set_idle_timeout(Some(POLITENESS));
+        self.transport.set_idle_timeout(Some(self.room.limits.politeness));
         self.transport.write(b"* what is your name?\n")
     }
 
@@ -166,35 +113,25 @@ impl Protocol for Member {
     }
 
     fn pause_writing(&mut self) -> Result<()> {
-        let transport = self.transport.clone();
-        self.patience = Some(self.room.loop_.call_later(self.room.limits.patience, move || transport.abort()));
+        self.patience.begin(&self.room.loop_, self.room.limits.patience, &self.transport);
         Ok(())
     }
 
     fn resume_writing(&mut self) -> Result<()> {
-        self.stop_waiting();
+        self.patience.end();
         Ok(())
     }
 
     fn connection_lost(&mut self, _exc: Option<Error>) -> Result<()> {
-        self.stop_waiting();
+        self.patience.end();
         match self.name.take() {
             Some(name) => {
                 self.room.leave(&name);
-                self.room.say(&format!("* {name} has gone\n"))
+                self.room.say(&format!("* {name} has gone"))
             }
             None => Ok(()),
         }
     }
-}
-
-fn is_name(name: &str) -> bool {
-    (1..=MAX_NAME).contains(&name.chars().count()) && name.chars().all(char::is_alphanumeric)
-}
-
-/// The text of a line without what could play tricks on the terminals of those who read it.
-fn printable(line: &[u8]) -> String {
-    String::from_utf8_lossy(line).chars().filter(|char| !char.is_control()).collect()
 }
 
 async fn app(
@@ -203,7 +140,7 @@ async fn app(
     on_serving: impl FnOnce(&Server) -> Result<()>,
 ) -> Result<Option<()>, NurseryError> {
     open_nursery(async |nursery| {
-        let room = Rc::new(Room { loop_: Loop::new(&nursery), limits, members: RefCell::default() });
+        let room = Rc::new(Room::new(Loop::new(&nursery), limits));
         let server = create_server(&nursery, move || Member::new(room.clone()), options.host, options.port)
             .max_connections(MAX_MEMBERS)
             .await?;
@@ -222,6 +159,7 @@ mod tests {
     use std::io::{BufRead, BufReader, Write};
     use std::net::{SocketAddr, TcpStream};
     use std::sync::mpsc;
+    use std::time::Duration;
 
     use foster::{LoopThread, run_here, run_in_thread};
 
@@ -344,19 +282,19 @@ mod tests {
 
     #[test]
     fn a_reader_with_too_much_to_read_is_dropped_and_nobody_waits() {
-        drops_who_does_not_read(Limits { patience: Duration::MAX, max_backlog: 100_000 });
+        drops_who_does_not_read(Limits { patience: Duration::MAX, max_backlog: 100_000, ..LIMITS });
     }
 
     #[test]
     fn a_reader_who_is_paused_for_too_long_is_dropped_and_nobody_waits() {
-        drops_who_does_not_read(Limits { patience: Duration::from_millis(10), max_backlog: usize::MAX });
+        drops_who_does_not_read(Limits { patience: Duration::from_millis(10), max_backlog: usize::MAX, ..LIMITS });
     }
 
     #[test]
     fn a_reader_who_catches_up_in_time_stays() {
         // More than the buffers between the two hold.
         const N_LINES: usize = 12_000;
-        let room = OpenRoom::new(Limits { patience: Duration::MAX, max_backlog: usize::MAX });
+        let room = OpenRoom::new(Limits { patience: Duration::MAX, max_backlog: usize::MAX, ..LIMITS });
         let mut ada = room.enter("ada");
         let mut slow = room.enter("slow");
         ada.reads("* slow has come");
@@ -375,11 +313,10 @@ mod tests {
     #[tokio::test]
     async fn patience_begins_anew_each_time_that_writing_is_paused() {
         let test = open_nursery(async |nursery| {
-            let room = Room { loop_: Loop::new(&nursery), limits: LIMITS, members: RefCell::default() };
-            let mut member = Member::new(Rc::new(room));
+            let mut member = Member::new(Rc::new(Room::new(Loop::new(&nursery), LIMITS)));
             for _ in 0..2 {
                 member.pause_writing()?;
-                let patience = member.patience.clone().expect("it waits");
+                let patience = member.patience.0.clone().expect("it waits");
                 assert!(!patience.cancelled());
                 member.resume_writing()?;
                 assert!(patience.cancelled());

@@ -37,3 +37,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../ARCHITECTURE.md")]
 struct Architecture;
+
+/// Compiles the Rust blocks of the porting guide with the documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../PORTING.md")]
+struct Porting;

@@ -36,17 +36,29 @@ fn links_lead_to_files_that_exist() {
 }
 
 #[test]
+fn the_program_of_the_porting_guide_is_the_one_that_is_tested() {
+    let (guide, source) = (read("PORTING.md"), read("tests/porting.rs"));
+    let (_, program) = source.split_once("]\n\n").expect("the attribute of the file comes first");
+    let (program, tests) = program.split_once("\n#[cfg(test)]\n").expect("the tests come last");
+    assert!(guide.contains(program), "the program of PORTING.md is not that of tests/porting.rs");
+    let shown = guide.split("```").find_map(|block| block.strip_prefix("rust\n#[cfg(test)]\n"));
+    let shown = shown.and_then(|block| block.strip_suffix("}\n")).expect("PORTING.md shows a module of tests");
+    assert!(tests.starts_with(shown), "the tests of PORTING.md are not those of tests/porting.rs");
+}
+
+#[test]
 fn the_licence_files_of_both_packages_are_the_same() {
     for file in ["LICENSE-APACHE", "LICENSE-MIT", "NOTICE"] {
         assert_eq!(read(file), read(&format!("compat/{file}")), "{file}");
     }
 }
 
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
+    "PORTING.md",
     "SECURITY.md",
     "benches/README.md",
     "compat/README.md",

@@ -5,8 +5,9 @@
 #![expect(clippy::duplicate_mod, reason = "each example has the modules it needs, as if it were alone")]
 
 macro_rules! examples {
-    ($($name:ident at $path:literal)+) => {
+    ($($(#[$attribute:meta])* $name:ident at $path:literal)+) => {
         $(
+            $(#[$attribute])*
             #[allow(dead_code, reason = "nobody calls main")]
             #[path = $path]
             mod $name;
@@ -19,7 +20,13 @@ examples! {
     chat at "../examples/chat.rs"
     dns at "../examples/dns/main.rs"
     echo at "../examples/echo.rs"
+    finger at "../examples/finger.rs"
     nursery at "../examples/nursery.rs"
     own_nursery at "../examples/own_nursery.rs"
+    resp at "../examples/resp.rs"
+    #[cfg(feature = "tls")]
+    smtp at "../examples/smtp.rs"
+    socks5 at "../examples/socks5.rs"
     string_receiver at "../examples/string_receiver.rs"
+    telnet_chat at "../examples/telnet_chat.rs"
 }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use foster_compat::testing::Trace;
 use foster_compat::{Error, RuntimeError};
-use stage::{Scripted, Wire, over_each_wire, turns, until};
+use stage::{Scripted, Wire, over_each_wire, real, turns, until};
 
 #[test]
 fn what_is_sent_comes_back_and_the_end_of_the_stream_ends_it() {
@@ -73,6 +73,24 @@ fn a_close_with_unread_input_resets_the_peer() {
         assert!(transport.closed().await.is_none());
         assert_eq!(end.read_to_end().await?, (vec![], true));
         assert_eq!(trace.lines(), ["made", "lost None"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn an_aborted_socket_ends_with_a_reset_if_that_was_asked_for() {
+    real(async |nursery| {
+        for (asks, is_reset) in [(false, false), (true, true)] {
+            let (transport, mut end) = Wire::Socket.connect(&nursery, Trace::new().wrap(Scripted::new())).await?;
+            let socket = transport.socket().expect("it is a socket");
+            if asks {
+                socket.set_zero_linger()?;
+            }
+            transport.abort();
+            assert_eq!(end.read_to_end().await?, (vec![], is_reset));
+            assert!(transport.closed().await.is_none());
+            assert_eq!(socket.set_zero_linger().unwrap_err().kind(), std::io::ErrorKind::NotConnected);
+        }
         Ok(())
     });
 }

@@ -103,10 +103,10 @@ fn s_client_speaks_tls_1_2_and_1_3_and_agrees_on_a_protocol() {
         {
             let echo = Echo::new(&nursery, &context).await?;
             let mut client = s_client(&openssl, &echo.port, &trusted, "localhost", &[option, "-alpn", "h2,http/1.1"]);
-            client.send("hello\n");
+            client.send("hello\n").await;
             until(|| echo.trace.count("data") == 1).await;
             client.says("\nhello\n").await;
-            client.send("Q\n");
+            client.send("Q\n").await;
             let said = client.succeeds().await.stdout;
             assert!(said.contains("ALPN protocol: http/1.1"), "{said}");
             assert!(said.contains(&format!("New, {shown}, Cipher is ")), "{said}");
@@ -158,9 +158,9 @@ fn s_client_is_served_by_the_name_it_asks_for() {
         for option in ["-tls1_2", "-tls1_3"] {
             for name in ["localhost", "other.example"] {
                 let mut client = s_client(&openssl, &echo.port, &trusted, name, &[option]);
-                client.send("hello\n");
+                client.send("hello\n").await;
                 client.says("\nhello\n").await;
-                client.send("Q\n");
+                client.send("Q\n").await;
                 client.succeeds().await;
             }
             let said = s_client(&openssl, &echo.port, &trusted, "third.example", &[option]).ends().await;
@@ -192,9 +192,9 @@ fn s_client_shows_a_certificate_where_one_is_demanded() {
         for option in ["-tls1_2", "-tls1_3"] {
             let options = [option, "-cert", cert, "-key", key];
             let mut client = s_client(&openssl, &echo.port, &trusted, "localhost", &options);
-            client.send("hello\n");
+            client.send("hello\n").await;
             client.says("\nhello\n").await;
-            client.send("Q\n");
+            client.send("Q\n").await;
             client.succeeds().await;
             let certificate = echo.objects.borrow_mut().pop().and_then(|object| object.getpeercert().cloned());
             assert_eq!(certificate.expect("it was shown").der(), &*shown);
@@ -217,15 +217,15 @@ fn s_client_may_resume_its_session() {
             let session = trusted.folder.path("session");
             let session = session.to_str().expect("text");
             let mut first = s_client(&openssl, &echo.port, &trusted, "localhost", &[option, "-sess_out", session]);
-            first.send("one\n");
+            first.send("one\n").await;
             first.says("\none\n").await;
-            first.send("Q\n");
+            first.send("Q\n").await;
             let said = first.succeeds().await.stdout;
             assert!(said.contains("New, TLS"), "{said}");
             let mut again = s_client(&openssl, &echo.port, &trusted, "localhost", &[option, "-sess_in", session]);
-            again.send("two\n");
+            again.send("two\n").await;
             again.says("\ntwo\n").await;
-            again.send("Q\n");
+            again.send("Q\n").await;
             let said = again.succeeds().await.stdout;
             assert!(said.contains("Reused, TLS"), "{said}");
         }
@@ -241,18 +241,18 @@ fn renegotiation_is_refused_and_others_live_on() {
         let trusted = Trusted::new();
         let echo = Echo::new(&nursery, &trusted.authority.server().build()?).await?;
         let mut other = s_client(&openssl, &echo.port, &trusted, "localhost", &["-tls1_2"]);
-        other.send("first\n");
+        other.send("first\n").await;
         other.says("\nfirst\n").await;
         let mut client = s_client(&openssl, &echo.port, &trusted, "localhost", &["-tls1_2"]);
-        client.send("hello\n");
+        client.send("hello\n").await;
         client.says("\nhello\n").await;
-        client.send("R\n");
+        client.send("R\n").await;
         let said = client.ends().await;
         assert!(!said.status.success() && said.stderr.contains("no renegotiation"), "{said:?}");
         until(|| echo.trace.count("lost") == 1).await;
-        other.send("second\n");
+        other.send("second\n").await;
         other.says("\nsecond\n").await;
-        other.send("Q\n");
+        other.send("Q\n").await;
         other.succeeds().await;
         echo.assert_serves(&nursery, &trusted.authority.client().build()?).await?;
         echo.ends().await;
@@ -267,16 +267,15 @@ fn s_client_may_change_its_keys_in_the_middle() {
         let trusted = Trusted::new();
         let echo = Echo::new(&nursery, &trusted.authority.server().build()?).await?;
         let mut client = s_client(&openssl, &echo.port, &trusted, "localhost", &["-tls1_3"]);
-        client.send("before\n");
+        client.send("before\n").await;
         client.says("\nbefore\n").await;
         // `K` asks the server to change its keys as well.
-        for (n, command) in [(1, "k\n"), (2, "K\n")] {
-            client.send(command);
-            client.says_times(n, "KEYUPDATE").await;
-            client.send(&format!("behind {command}"));
+        for command in ["k\n", "K\n"] {
+            client.send(command).await;
+            client.send(&format!("behind {command}")).await;
             client.says(&format!("\nbehind {command}")).await;
         }
-        client.send("Q\n");
+        client.send("Q\n").await;
         client.succeeds().await;
         echo.ends().await;
         assert_eq!(echo.trace.count("lost None"), 1);
@@ -292,7 +291,7 @@ fn the_end_of_s_clients_input_and_a_kill_are_each_one_end() {
         for (option, is_kill) in [("-tls1_2", false), ("-tls1_3", false), ("-tls1_2", true), ("-tls1_3", true)] {
             let echo = Echo::new(&nursery, &trusted.authority.server().build()?).await?;
             let mut client = s_client(&openssl, &echo.port, &trusted, "localhost", &[option]);
-            client.send("hello\n");
+            client.send("hello\n").await;
             client.says("\nhello\n").await;
             if is_kill {
                 client.kill();

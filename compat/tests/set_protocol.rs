@@ -6,9 +6,10 @@ mod stage;
 
 use std::cell::RefCell;
 use std::rc::Rc;
+use std::time::Duration;
 
 use foster_compat::testing::{self, Trace, Traced};
-use foster_compat::{Buffered, BufferedProtocol, Protocol, ProtocolHandle, Result, Shared, TransportRef};
+use foster_compat::{Buffered, BufferedProtocol, Loop, Protocol, ProtocolHandle, Result, Shared, TransportRef, sleep};
 use stage::{Scripted, paused, turns};
 
 /// Reads into its own buffer.
@@ -120,6 +121,38 @@ fn after_close_the_new_protocol_gets_connection_lost_and_after_that_none_is_kept
         assert_eq!(first.lines(), ["made"]);
         assert_eq!(second.lines(), ["lost None"]);
         assert_eq!(third.lines(), [""; 0]);
+        Ok(())
+    });
+}
+
+#[test]
+fn a_protocol_gets_its_own_handle_from_its_transport_as_what_it_is() {
+    #[derive(Default)]
+    struct Sleeper {
+        own: Option<ProtocolHandle<Sleeper>>,
+        n_wakes: u32,
+    }
+
+    impl Protocol for Sleeper {
+        fn connection_made(&mut self, transport: TransportRef) -> Result<()> {
+            let cell = transport.get_protocol().expect("it is connected");
+            self.own = cell.downcast::<Self>();
+            assert!(cell.downcast::<Buffered<Reader>>().is_none());
+            Ok(())
+        }
+    }
+
+    paused(async |nursery| {
+        let (transport, handle, _peer) = testing::connect(&nursery, Sleeper::default());
+        turns(2).await;
+        let own = handle.with(|sleeper| sleeper.own.take()).expect("its type is known");
+        let loop_ = Loop::new(&nursery);
+        loop_.call_later(Duration::from_secs(60), move || own.with(|sleeper| sleeper.n_wakes += 1));
+        sleep(Duration::from_secs(61)).await;
+        assert_eq!(handle.with(|sleeper| sleeper.n_wakes), 1);
+        transport.set_protocol(Buffered(Reader::new()));
+        let cell = transport.get_protocol().expect("it is connected");
+        assert!(cell.downcast::<Buffered<Reader>>().is_some() && cell.downcast::<Sleeper>().is_none());
         Ok(())
     });
 }

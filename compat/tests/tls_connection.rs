@@ -16,7 +16,7 @@ use foster_compat::{
     TransportRef, ValueError, VerifyMode, connect_accepted_socket, create_connection, create_server, open_nursery,
 };
 use stage::{Reports, Scripted, address, bounded, real, turns, until};
-use tls::{Authority, Identity, contexts, self_signed_authority};
+use tls::{Authority, Identity, contexts, self_signed_authority, self_signed_until};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -279,6 +279,48 @@ fn a_certificate_that_signs_itself_is_trusted_where_it_was_given() {
         let err = connect("localhost", &SslContext::client().load_verify_pem(twin.cert).build()?).await;
         assert!(err.is_err(), "another certificate");
         server.close();
+        Ok(())
+    });
+}
+
+#[test]
+fn a_certificate_given_as_trusted_still_has_to_be_in_its_time() {
+    real(async |nursery| {
+        let Identity { cert, key } = self_signed_until("localhost", 2020);
+        let server_context = SslContext::server().load_cert_chain_pem(&cert, &key).build()?;
+        let server = echo_server(&nursery, &server_context).await?;
+        let trusting = SslContext::client().load_verify_pem(&cert).check_hostname(false).build()?;
+        let err = Client::default().connect(&nursery, &server, &trusting).await.expect_err("it has expired");
+        assert!(err.to_string().contains("expired"), "{err}");
+        server.close();
+        Ok(())
+    });
+}
+
+#[test]
+fn a_client_certificate_that_signs_itself_is_trusted_where_it_was_given() {
+    real(async |nursery| {
+        let authority = Authority::new();
+        let known = self_signed_authority("known");
+        for mode in [VerifyMode::Required, VerifyMode::Optional] {
+            let server_context = authority.server().load_verify_pem(&known.cert).verify_mode(mode).build()?;
+            let server = echo_server(&nursery, &server_context).await?;
+            let context = authority.client().load_cert_chain_pem(&known.cert, &known.key).build()?;
+            let client = Client::default();
+            let transport = client.connect(&nursery, &server, &context).await?;
+            transport.write(b"x")?;
+            until(|| *client.received.borrow() == b"x").await;
+            transport.close();
+            transport.closed().await;
+            let expired = self_signed_until("expired", 2020);
+            for stranger in [self_signed_authority("known"), expired] {
+                let context = authority.client().load_cert_chain_pem(stranger.cert, stranger.key).build()?;
+                let transport = Client::default().connect(&nursery, &server, &context).await?;
+                let exc = transport.closed().await.expect("it is refused");
+                assert!(exc.is::<SslError>() || exc.is_os_error(), "{exc}");
+            }
+            server.close();
+        }
         Ok(())
     });
 }
@@ -1108,6 +1150,8 @@ fn a_context_says_what_cannot_be_used() {
     let versions = authority.client().minimum_version(TlsVersion::TlsV1_3).maximum_version(TlsVersion::TlsV1_2);
     assert_eq!(said(versions), "minimum_version TlsV1_3 is above maximum_version TlsV1_2");
     assert_eq!(said(authority.client().set_alpn_protocols([""])), "an ALPN protocol has 1 to 255 bytes, not 0");
+    let unchecked = authority.client().verify_mode(VerifyMode::None);
+    assert_eq!(said(unchecked), "cannot set verify_mode to CERT_NONE when check_hostname is enabled");
     let nobody = authority.server().verify_mode(VerifyMode::Required);
     assert!(said(nobody).starts_with("no certificate authority to verify clients with"));
 }

@@ -149,6 +149,51 @@ fn a_small_buffer_gets_everything_before_it_hears_of_the_end() {
     });
 }
 
+/// Closes when it is asked for a buffer.
+#[derive(Default)]
+struct Closing {
+    transport: TransportRef,
+    buffer: Vec<u8>,
+    received: Rc<RefCell<Vec<u8>>>,
+}
+
+impl BufferedProtocol for Closing {
+    fn connection_made(&mut self, transport: TransportRef) -> Result<()> {
+        self.transport = transport;
+        Ok(())
+    }
+
+    fn get_buffer(&mut self, sizehint: Option<usize>) -> Result<&mut [u8]> {
+        if sizehint.is_some_and(|n| n >= 100) {
+            self.transport.close();
+        }
+        // Another one each time, so that a buffer that was filled is gone when the next is asked for.
+        self.buffer = vec![0; 20];
+        Ok(&mut self.buffer)
+    }
+
+    fn buffer_updated(&mut self, nbytes: usize) -> Result<()> {
+        self.received.borrow_mut().extend_from_slice(&self.buffer[..nbytes]);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_close_in_get_buffer_does_not_touch_the_buffer_before_the_protocol_has_seen_it() {
+    paused(async |nursery| {
+        let closing = Closing::default();
+        let received = closing.received.clone();
+        let wired = Wired::connect(&nursery, Scripted::new(), Buffered(closing)).await;
+        let (client, _) = wired.secure(&nursery, &contexts()?, |it| it.call_connection_made(true)).await?;
+        let data: Vec<u8> = (0..100).collect();
+        client.write(&data)?;
+        wired.carry_for(20).await;
+        let received = received.borrow();
+        assert!(!received.is_empty() && data.starts_with(&received), "{received:?}");
+        Ok(())
+    });
+}
+
 #[test]
 fn a_resume_that_is_taken_back_hands_nothing_over_and_loses_nothing_at_the_end_of_the_stream() {
     paused(async |nursery| {

@@ -47,6 +47,22 @@ fn a_protocol_that_was_paused_before_the_upgrade_is_resumed_in_the_turn_of_the_u
 }
 
 #[test]
+fn a_second_upgrade_of_the_same_transport_is_refused_and_harms_nothing() {
+    paused(async |nursery| {
+        let contexts = contexts()?;
+        let wired = Wired::connect(&nursery, Scripted::new(), Scripted::echo()).await;
+        let secured = wired.secure(&nursery, &contexts, |it| it).await?;
+        let second = start_tls(&wired.client, &contexts.1).server_hostname("localhost").await;
+        let err = second.expect_err("it is refused").to_string();
+        assert_eq!(err, "start_tls() on a transport that is below TLS: use the one above");
+        secured.0.close();
+        wired.carry_for(10).await;
+        assert!(secured.0.closed().await.is_none());
+        Ok(())
+    });
+}
+
+#[test]
 fn an_upgrade_that_is_given_up_is_reported_by_nobody() {
     paused(async |nursery| {
         let reports = Reports::of(&nursery);

@@ -6,7 +6,8 @@
 //! - `rustls`: TLS on a bare loop of one thread, the floor under every server that speaks it with rustls.
 //! - `tokio-tls`: as `tokio`, through tokio-rustls.
 //! - `tokio-udp`: one task that answers datagrams.
-//! - `tokio-lines`: as `tokio`, reading lines, with one byte for every 64 of them.
+//! - `tokio-lines`: as `tokio`, reading lines, with one byte for every 64 of them. `tokio-lines-into` reads them into one
+//!   buffer.
 
 mod epoll;
 mod rustls_epoll;
@@ -31,7 +32,8 @@ fn main() -> io::Result<()> {
         "rustls" => rustls_epoll::run(listen(port)?, &secure::server_config(&option("--cert")?, &option("--key")?)?),
         "tokio-tls" => tokio_tls::run(listen(port)?, secure::server_config(&option("--cert")?, &option("--key")?)?),
         "tokio-udp" => tokio_udp::run(port),
-        "tokio-lines" => tokio_lines::run(listen(port)?),
+        "tokio-lines" => tokio_lines::run(listen(port)?, false),
+        "tokio-lines-into" => tokio_lines::run(listen(port)?, true),
         _ => Err(io::Error::other(format!("unknown server {name:?}: the head of main.rs names them"))),
     }
 }

@@ -234,6 +234,15 @@ impl TransportSocket {
         self.look(|socket| socket.set_recv_buffer_size(size))
     }
 
+    /// Has the socket end with a reset instead of an end of stream: `SO_LINGER` on, with a time of zero.
+    ///
+    /// `abort` then tells the peer that something went wrong, as a proxy passes it on; otherwise it does so only where
+    /// bytes were left unread, as in asyncio. After `close` what is written is still handed to the system, which drops what
+    /// the peer has not acknowledged. A time above zero cannot be set: closing the socket would block the loop.
+    pub fn set_zero_linger(&self) -> io::Result<()> {
+        self.look(|socket| socket.set_linger(Some(std::time::Duration::ZERO)))
+    }
+
     /// Calls `look` with the file descriptor, for options that have no method here.
     #[cfg(unix)]
     pub fn with_fd<R>(&self, look: impl FnOnce(std::os::fd::BorrowedFd<'_>) -> R) -> io::Result<R> {

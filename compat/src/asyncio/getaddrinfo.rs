@@ -28,7 +28,8 @@ impl Loop {
     ///
     /// # Errors
     ///
-    /// The host does not resolve, or to no address of the family.
+    /// An `io::Error` of kind `NotFound`, where Python has `socket.gaierror`: the host does not resolve, or to no address
+    /// of the family.
     ///
     /// # Examples
     ///

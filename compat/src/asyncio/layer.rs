@@ -33,6 +33,7 @@ pub(crate) trait Layer {
     fn close(self: Rc<Self>);
 
     /// Whether the program's protocol behind it, and behind other layers, is borrowed by its callbacks.
+    #[cfg_attr(not(any(feature = "tls", feature = "tls-aws-lc")), expect(dead_code, reason = "TLS is the one layer"))]
     fn leads_to_exclusive(&self) -> bool;
 }
 

@@ -1,5 +1,6 @@
 //! Protocols as a transport holds them: behind one of several doors, and called one way.
 
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::rc::Rc;
@@ -13,7 +14,7 @@ use crate::runtime::Failure;
 
 /// A protocol of any kind with its type erased, as transports hold it.
 #[derive(Clone)]
-pub struct ProtocolCell(pub(crate) Kind);
+pub struct ProtocolCell(pub(crate) Kind, pub(super) Option<Rc<dyn Any>>);
 
 /// The kinds, which differ in how they are borrowed and how they take data.
 #[derive(Clone)]
@@ -36,6 +37,41 @@ pub(crate) enum Call {
 }
 
 impl ProtocolCell {
+    #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
+    pub(crate) fn layer(layer: Rc<dyn Layer>) -> Self {
+        ProtocolCell(Kind::Layer(layer), None)
+    }
+
+    /// The handle of the protocol if its type is `P`: what `transport.get_protocol()` gives in asyncio, and, called by
+    /// the protocol itself, what a callback of a timer captures as `self`. `P` is what the factory returns, for example
+    /// `Shared<MyProtocol>`.
+    ///
+    /// ```
+    /// # use foster_compat::{Loop, Protocol, Result, TransportRef};
+    /// # use std::time::Duration;
+    /// struct Greeter {
+    ///     loop_: Loop,
+    /// }
+    ///
+    /// impl Protocol for Greeter {
+    ///     fn connection_made(&mut self, transport: TransportRef) -> Result<()> {
+    ///         // self.loop.call_later(60, self.time_out)
+    ///         let Some(this) = transport.get_protocol().and_then(|protocol| protocol.downcast::<Self>()) else {
+    ///             return Ok(());
+    ///         };
+    ///         self.loop_.call_later(Duration::from_secs(60), move || this.with(Greeter::time_out));
+    ///         Ok(())
+    ///     }
+    /// }
+    ///
+    /// impl Greeter {
+    ///     fn time_out(&mut self) {}
+    /// }
+    /// ```
+    pub fn downcast<P: IntoProtocol>(&self) -> Option<P::Handle> {
+        P::handle_of(self.1.clone()?)
+    }
+
     /// Whether a callback borrows the protocol for itself, so that none can come from inside another.
     pub(crate) fn is_exclusive(&self) -> bool {
         matches!(self.0, Kind::Exclusive(_) | Kind::Buffered(_))
@@ -115,6 +151,13 @@ pub trait IntoProtocol: 'static {
     /// The protocol erased, and the handle.
     #[doc(hidden)]
     fn into_protocol(self) -> (ProtocolCell, Self::Handle);
+
+    /// The handle again, from what the erased protocol keeps.
+    #[doc(hidden)]
+    fn handle_of(object: Rc<dyn Any>) -> Option<Self::Handle> {
+        let _ = object;
+        None
+    }
 }
 
 impl<P: Protocol> IntoProtocol for P {
@@ -122,7 +165,11 @@ impl<P: Protocol> IntoProtocol for P {
 
     fn into_protocol(self) -> (ProtocolCell, Self::Handle) {
         let protocol = Rc::new(RefCell::new(self));
-        (ProtocolCell(Kind::Exclusive(protocol.clone())), ProtocolHandle { protocol })
+        (ProtocolCell(Kind::Exclusive(protocol.clone()), Some(protocol.clone())), ProtocolHandle { protocol })
+    }
+
+    fn handle_of(object: Rc<dyn Any>) -> Option<Self::Handle> {
+        Some(ProtocolHandle { protocol: object.downcast().ok()? })
     }
 }
 
@@ -131,7 +178,11 @@ impl<P: BufferedProtocol> IntoProtocol for Buffered<P> {
 
     fn into_protocol(self) -> (ProtocolCell, Self::Handle) {
         let protocol = Rc::new(RefCell::new(self.0));
-        (ProtocolCell(Kind::Buffered(protocol.clone())), ProtocolHandle { protocol })
+        (ProtocolCell(Kind::Buffered(protocol.clone()), Some(protocol.clone())), ProtocolHandle { protocol })
+    }
+
+    fn handle_of(object: Rc<dyn Any>) -> Option<Self::Handle> {
+        Some(ProtocolHandle { protocol: object.downcast().ok()? })
     }
 }
 
@@ -140,7 +191,11 @@ impl<P: SharedProtocol> IntoProtocol for Shared<P> {
 
     fn into_protocol(self) -> (ProtocolCell, Self::Handle) {
         let protocol = Rc::new(self.0);
-        (ProtocolCell(Kind::Shared(protocol.clone())), protocol)
+        (ProtocolCell(Kind::Shared(protocol.clone()), Some(protocol.clone())), protocol)
+    }
+
+    fn handle_of(object: Rc<dyn Any>) -> Option<Self::Handle> {
+        object.downcast().ok()
     }
 }
 

@@ -64,7 +64,8 @@ impl Loop {
 ///
 /// # Errors
 ///
-/// The host does not resolve, or to no address of the family.
+/// The host does not resolve, or to no address of the family: an `io::Error` of kind `NotFound`, which nothing else about
+/// a TCP connection has. asyncio has `socket.gaierror`.
 pub(super) async fn resolve(lp: &LoopState, host: &str, port: u16, family: Option<Family>) -> Result<Vec<SocketAddr>> {
     let mut addresses = Vec::new();
     for address in lookup(lp, host, port).await? {
@@ -95,5 +96,10 @@ async fn lookup(lp: &LoopState, host: &str, port: u16) -> Result<Vec<SocketAddr>
     let name = host.to_owned();
     let query = tokio::task::spawn_blocking(move || (name.as_str(), port).to_socket_addrs().map(Vec::from_iter));
     let found = primitive("the resolver", query).await.map_err(Error::new)?;
-    found.map_err(|err| io::Error::new(err.kind(), format!("cannot resolve host {host:?}: {err}")).into())
+    found.map_err(|err| {
+        // The standard library has no kind for it that can be named; an error of the system is one of another matter.
+        let is_about_name = err.raw_os_error().is_none() && err.kind() != io::ErrorKind::InvalidInput;
+        let kind = if is_about_name { io::ErrorKind::NotFound } else { err.kind() };
+        io::Error::new(kind, format!("cannot resolve host {host:?}: {err}")).into()
+    })
 }

@@ -99,11 +99,18 @@ impl Peer {
         Peer::start(python, &[&options[..], args].concat())
     }
 
-    /// Writes to its standard input, at most what a pipe holds.
-    pub(crate) fn send(&mut self, text: &str) {
+    /// Writes to its standard input, at most what a pipe holds, and waits until it has read that: what comes next is
+    /// another read of its own.
+    pub(crate) async fn send(&mut self, text: &str) {
         let stdin = self.stdin.as_mut().expect("standard input is open");
         stdin.write_all(text.as_bytes()).expect("the program reads");
-        stdin.flush().expect("a pipe has no buffer");
+        self.hears(|peer| peer.has_read(), &format!("read {text:?}")).await;
+    }
+
+    fn has_read(&self) -> bool {
+        self.stdin
+            .as_ref()
+            .is_none_or(|stdin| rustix::io::ioctl_fionread(stdin).expect("a pipe says what is in it") == 0)
     }
 
     pub(crate) fn close_stdin(&mut self) {

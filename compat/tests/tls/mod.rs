@@ -5,7 +5,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use foster_compat::{Result, SslContext, SslContextBuilder};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair};
+use rcgen::{
+    BasicConstraints, CertificateParams, CertifiedIssuer, DistinguishedName, DnType, IsCa, KeyPair, date_time_ymd,
+};
 
 /// An authority, and what it has signed.
 pub(crate) struct Authority {
@@ -68,8 +70,14 @@ pub(crate) fn contexts() -> Result<(SslContext, SslContext)> {
 
 /// What `openssl req -x509` makes: signed by itself, and an authority by its own words.
 pub(crate) fn self_signed_authority(name: &str) -> Identity {
+    self_signed_until(name, 4096)
+}
+
+/// As [`self_signed_authority`], valid until the beginning of a year.
+pub(crate) fn self_signed_until(name: &str, year: i32) -> Identity {
     let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.not_after = date_time_ymd(year, 1, 1);
     let key = KeyPair::generate().expect("a key");
     let cert = params.self_signed(&key).expect("a certificate");
     Identity { cert: cert.pem(), key: key.serialize_pem() }

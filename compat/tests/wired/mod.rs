@@ -20,6 +20,14 @@ pub(crate) struct Wired {
 struct Ended {
     peer: Peer,
     is_told: Cell<bool>,
+    /// Taken from the peer and not carried on.
+    kept: RefCell<Vec<u8>>,
+}
+
+impl Ended {
+    fn new(peer: Peer) -> Self {
+        Ended { peer, is_told: Cell::new(false), kept: RefCell::default() }
+    }
 }
 
 impl Wired {
@@ -28,12 +36,7 @@ impl Wired {
         let (client, _, client_peer) = testing::connect(nursery, client);
         let (server, _, server_peer) = testing::connect(nursery, server);
         checkpoint().await;
-        Wired {
-            client,
-            server,
-            client_end: Ended { peer: client_peer, is_told: Cell::new(false) },
-            server_end: Ended { peer: server_peer, is_told: Cell::new(false) },
-        }
+        Wired { client, server, client_end: Ended::new(client_peer), server_end: Ended::new(server_peer) }
     }
 
     pub(crate) fn client_peer(&self) -> &Peer {
@@ -46,19 +49,14 @@ impl Wired {
 
     /// Carries everything that lies there, both ways; `false` if there was nothing.
     pub(crate) fn carry(&self) -> bool {
-        let up = carry(&self.client_end, &self.server_end, usize::MAX);
-        let down = carry(&self.server_end, &self.client_end, usize::MAX);
+        self.carry_some(|n| n)
+    }
+
+    /// Carries `how_many` of the bytes that lie on each side; `false` if there was nothing.
+    pub(crate) fn carry_some(&self, mut how_many: impl FnMut(usize) -> usize) -> bool {
+        let up = carry(&self.client_end, &self.server_end, &mut how_many);
+        let down = carry(&self.server_end, &self.client_end, &mut how_many);
         up || down
-    }
-
-    /// Carries the client's bytes only.
-    pub(crate) fn carry_up(&self) -> bool {
-        carry(&self.client_end, &self.server_end, usize::MAX)
-    }
-
-    /// Carries the server's bytes only.
-    pub(crate) fn carry_down(&self) -> bool {
-        carry(&self.server_end, &self.client_end, usize::MAX)
     }
 
     /// Carries for so many turns.
@@ -100,19 +98,21 @@ impl Wired {
     }
 }
 
-/// Carries up to `n` bytes, and the end of the stream behind the last of them.
-fn carry(from: &Ended, to: &Ended, n: usize) -> bool {
-    let data = from.peer.received();
-    assert!(data.len() <= n);
-    if !data.is_empty() {
-        if !to.is_told.get() {
-            to.peer.send(&data);
+/// Carries bytes, and the end of the stream behind the last of them.
+fn carry(from: &Ended, to: &Ended, how_many: &mut impl FnMut(usize) -> usize) -> bool {
+    if from.peer.n_unread() == 0 && from.kept.borrow().is_empty() {
+        let is_end = from.peer.is_eof() && !to.is_told.replace(true);
+        if is_end {
+            to.peer.close_write();
         }
-        return true;
+        return is_end;
     }
-    if from.peer.is_eof() && !to.is_told.replace(true) {
-        to.peer.close_write();
-        return true;
+    let mut kept = from.kept.borrow_mut();
+    kept.extend(from.peer.received());
+    let n = how_many(kept.len()).min(kept.len());
+    let data: Vec<u8> = kept.drain(..n).collect();
+    if !to.is_told.get() {
+        to.peer.send(&data);
     }
-    false
+    true
 }

@@ -40,7 +40,7 @@ use crate::nursery::Nursery;
 ///
 /// # Errors
 ///
-/// The host does not resolve. No address can be connected: one address gives its own error, several give one that
+/// The host does not resolve: an `io::Error` of kind `NotFound`, where Python has `socket.gaierror`. No address can be connected: one address gives its own error, several give one that
 /// names each, `Multiple exceptions: ...`, whose kind is theirs if they agree. The error of the factory. A
 /// [`ValueError`] for options that make no sense; [`Closed`](crate::Closed) if the nursery has ended.
 ///

@@ -19,7 +19,7 @@ use crate::asyncio::extra_info::Address;
 /// A non-blocking datagram socket in the loop's driver.
 ///
 /// The driver is asked for what can be received and no more: to one that is asked for room too, every datagram that the
-/// kernel has sent is an event, which costs a system call for each (`udp-echo` shows it).
+/// kernel has sent is an event, which costs a system call for each.
 pub(super) struct DatagramIo {
     /// Counted because the future that waits for errors holds it too.
     fd: Rc<AsyncFd<Socket>>,

@@ -22,7 +22,7 @@ impl<S: StreamIo> StreamTransport<S> {
 
     pub(super) fn layer(&self) -> Option<Rc<dyn Layer>> {
         match &*self.protocol.borrow() {
-            Some(ProtocolCell(Kind::Layer(layer))) => Some(layer.clone()),
+            Some(ProtocolCell(Kind::Layer(layer), _)) => Some(layer.clone()),
             _ => None,
         }
     }

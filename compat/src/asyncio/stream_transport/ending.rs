@@ -119,7 +119,7 @@ impl<S: StreamIo> StreamTransport<S> {
         self.n_lost.set(self.n_lost.get().max(1));
         self.is_closing.set(true);
         self.shut();
-        if let (Some(acceptor), Some(client)) = (&self.acceptor, self.take_client()) {
+        if let (Some(acceptor), Some(client)) = (self.acceptor.get(), self.take_client()) {
             acceptor.detach(client);
         }
         self.membership.leave();

@@ -65,7 +65,10 @@ pub(crate) struct StreamTransport<S: StreamIo> {
     /// Closed when `connection_lost` has returned.
     io: RefCell<Option<S>>,
     protocol: RefCell<Option<ProtocolCell>>,
-    acceptor: Option<Rc<dyn Acceptor>>,
+    /// Set in `accepted` and not handed to `new`, which serves connected sockets too: the optimizer would put the one
+    /// acceptor that there is in its place, and a program with `lto = "thin"` and `codegen-units = 1` that only connects
+    /// would not link, because all else about servers was found unused before.
+    acceptor: OnceCell<Rc<dyn Acceptor>>,
     client: Cell<usize>,
     reader: Watch,
     writer: Watch,
@@ -112,7 +115,8 @@ impl<S: StreamIo> StreamTransport<S> {
         io: S,
     ) -> Result<(), Closed> {
         let options = acceptor.options().clone();
-        let transport = StreamTransport::new(lp, nursery, Some(acceptor.clone()), &options, io)?;
+        let transport = StreamTransport::new(lp, nursery, &options, io)?;
+        transport.acceptor.get_or_init(|| acceptor.clone());
         let client: Weak<dyn Client> = transport.me.clone();
         transport.client.set(acceptor.add_client(client));
         transport.push(FACTORY);
@@ -127,18 +131,12 @@ impl<S: StreamIo> StreamTransport<S> {
         options: &ConnectionOptions,
         io: S,
     ) -> Result<Rc<Self>, Closed> {
-        let transport = StreamTransport::new(lp, nursery, None, options, io)?;
+        let transport = StreamTransport::new(lp, nursery, options, io)?;
         transport.begin(protocol);
         Ok(transport)
     }
 
-    fn new(
-        lp: &Rc<LoopState>,
-        nursery: &Nursery,
-        acceptor: Option<Rc<dyn Acceptor>>,
-        options: &ConnectionOptions,
-        io: S,
-    ) -> Result<Rc<Self>, Closed> {
+    fn new(lp: &Rc<LoopState>, nursery: &Nursery, options: &ConnectionOptions, io: S) -> Result<Rc<Self>, Closed> {
         let transport = Rc::new_cyclic(|me| StreamTransport {
             me: me.clone(),
             lp: lp.clone(),
@@ -147,7 +145,7 @@ impl<S: StreamIo> StreamTransport<S> {
             wakers: OnceCell::new(),
             io: RefCell::new(Some(io)),
             protocol: RefCell::new(None),
-            acceptor,
+            acceptor: OnceCell::new(),
             client: Cell::new(0),
             reader: Watch::default(),
             writer: Watch::default(),
@@ -197,7 +195,7 @@ impl<S: StreamIo> StreamTransport<S> {
         if self.n_lost.get() > 0 {
             return self.release();
         }
-        let Some(acceptor) = &self.acceptor else { return };
+        let Some(acceptor) = self.acceptor.get() else { return };
         match acceptor.make_protocol() {
             Some(Ok(protocol)) => self.begin(protocol),
             Some(Err(failure)) => {

@@ -21,9 +21,9 @@ impl<S: StreamIo> StreamTransport<S> {
         if S::HALF == Half::Write {
             return self.on_reader_gone();
         }
-        let protocol = self.protocol.borrow().clone();
+        let protocol = self.protocol.borrow().as_ref().map(|protocol| protocol.0.clone());
         let Some(protocol) = protocol else { return };
-        match &protocol.0 {
+        match &protocol {
             // tokio takes a new socket, and one that was read with a full buffer, for ready; a protocol that is asked
             // for a buffer would see that guess.
             Kind::Buffered(_) if !self.has_input() => {}
@@ -52,7 +52,7 @@ impl<S: StreamIo> StreamTransport<S> {
                 let outcome = self.io.borrow().as_ref().map(|io| io.try_read(&mut buffer));
                 if let Some(n) = self.settle_read(outcome) {
                     let data = &buffer[..n];
-                    let received = match &protocol.0 {
+                    let received = match &protocol {
                         Kind::Exclusive(protocol) => self.call_user(|| protocol.borrow_mut().data_received(data)),
                         Kind::Shared(protocol) => self.call_user(|| protocol.data_received(data)),
                         Kind::Layer(layer) => {

@@ -1,7 +1,48 @@
 //! What was received and not yet read.
 
+use std::cell::RefCell;
+
 /// The capacity in bytes that an idle buffer may keep: that of tokio's `BufReader`. Beyond it the memory goes back.
 const KEPT_CAPACITY: usize = 8 * 1024;
+
+/// The bytes of memory that the buffers of a thread keep for each other: sixteen streams at asyncio's limit of 64 KiB.
+/// Without it the system's allocator returns what each burst needs, and has every page of it cleared for the next.
+const SPARE_CAPACITY: usize = 1024 * 1024;
+
+thread_local!(static SPARES: RefCell<Spares> = RefCell::default());
+
+/// Memory that an idle buffer has given back.
+#[derive(Default)]
+struct Spares {
+    /// Empty ones.
+    vectors: Vec<Vec<u8>>,
+    capacity: usize,
+}
+
+impl Spares {
+    /// Memory that was used before; none where nobody has given any back, as at thread exit.
+    fn take() -> Vec<u8> {
+        let take = |spares: &RefCell<Spares>| {
+            let mut spares = spares.borrow_mut();
+            let vector = spares.vectors.pop()?;
+            spares.capacity -= vector.capacity();
+            Some(vector)
+        };
+        SPARES.try_with(take).ok().flatten().unwrap_or_default()
+    }
+
+    fn give(mut vector: Vec<u8>) {
+        let give = |spares: &RefCell<Spares>| {
+            let mut spares = spares.borrow_mut();
+            if vector.capacity() <= SPARE_CAPACITY - spares.capacity {
+                vector.clear();
+                spares.capacity += vector.capacity();
+                spares.vectors.push(vector);
+            }
+        };
+        let _ = SPARES.try_with(give);
+    }
+}
 
 /// Bytes that come in at the back and are taken from the front.
 #[derive(Default)]
@@ -27,6 +68,9 @@ impl ReadBuffer {
     }
 
     pub(super) fn extend(&mut self, data: &[u8]) {
+        if self.data.capacity() == 0 && data.len() > KEPT_CAPACITY {
+            self.data = Spares::take();
+        }
         let has_room = self.data.capacity() - self.data.len() >= data.len();
         // Moving less than was taken since the last move keeps the work for a byte constant.
         if !has_room && self.start >= self.len() {
@@ -61,7 +105,7 @@ impl ReadBuffer {
     pub(super) fn clear(&mut self) {
         self.start = 0;
         if self.data.capacity() > KEPT_CAPACITY {
-            self.data = Vec::new();
+            Spares::give(std::mem::take(&mut self.data));
         } else {
             self.data.clear();
         }
@@ -70,7 +114,8 @@ impl ReadBuffer {
     /// Gives memory back before a wait that may be long: a few bytes hold no more than they need.
     pub(super) fn rest(&mut self) {
         if self.data.capacity() > KEPT_CAPACITY && self.len() <= KEPT_CAPACITY / 2 {
-            self.data = self.as_slice().to_vec();
+            let kept = self.as_slice().to_vec();
+            Spares::give(std::mem::replace(&mut self.data, kept));
             self.start = 0;
         }
     }
@@ -190,6 +235,36 @@ mod tests {
         buffer.extend(&[0; 300_000]);
         buffer.consume(300_010);
         assert_eq!(buffer.data.capacity(), 0);
+    }
+
+    #[test]
+    fn the_memory_of_a_drained_buffer_serves_the_next_burst() {
+        let mut first = ReadBuffer::default();
+        first.extend(&[1; 30_000]);
+        let memory = first.data.as_ptr();
+        first.consume(30_000);
+        let mut second = ReadBuffer::default();
+        second.extend(&[2; 20_000]);
+        assert_eq!((second.data.as_ptr(), second.as_slice()), (memory, &[2; 20_000][..]));
+        second.consume(19_000);
+        second.rest();
+        assert_eq!((second.as_slice(), second.data.capacity()), (&[2; 1000][..], 1000));
+        first.extend(&[3; 10_000]);
+        assert_eq!((first.data.as_ptr(), first.as_slice()), (memory, &[3; 10_000][..]));
+    }
+
+    #[test]
+    fn few_bytes_take_no_spare_memory_and_spare_memory_is_bounded() {
+        let mut buffers: Vec<ReadBuffer> = (0..100).map(|_| ReadBuffer::default()).collect();
+        buffers.iter_mut().for_each(|buffer| buffer.extend(&[0; 100_000]));
+        buffers.iter_mut().for_each(|buffer| buffer.consume(100_000));
+        let kept = || SPARES.with_borrow(|spares| (spares.vectors.len(), spares.capacity));
+        assert_eq!(kept(), (10, 1_000_000));
+        buffers[0].extend(&[0; 100]);
+        assert_eq!((buffers[0].data.capacity(), kept()), (100, (10, 1_000_000)));
+        buffers[1].extend(&[0; 2 * SPARE_CAPACITY]);
+        buffers[1].clear();
+        assert_eq!(kept(), (9, 900_000));
     }
 
     #[test]

@@ -8,10 +8,9 @@ use std::sync::Arc;
 use rustls::client::Resumption;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::server::danger::ClientCertVerifier;
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 
+use super::client_verifier::ClientVerifier;
 use super::provider::SslProvider;
 use super::ssl_error::SslError;
 use super::verifier::{NoVerification, Verifier};
@@ -225,7 +224,12 @@ impl SslContextBuilder {
         }
         match PrivateKeyDer::from_pem_slice(key.as_ref()) {
             Ok(key) => self.key = Some(key),
-            Err(err) => return self.mistaken(SslError::configuration(format!("no usable private key: {err}"))),
+            Err(err) => {
+                let has_password = key.as_ref().windows(ENCRYPTED.len()).any(|window| window == ENCRYPTED);
+                let reason =
+                    if has_password { "it has a password, write it without one".into() } else { err.to_string() };
+                return self.mistaken(SslError::configuration(format!("no usable private key: {reason}")));
+            }
         }
         self
     }
@@ -255,7 +259,8 @@ impl SslContextBuilder {
         self
     }
 
-    /// Whether the peer has to show a certificate: `context.verify_mode`. `Required` for a client, `None` for a server.
+    /// Whether the peer has to show a certificate: `context.verify_mode`. `Required` for a client, `None` for a server. A
+    /// client that takes any certificate has to say `check_hostname(false)` too, as in Python.
     pub fn verify_mode(mut self, mode: VerifyMode) -> Self {
         self.verify_mode = mode;
         self
@@ -309,11 +314,16 @@ impl SslContextBuilder {
     /// # Errors
     ///
     /// An [`SslError`] that says what cannot be used: a file that cannot be read or holds no certificate or key, a key
-    /// that does not fit its certificate, a server without a certificate, nothing to verify the peer with, a minimum
-    /// above the maximum version, an application protocol that is empty or longer than 255 bytes.
+    /// that does not fit its certificate, a server without a certificate, nothing to verify the peer with, a name
+    /// to check in a certificate that is not verified, a minimum above the maximum version, an application protocol that
+    /// is empty or longer than 255 bytes.
     pub fn build(mut self) -> Result<SslContext> {
         if let Some(mistake) = self.mistake.take() {
             return Err(mistake);
+        }
+        if self.is_client && self.verify_mode == VerifyMode::None && self.check_hostname {
+            let message = "cannot set verify_mode to CERT_NONE when check_hostname is enabled";
+            return Err(SslError::configuration(message));
         }
         if self.minimum_version > self.maximum_version {
             let (low, high) = (self.minimum_version, self.maximum_version);
@@ -354,7 +364,7 @@ impl SslContextBuilder {
         let mut config = match self.key.take() {
             Some(key) => builder
                 .with_client_auth_cert(std::mem::take(&mut self.certificates), key)
-                .map_err(|err| SslError::from_rustls(&err))?,
+                .map_err(|err| SslError::own_certificate(&err))?,
             None => builder.with_no_client_auth(),
         };
         config.alpn_protocols = self.alpn();
@@ -371,20 +381,16 @@ impl SslContextBuilder {
         let builder = match self.verify_mode {
             VerifyMode::None => builder.with_no_client_auth(),
             mode => {
-                let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(self.roots()), provider);
-                let clients = if mode == VerifyMode::Optional { clients.allow_unauthenticated() } else { clients };
-                let clients = clients.build().map_err(|err| {
-                    SslError::configuration(format!("no certificate authority to verify clients with: {err}"))
-                })?;
-                let clients: Arc<dyn ClientCertVerifier> = clients;
-                builder.with_client_cert_verifier(clients)
+                let is_optional = mode == VerifyMode::Optional;
+                let clients = ClientVerifier::new(self.roots(), self.trusted.clone(), is_optional, provider);
+                builder.with_client_cert_verifier(Arc::new(clients.map_err(SslError::configuration)?))
             }
         };
         let Some(key) = self.key.take() else {
             return Err(SslError::configuration("a server needs a certificate and its key: load_cert_chain"));
         };
         let config = builder.with_single_cert(std::mem::take(&mut self.certificates), key);
-        let mut config = config.map_err(|err| SslError::from_rustls(&err))?;
+        let mut config = config.map_err(|err| SslError::own_certificate(&err))?;
         config.alpn_protocols = self.alpn();
         Ok(Side::Server(Arc::new(config)))
     }
@@ -420,6 +426,9 @@ impl fmt::Debug for SslContextBuilder {
         f.debug_struct("SslContextBuilder").field("is_client", &self.is_client).finish_non_exhaustive()
     }
 }
+
+/// In a PEM file's headers, old or new, where the key has a password.
+const ENCRYPTED: &[u8] = b"ENCRYPTED";
 
 fn certificates_in(pem: &[u8]) -> Result<Vec<CertificateDer<'static>>> {
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();

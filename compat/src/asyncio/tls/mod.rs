@@ -7,9 +7,10 @@
 //! ```
 //!
 //! [`TlsTransport`] is asyncio's `SSLProtocol` and `_SSLProtocolTransport` in one: a layer on the transport below, and
-//! the transport of the program's protocol. rustls is named in `session.rs` for a connection and in `context.rs`,
-//! `verifier.rs` and `provider.rs` for its settings, and nowhere else.
+//! the transport of the program's protocol. rustls is named in `session.rs` for a connection, in `context.rs`,
+//! `verifier.rs`, `client_verifier.rs` and `provider.rs` for its settings, and in `ssl_error.rs` for its words.
 
+mod client_verifier;
 mod context;
 mod parameters;
 mod plain_buffer;
@@ -25,7 +26,7 @@ use std::rc::Rc;
 
 use super::future::Future;
 use super::loop_state::LoopState;
-use super::protocol_cell::{Kind, ProtocolCell};
+use super::protocol_cell::ProtocolCell;
 use super::transport_ref::TransportRef;
 use crate::error::Result;
 
@@ -53,7 +54,7 @@ pub(super) fn lay(
 ) -> Result<Laid> {
     let begin = Begin { calls_made: true, was_made: false, is_writing_paused: false, leftover: Vec::new() };
     let tls = TlsTransport::new(lp, protocol, parameters, waiter, begin)?;
-    Ok(Laid { layer: ProtocolCell(Kind::Layer(tls.clone())), transport: TransportRef::new(tls) })
+    Ok(Laid { layer: ProtocolCell::layer(tls.clone()), transport: TransportRef::new(tls) })
 }
 
 /// Methods of builders: asyncio's `ssl`, `ssl_handshake_timeout` and `ssl_shutdown_timeout`.

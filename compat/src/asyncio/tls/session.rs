@@ -91,7 +91,10 @@ impl Session {
                     let hello = ClientHello { server_name: name.as_deref(), alpn };
                     let context = self.context.choose(&hello);
                     let context = context.inspect_err(|_| self.state = State::Refused(UNRECOGNIZED_NAME.to_vec()))?;
-                    let Side::Server(config) = context.side() else { return Err(wrong_side("server")) };
+                    let Side::Server(config) = context.side() else {
+                        self.state = State::Refused(INTERNAL_ERROR.to_vec());
+                        return Err(wrong_side("server"));
+                    };
                     let connection = match accepted.into_connection(config.clone()) {
                         Ok(connection) => connection,
                         Err((err, alert)) => return Err(self.refuse(&err, alert)),
@@ -259,6 +262,8 @@ const MAX_SLICES: usize = 64;
 
 /// RFC 6066, section 3: a fatal alert, `unrecognized_name`, in a plain record of TLS 1.2 (RFC 8446, section 5.1).
 const UNRECOGNIZED_NAME: [u8; 7] = [21, 3, 3, 0, 2, 2, 112];
+/// The same with `internal_error` (RFC 8446, section 6): the program chose a context that cannot serve.
+const INTERNAL_ERROR: [u8; 7] = [21, 3, 3, 0, 2, 2, 80];
 
 /// The suites whose names in rustls are not those of the registry.
 const IANA: [(&str, &str); 3] = [

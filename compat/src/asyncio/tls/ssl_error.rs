@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use rustls::CertificateError;
+
 use crate::error::Error;
 
 /// An error of TLS: Python's `ssl.SSLError`. Like Python's it counts among the operating system's errors, so it goes to
@@ -36,13 +38,18 @@ impl SslError {
         SslError { kind: Kind::Protocol, message: message.into() }.into()
     }
 
+    /// The own certificate, or its key, is of no use.
+    pub(super) fn own_certificate(err: &rustls::Error) -> Error {
+        SslError::configuration(format!("the own certificate and key cannot be used: {}", words(err)))
+    }
+
     pub(super) fn from_rustls(err: &rustls::Error) -> Error {
         let kind = match err {
             rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented => Kind::Verification,
             rustls::Error::General(_) => Kind::Configuration,
             _ => Kind::Protocol,
         };
-        SslError { kind, message: err.to_string() }.into()
+        SslError { kind, message: words(err) }.into()
     }
 }
 
@@ -56,3 +63,18 @@ impl fmt::Display for SslError {
 }
 
 impl std::error::Error for SslError {}
+
+/// What rustls says, but in words where it has only the name of a value.
+fn words(err: &rustls::Error) -> String {
+    let rustls::Error::InvalidCertificate(CertificateError::Other(other)) = err else { return err.to_string() };
+    match other.0.downcast_ref() {
+        // What `openssl x509 -req` signs without extensions.
+        Some(webpki::Error::UnsupportedCertVersion) => {
+            "a certificate of version 3 is needed, with extensions such as subjectAltName".to_owned()
+        }
+        Some(webpki::Error::CaUsedAsEndEntity) => {
+            "the certificate is that of an authority, and was not itself given as trusted".to_owned()
+        }
+        _ => err.to_string(),
+    }
+}

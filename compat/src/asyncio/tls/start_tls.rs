@@ -37,8 +37,9 @@ use crate::runtime::{Callback, Item, current};
 ///
 /// An [`SslError`](crate::SslError), a connection error or a time-out of the handshake; the connection is then lost, and
 /// its protocol gets one `connection_lost` with that error, also where asyncio forgets it. A
-/// [`TypeError`] for a transport that cannot be upgraded, as that of a pipe. A [`RuntimeError`] if it is closing. A
-/// [`ValueError`](crate::ValueError) for options that make no sense.
+/// [`TypeError`] for a transport that cannot be upgraded, as that of a pipe. A [`RuntimeError`] if it is closing, or was
+/// upgraded already. A [`ValueError`](crate::ValueError) for options that make no sense. After these three the
+/// connection goes on as it was.
 ///
 /// # Examples
 ///
@@ -139,6 +140,9 @@ impl StartTls {
         let server_hostname = self.options.server_hostname.as_deref().filter(|_| !self.server_side);
         let parameters = self.options.parameters(self.server_side, server_hostname, None)?;
         let protocol = below.get_protocol().filter(|_| !below.is_closing());
+        if let Some(ProtocolCell(Kind::Layer(_), _)) = protocol {
+            return Err(RuntimeError::new("start_tls() on a transport that is below TLS: use the one above").into());
+        }
         let (Some(protocol), Some(parameters)) = (protocol, parameters) else {
             return Err(RuntimeError::new("start_tls() on a transport that is closing").into());
         };
@@ -153,7 +157,7 @@ impl StartTls {
         let tls = TlsTransport::new(&LoopState::of(&core), protocol, &parameters, Some(waiter.clone()), begin)?;
         // Nothing may be read before TLS is there to read it.
         below.pause_reading();
-        below.set_protocol_cell(ProtocolCell(Kind::Layer(tls.clone())));
+        below.set_protocol_cell(ProtocolCell::layer(tls.clone()));
         let (layer, lower) = (tls.clone(), below.clone());
         core.push(Item::Call(Callback::new(
             move || {

@@ -30,13 +30,6 @@ impl Verifier {
         let webpki = webpki.map_err(|err| format!("no certificate authority to verify the server with: {err}"))?;
         Ok(Verifier { webpki, trusted, check_hostname })
     }
-
-    /// webpki has looked at the dates before it says that an authority is no server.
-    fn is_trusted_itself(&self, end_entity: &CertificateDer<'_>, err: &Error) -> bool {
-        let Error::InvalidCertificate(CertificateError::Other(other)) = err else { return false };
-        matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
-            && self.trusted.iter().any(|trusted| trusted == end_entity)
-    }
 }
 
 impl ServerCertVerifier for Verifier {
@@ -49,7 +42,7 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
         match self.webpki.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now) {
-            Err(err) if self.is_trusted_itself(end_entity, &err) => {
+            Err(err) if is_trusted_itself(&self.trusted, end_entity, &err) => {
                 if self.check_hostname {
                     verify_server_name(&ParsedCertificate::try_from(end_entity)?, server_name)?;
                 }
@@ -84,6 +77,18 @@ impl ServerCertVerifier for Verifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.webpki.supported_verify_schemes()
     }
+}
+
+/// Whether a certificate was refused because it says that it is an authority, and was itself given as trusted. webpki has
+/// looked at the dates before it says so.
+pub(super) fn is_trusted_itself(
+    trusted: &[CertificateDer<'static>],
+    end_entity: &CertificateDer<'_>,
+    err: &Error,
+) -> bool {
+    let Error::InvalidCertificate(CertificateError::Other(other)) = err else { return false };
+    matches!(other.0.downcast_ref(), Some(webpki::Error::CaUsedAsEndEntity))
+        && trusted.iter().any(|trusted| trusted == end_entity)
 }
 
 /// `CERT_NONE`: any certificate, but the peer has to own its key.

@@ -54,7 +54,7 @@ impl TlsTransport {
         match self.call(Call::Eof) {
             Ok(false) => {}
             // A layer means that it is not done yet.
-            Ok(true) if matches!(&*self.protocol.borrow(), Some(ProtocolCell(Kind::Layer(_)))) => {}
+            Ok(true) if matches!(&*self.protocol.borrow(), Some(ProtocolCell(Kind::Layer(_), _))) => {}
             Ok(true) => {
                 crate::runtime::log_warning("returning true from eof_received() has no effect when using ssl");
             }

@@ -169,7 +169,7 @@ impl Layer for TlsTransport {
             return;
         }
         let protocol = self.protocol.borrow().clone();
-        if let (Told::Made | Told::Eof, Some(ProtocolCell(kind))) = (self.told.replace(Told::Lost), protocol) {
+        if let (Told::Made | Told::Eof, Some(ProtocolCell(kind, _))) = (self.told.replace(Told::Lost), protocol) {
             let exc = self.exc.borrow().clone();
             if let Err(failure) = self.call(Call::Lost(exc)) {
                 self.report("Exception in callback connection_lost", failure);
@@ -197,7 +197,7 @@ impl Layer for TlsTransport {
     fn leads_to_exclusive(&self) -> bool {
         let protocol = self.protocol.borrow().clone();
         match protocol {
-            Some(ProtocolCell(Kind::Layer(layer))) => layer.leads_to_exclusive(),
+            Some(ProtocolCell(Kind::Layer(layer), _)) => layer.leads_to_exclusive(),
             protocol => protocol.is_some_and(|protocol| protocol.is_exclusive()),
         }
     }

@@ -12,6 +12,10 @@ use crate::runtime::{Failure, log_info};
 
 impl TlsTransport {
     pub(super) fn start_handshake(&self, below: TransportRef) {
+        // An upgrade before the `connection_made` of the transport below hears of both.
+        if self.below.borrow().is_some() {
+            return;
+        }
         self.flags.is_writing_below_paused.set(below.is_writing_paused());
         self.below.replace(Some(below));
         if self.flags.is_closed.get() {

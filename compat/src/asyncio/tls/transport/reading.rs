@@ -97,7 +97,7 @@ impl TlsTransport {
             return fresh;
         }
         let protocol = self.protocol.borrow().clone();
-        let Some(ProtocolCell(kind)) = protocol else { return fresh };
+        let Some(ProtocolCell(kind, _)) = protocol else { return fresh };
         if self.flags.is_reading_paused.get() {
             self.plain.borrow_mut().extend_from_slice(&fresh);
             fresh.clear();
@@ -136,34 +136,28 @@ impl TlsTransport {
         fresh
     }
 
-    /// Fills the protocol's own buffer once; more than fits comes in the next turn.
+    /// Fills the protocol's own buffer once; more than fits comes in the next turn. What the two callbacks put off comes
+    /// after both: a close in `get_buffer` fills no buffer before `buffer_updated` has seen this one.
     fn fill_buffer(&self, buffered: &Rc<RefCell<dyn BufferedProtocol>>) {
         let n_pending = self.n_pending();
-        let (mut n_copied, mut is_full) = (0, false);
-        let got = self.lp.call_poisoning(&self.flags.is_poisoned, || {
+        let filled = self.lp.call_poisoning(&self.flags.is_poisoned, || {
             let mut protocol = buffered.borrow_mut();
             let buffer = protocol.get_buffer(Some(n_pending))?;
             if buffer.is_empty() {
                 return Err(RuntimeError::new("get_buffer() returned an empty buffer").into());
             }
-            let mut plain = self.plain.borrow_mut();
-            n_copied = buffer.len().min(plain.len());
-            is_full = n_copied == buffer.len();
-            plain.copy_to_slice(&mut buffer[..n_copied]);
-            Ok(())
-        });
-        if let Err(failure) = got {
-            return self.fatal(failure, "Fatal error on SSL protocol");
-        }
-        if is_full {
-            self.call_soon(|tls| tls.do_read());
-        }
-        if n_copied > 0 {
-            let updated =
-                self.lp.call_poisoning(&self.flags.is_poisoned, || buffered.borrow_mut().buffer_updated(n_copied));
-            if let Err(failure) = updated {
-                self.fatal(failure, "Fatal error on SSL protocol");
+            let n_copied = if self.is_open() { buffer.len().min(self.plain.borrow().len()) } else { 0 };
+            if n_copied == 0 {
+                return Ok(());
             }
+            self.plain.borrow_mut().copy_to_slice(&mut buffer[..n_copied]);
+            if n_copied == buffer.len() {
+                self.call_soon(|tls| tls.do_read());
+            }
+            protocol.buffer_updated(n_copied)
+        });
+        if let Err(failure) = filled {
+            self.fatal(failure, "Fatal error on SSL protocol");
         }
     }
 
