@@ -33,7 +33,8 @@ struct FingerFactory {
 
 impl FingerFactory {
     fn new() -> Self {
-        let users = [("moshez", "Happy and well"), ("ada", "Writing notes on an engine"), ("grace", "Out, finding a moth")];
+        let users =
+            [("moshez", "Happy and well"), ("ada", "Writing notes on an engine"), ("grace", "Out, finding a moth")];
         FingerFactory { users: users.into() }
     }
 

@@ -16,7 +16,15 @@ mod clients;
 mod commands;
 #[path = "resp/database.rs"]
 mod database;
+#[path = "resp/introspection.rs"]
+mod introspection;
+#[path = "resp/key_blocker.rs"]
+mod key_blocker;
+#[path = "resp/keys.rs"]
+mod keys;
 mod options;
+#[path = "resp/pubsub.rs"]
+mod pubsub;
 #[path = "resp/redis.rs"]
 mod redis;
 #[cfg(test)]
@@ -34,8 +42,9 @@ use foster::{Error, Loop, NurseryError, Protocol, Result, Server, TimerHandle, T
 use foster::{create_server, open_nursery, run};
 
 use database::Key;
+use key_blocker::Waiter;
 use options::{Options, announce};
-use redis::{Redis, Waiter};
+use redis::Redis;
 use wire::{MAX_REPLY, Parser, Reply};
 
 /// How many may be connected; more wait to be accepted. Redis's `maxclients`.

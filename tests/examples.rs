@@ -23,6 +23,7 @@ examples! {
     finger at "../examples/finger.rs"
     nursery at "../examples/nursery.rs"
     own_nursery at "../examples/own_nursery.rs"
+    resp at "../examples/resp.rs"
     #[cfg(feature = "tls")]
     smtp at "../examples/smtp.rs"
     socks5 at "../examples/socks5.rs"

@@ -72,11 +72,6 @@ impl Child {
         n_kib * 1024
     }
 
-    /// The number of the process.
-    pub(crate) fn id(&self) -> u32 {
-        self.process.id()
-    }
-
     /// The next line on stdout.
     pub(crate) fn line(&self) -> String {
         self.lines.recv_timeout(PATIENCE).expect("the example prints another line")

@@ -37,6 +37,7 @@ pub(crate) enum Call {
 }
 
 impl ProtocolCell {
+    #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
     pub(crate) fn layer(layer: Rc<dyn Layer>) -> Self {
         ProtocolCell(Kind::Layer(layer), None)
     }
