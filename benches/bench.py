@@ -167,7 +167,10 @@ def chosen_servers(arguments, scenario):
     added = dict(text.split("=", 1) for text in arguments.add)
     known.update((name, Server(command)) for name, command in added.items())
     if arguments.servers:
+        everywhere = set(known).union(*(scenario.servers for scenario in SCENARIOS.values()))
         names = arguments.servers.split(",") + [name for name in added if name not in arguments.servers.split(",")]
+        # One that only another scenario knows is no mistake.
+        names = [name for name in names if name in known or name not in everywhere]
     else:
         names = [name for name, server in known.items() if server.by_default]
     if unknown := [name for name in names if name not in known]:

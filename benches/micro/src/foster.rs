@@ -1,13 +1,17 @@
 //! Foster's rows.
 
 use std::hint::black_box;
+use std::rc::Rc;
 use std::time::Duration;
 
 use foster_compat::{Protocol, Result, create_connection, move_on_after, open_nursery, run, sleep, sleep_forever};
 
 use crate::local_server::LocalServer;
 use crate::stopwatch::{Elapsed, Stopwatch};
-use crate::{AT_ONCE, CANCEL_SLEEPING, CANCEL_WAITING, CONNECT, Contender, DEADLINE, HOUR, SETTLE, WINDOW, WINDOWS};
+use crate::{
+    AT_ONCE, CANCEL_SLEEPING, CANCEL_WAITING, CONNECT, CONNECT_AT_ONCE, Contender, DEADLINE, HOUR, N_CLIENTS, SETTLE,
+    WINDOW, WINDOWS,
+};
 
 /// Foster's row for the measurement of this title.
 pub(crate) fn contenders(title: &str) -> Vec<Contender> {
@@ -17,7 +21,10 @@ pub(crate) fn contenders(title: &str) -> Vec<Contender> {
         CANCEL_WAITING => vec![Contender { name: "foster nursery", run: |n| elapsed(run(cancel_waiting(n))) }],
         CANCEL_SLEEPING => vec![Contender { name: "foster nursery", run: |n| elapsed(run(cancel_sleeping(n))) }],
         DEADLINE => vec![Contender { name: "foster move_on_after", run: |n| elapsed(run(deadline_of_ready(n))) }],
-        CONNECT => vec![Contender { name: "foster create_connection", run: |n| elapsed(run(connect(n))) }],
+        CONNECT => vec![Contender { name: "foster create_connection", run: |n| elapsed(run(connect(n, 1))) }],
+        CONNECT_AT_ONCE => {
+            vec![Contender { name: "foster create_connection", run: |n| elapsed(run(connect(n, N_CLIENTS))) }]
+        }
         _ => Vec::new(),
     }
 }
@@ -83,13 +90,20 @@ struct Silent;
 
 impl Protocol for Silent {}
 
-async fn connect(n_connections: usize) -> Result<Elapsed> {
-    let server = LocalServer::start();
+async fn connect(n_connections: usize, n_clients: usize) -> Result<Elapsed> {
+    let server = Rc::new(LocalServer::start());
     let stopwatch = Stopwatch::start();
     open_nursery(async |nursery| {
-        for index in 0..n_connections {
-            let (transport, _) = create_connection(&nursery, Silent::default, server.host(index), server.port).await?;
-            transport.close();
+        for client in 0..n_clients {
+            let (server, inner) = (server.clone(), nursery.clone());
+            nursery.start_soon(async move {
+                for index in (client..n_connections).step_by(n_clients) {
+                    let (host, port) = (server.host(index), server.port);
+                    let (transport, _) = create_connection(&inner, Silent::default, host, port).await?;
+                    transport.close();
+                }
+                Ok(())
+            });
         }
         Ok(())
     })

@@ -94,10 +94,14 @@ const WINDOWS: &str = "start and join, in windows of 1,000";
 const CANCEL_WAITING: &str = "cancel 10,000 that wait for ever";
 const CANCEL_SLEEPING: &str = "cancel 10,000 that sleep for an hour";
 const DEADLINE: &str = "a deadline around a ready future";
-const CONNECT: &str = "connect to a server of this machine and close";
+const CONNECT: &str = "connect to a server of this machine and close, one after the other";
+const CONNECT_AT_ONCE: &str = "connect to a server of this machine and close, 32 at a time";
 
 /// Children of one group at a time, few enough to stay in the caches.
 const WINDOW: usize = 1_000;
+
+/// Connections that are made at a time, where it is not one.
+const N_CLIENTS: usize = 32;
 
 const HOUR: Duration = Duration::from_secs(3600);
 

@@ -2,6 +2,7 @@
 
 use std::future::{Future, pending};
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -12,7 +13,8 @@ use tokio::time::{sleep, timeout};
 use crate::local_server::LocalServer;
 use crate::stopwatch::{Elapsed, Stopwatch};
 use crate::{
-    AT_ONCE, CANCEL_SLEEPING, CANCEL_WAITING, CONNECT, Contender, DEADLINE, HOUR, Measurement, SETTLE, WINDOW, WINDOWS,
+    AT_ONCE, CANCEL_SLEEPING, CANCEL_WAITING, CONNECT, CONNECT_AT_ONCE, Contender, DEADLINE, HOUR, Measurement,
+    N_CLIENTS, SETTLE, WINDOW, WINDOWS,
 };
 
 pub(crate) fn measurements(n_tasks: usize, n_connections: usize) -> Vec<Measurement> {
@@ -67,7 +69,13 @@ pub(crate) fn measurements(n_tasks: usize, n_connections: usize) -> Vec<Measurem
             title: CONNECT,
             n_children: n_connections,
             references: &["TcpStream::connect"],
-            contenders: vec![Contender { name: "TcpStream::connect", run: |n| on_tokio(connect(n)) }],
+            contenders: vec![Contender { name: "TcpStream::connect", run: |n| on_tokio(connect(n, 1)) }],
+        },
+        Measurement {
+            title: CONNECT_AT_ONCE,
+            n_children: n_connections / N_CLIENTS * N_CLIENTS,
+            references: &["TcpStream::connect"],
+            contenders: vec![Contender { name: "TcpStream::connect", run: |n| on_tokio(connect(n, N_CLIENTS)) }],
         },
     ]
 }
@@ -153,13 +161,22 @@ async fn timeout_of_ready(n_children: usize) -> Elapsed {
     stopwatch.stop()
 }
 
-async fn connect(n_connections: usize) -> Elapsed {
-    let server = LocalServer::start();
+async fn connect(n_connections: usize, n_clients: usize) -> Elapsed {
+    let server = Arc::new(LocalServer::start());
     let stopwatch = Stopwatch::start();
-    for index in 0..n_connections {
-        let stream = TcpStream::connect((server.host(index), server.port)).await.expect("the server accepts");
-        // As asyncio has it, and so Foster.
-        stream.set_nodelay(true).expect("a socket that is connected");
+    let mut clients = JoinSet::new();
+    for client in 0..n_clients {
+        let server = server.clone();
+        clients.spawn(async move {
+            for index in (client..n_connections).step_by(n_clients) {
+                let stream = TcpStream::connect((server.host(index), server.port)).await;
+                // As asyncio has it, and so Foster.
+                stream.and_then(|stream| stream.set_nodelay(true)).expect("the server accepts");
+            }
+        });
+    }
+    while let Some(result) = clients.join_next().await {
+        result.expect("no client panics");
     }
     stopwatch.stop()
 }
