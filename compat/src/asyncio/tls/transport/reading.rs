@@ -110,12 +110,10 @@ impl TlsTransport {
             return fresh;
         }
         let kept = self.plain.take();
-        let data = if kept.is_empty() {
-            &fresh[..]
-        } else {
+        if !kept.is_empty() {
             fresh.splice(..0, kept.iter().copied());
-            &fresh[..]
-        };
+        }
+        let data = &fresh[..];
         if !data.is_empty() {
             let received = match &kind {
                 Kind::Exclusive(p) => {
