@@ -24,7 +24,13 @@
 //! }
 //! ```
 //!
-//! So far this package re-exports [`foster_compat`], whose documentation is the place to start.
+//! Protocols, transports, nurseries and the loop are [`foster_compat`]'s, whose documentation is the place to start; what
+//! stands here on top of it is HTTP.
+
+#[cfg(feature = "http1")]
+pub mod http;
+#[cfg(feature = "http1")]
+pub mod http1;
 
 pub use foster_compat::*;
 

@@ -41,6 +41,21 @@ impl TransportRef {
         self.0.start_soon_boxed(name, Box::pin(async move { task.await.into_result() }));
     }
 
+    /// As [`start_soon`](TransportRef::start_soon), but the first step is taken at once, before this returns: Python
+    /// 3.12's `eager_start`, for a transport. A task that ends in it, as the handler of a request that has its answer
+    /// at hand, is never queued.
+    ///
+    /// The first step stands in the scope of the connection. Called from a callback of an exclusive protocol, it runs
+    /// while that protocol is borrowed.
+    pub fn start_eagerly<F>(&self, task: F)
+    where
+        F: Future + 'static,
+        F::Output: Outcome,
+    {
+        let name = std::any::type_name::<F>();
+        self.0.start_eagerly_boxed(name, Box::pin(async move { task.await.into_result() }));
+    }
+
     /// Gives the transport another protocol: `transport.set_protocol`. The next callback is the new one's; its
     /// `connection_made` is not called. What a switch of protocols has read too much, hand over by calling the new
     /// one's callbacks through the handle.

@@ -54,6 +54,13 @@ pub(crate) enum Exit {
     Cancelled,
 }
 
+/// What came of a step that was taken before the task was made.
+pub(crate) enum FirstStep {
+    Ended(Exit),
+    /// With the context variables of the task to be.
+    Suspended(Option<Rc<Context>>),
+}
+
 /// Who is told when a task ends: the state of a nursery.
 pub(crate) trait Supervisor {
     fn child_ended(&self, exit: Exit, is_background: bool);
@@ -147,6 +154,32 @@ impl Core {
         self.n_members.set(self.n_members.get() + 1);
         self.push(Item::Task { id, by_cancel: false });
         id
+    }
+
+    /// Polls a future that is to become a task below `parent`, before it is one: Python's eager start.
+    ///
+    /// It stands in the scope of `parent` and has the context variables of the caller, and whatever it sets in them is
+    /// its own. A future that suspends has left wakers that wake nobody, so it has to be spawned at once: the first
+    /// step of the task asks everything again.
+    pub(crate) fn first_step(&self, parent: NodeId, future: &mut TaskFuture) -> FirstStep {
+        let before = self.context();
+        let by_cancel = self.by_cancel.replace(false);
+        let keeps_result = self.keeps_result.replace(false);
+        let polled = {
+            let _inside = self.enter(parent);
+            let mut cx = TaskContext::from_waker(Waker::noop());
+            catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut cx)))
+        };
+        self.by_cancel.set(by_cancel);
+        self.keeps_result.set(keeps_result);
+        let after = self.take_context();
+        self.set_context(before);
+        match polled {
+            Ok(Poll::Ready(Ok(()))) => FirstStep::Ended(Exit::Finished),
+            Ok(Poll::Ready(Err(err))) => FirstStep::Ended(Exit::Failed(err)),
+            Ok(Poll::Pending) => FirstStep::Suspended(after),
+            Err(payload) => FirstStep::Ended(Exit::Panicked(payload)),
+        }
     }
 
     pub(crate) fn with_slot<R>(&self, id: TaskId, look: impl FnOnce(&mut Slot) -> R) -> Option<R> {
@@ -244,7 +277,7 @@ impl Core {
 
     /// Drops a future with its own scope current, so that a `Drop` inside sees where it is. A panic there counts as
     /// the task's.
-    fn drop_future(&self, node: NodeId, future: TaskFuture, exit: Exit) -> Exit {
+    pub(crate) fn drop_future(&self, node: NodeId, future: TaskFuture, exit: Exit) -> Exit {
         let _inside = self.enter(node);
         match catch_unwind(AssertUnwindSafe(|| drop(future))) {
             Err(payload) if !matches!(exit, Exit::Panicked(_)) => Exit::Panicked(payload),

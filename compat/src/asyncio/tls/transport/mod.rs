@@ -250,6 +250,13 @@ impl BaseTransport for TlsTransport {
         }
     }
 
+    fn start_eagerly_boxed(&self, name: &'static str, task: Pin<Box<dyn StdFuture<Output = Result<()>>>>) {
+        match self.below() {
+            Some(below) => below.start_eagerly_boxed(name, task),
+            None => log_warning(&format!("a task of a lost connection was not started: {name}")),
+        }
+    }
+
     fn strict_nursery(&self) -> Option<Nursery> {
         self.below()?.strict_nursery()
     }

@@ -1,0 +1,321 @@
+//! [`Body`]: the body of a message that comes in, pulled by who reads it.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use ::http::StatusCode;
+use bytes::{Bytes, BytesMut};
+use futures::Stream;
+
+use super::error::HttpError;
+use super::header_list::HeaderList;
+
+/// The body of a request that came in, or of a response to a client.
+///
+/// It is pulled: what nobody reads waits in the sockets' buffers, but for at most one read of 256 KiB. Dropped before
+/// its end, the rest of it is skipped, or the connection closed if there is much of it.
+///
+/// # Cancel safety
+///
+/// A read that is cancelled has lost nothing.
+pub struct Body {
+    source: Source,
+}
+
+enum Source {
+    Full(Option<Bytes>),
+    Queue(Rc<RefCell<Queue>>),
+}
+
+/// What the connection is told of its body.
+pub(crate) trait BodySource {
+    /// The reader waits, and nothing is there.
+    fn body_wanted(&self);
+    /// The reader was dropped.
+    fn body_abandoned(&self);
+}
+
+struct Queue {
+    chunks: VecDeque<Bytes>,
+    n_buffered: usize,
+    /// As the reader has taken it.
+    n_read: u64,
+    declared: Option<u64>,
+    limit: Option<u64>,
+    end: Option<Result<HeaderList, BodyError>>,
+    waker: Option<Waker>,
+    source: Option<Rc<dyn BodySource>>,
+}
+
+impl Body {
+    /// A body of no bytes.
+    pub const fn empty() -> Self {
+        Body { source: Source::Full(None) }
+    }
+
+    /// The length in bytes if it is known before the body is read: `Content-Length`, or of what was given whole.
+    pub fn content_length(&self) -> Option<u64> {
+        match &self.source {
+            Source::Full(bytes) => Some(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
+            Source::Queue(queue) => queue.borrow().declared,
+        }
+    }
+
+    /// Whether it is known to have no bytes left.
+    pub fn is_end(&self) -> bool {
+        match &self.source {
+            Source::Full(bytes) => bytes.is_none(),
+            Source::Queue(queue) => {
+                let queue = queue.borrow();
+                queue.chunks.is_empty() && matches!(queue.end, Some(Ok(_)))
+            }
+        }
+    }
+
+    /// Refuses more than `limit` bytes from now on, of the whole body; `None` leaves only the limit of the connection.
+    pub fn set_limit(&mut self, limit: Option<u64>) {
+        if let Source::Queue(queue) = &self.source {
+            queue.borrow_mut().limit = limit;
+        }
+    }
+
+    /// The next piece as it came, never empty; `None` at the end.
+    ///
+    /// # Errors
+    ///
+    /// [`BodyError`]; the same one again when asked again.
+    pub async fn chunk(&mut self) -> Result<Option<Bytes>, BodyError> {
+        poll_fn(|cx| self.poll_chunk(cx)).await
+    }
+
+    /// As [`chunk`](Body::chunk), for futures written by hand.
+    pub fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
+        let queue = match &mut self.source {
+            Source::Full(bytes) => return Poll::Ready(Ok(bytes.take().filter(|bytes| !bytes.is_empty()))),
+            Source::Queue(queue) => queue,
+        };
+        let source = {
+            let mut queue = queue.borrow_mut();
+            if let Some(limit) = queue.limit.filter(|limit| queue.declared.is_some_and(|length| length > *limit)) {
+                return Poll::Ready(Err(BodyError::TooLarge { limit }));
+            }
+            if let Some(chunk) = queue.chunks.pop_front() {
+                queue.n_buffered -= chunk.len();
+                queue.n_read += chunk.len() as u64;
+                if let Some(limit) = queue.limit.filter(|limit| queue.n_read > *limit) {
+                    queue.n_read = u64::MAX - chunk.len() as u64;
+                    return Poll::Ready(Err(BodyError::TooLarge { limit }));
+                }
+                return Poll::Ready(Ok(Some(chunk)));
+            }
+            match &queue.end {
+                Some(Ok(_)) => return Poll::Ready(Ok(None)),
+                Some(Err(err)) => return Poll::Ready(Err(err.clone())),
+                None => {}
+            }
+            if !queue.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+                queue.waker = Some(cx.waker().clone());
+            }
+            queue.source.clone()
+        };
+        if let Some(source) = source {
+            source.body_wanted();
+        }
+        Poll::Pending
+    }
+
+    /// Reads to the end and gives everything: Quart's `get_data`. What came in one piece is not copied.
+    ///
+    /// # Errors
+    ///
+    /// [`BodyError`].
+    pub async fn bytes(&mut self) -> Result<Bytes, BodyError> {
+        let Some(first) = self.chunk().await? else { return Ok(Bytes::new()) };
+        let Some(second) = self.chunk().await? else { return Ok(first) };
+        let mut all = BytesMut::from(first);
+        all.extend_from_slice(&second);
+        while let Some(chunk) = self.chunk().await? {
+            all.extend_from_slice(&chunk);
+        }
+        Ok(all.freeze())
+    }
+
+    /// As [`bytes`](Body::bytes), as text.
+    ///
+    /// # Errors
+    ///
+    /// [`BodyError`]; [`BodyError::NotUtf8`] if it is no UTF-8.
+    pub async fn text(&mut self) -> Result<String, BodyError> {
+        String::from_utf8(self.bytes().await?.into()).map_err(|_| BodyError::NotUtf8)
+    }
+
+    /// The trailers, once the body was read to its end.
+    pub fn trailers(&self) -> Option<HeaderList> {
+        match &self.source {
+            Source::Full(_) => None,
+            Source::Queue(queue) => {
+                queue.borrow().end.as_ref()?.as_ref().ok().filter(|trailers| !trailers.is_empty()).cloned()
+            }
+        }
+    }
+
+    /// A body and the end that fills it.
+    pub(crate) fn channel(source: Rc<dyn BodySource>, declared: Option<u64>) -> (BodyWriter, Body) {
+        let queue = Rc::new(RefCell::new(Queue {
+            chunks: VecDeque::new(),
+            n_buffered: 0,
+            n_read: 0,
+            declared,
+            limit: None,
+            end: None,
+            waker: None,
+            source: Some(source),
+        }));
+        (BodyWriter { queue: queue.clone() }, Body { source: Source::Queue(queue) })
+    }
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Body::empty()
+    }
+}
+
+impl From<Bytes> for Body {
+    fn from(bytes: Bytes) -> Self {
+        Body { source: Source::Full(Some(bytes).filter(|bytes| !bytes.is_empty())) }
+    }
+}
+
+impl Drop for Body {
+    fn drop(&mut self) {
+        let Source::Queue(queue) = &self.source else { return };
+        let (source, waker, chunks) = {
+            let mut queue = queue.borrow_mut();
+            queue.n_buffered = 0;
+            (queue.source.take(), queue.waker.take(), std::mem::take(&mut queue.chunks))
+        };
+        drop((waker, chunks));
+        if let Some(source) = source {
+            source.body_abandoned();
+        }
+    }
+}
+
+impl Stream for Body {
+    type Item = Result<Bytes, BodyError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_chunk(cx).map(Result::transpose)
+    }
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.content_length() {
+            Some(length) => write!(f, "Body({length} bytes)"),
+            None => f.write_str("Body(of unknown length)"),
+        }
+    }
+}
+
+/// The end of a body that the connection fills.
+pub(crate) struct BodyWriter {
+    queue: Rc<RefCell<Queue>>,
+}
+
+impl BodyWriter {
+    /// Hands a piece to the reader, and gives how many bytes wait for it.
+    pub(crate) fn push(&self, chunk: Bytes) -> usize {
+        let (waker, n_buffered) = {
+            let mut queue = self.queue.borrow_mut();
+            if queue.source.is_none() || queue.end.is_some() {
+                return 0;
+            }
+            queue.n_buffered += chunk.len();
+            queue.chunks.push_back(chunk);
+            (queue.waker.take(), queue.n_buffered)
+        };
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        n_buffered
+    }
+
+    /// The body is over, one way or the other. Only the first end counts.
+    pub(crate) fn end(&self, end: Result<HeaderList, BodyError>) {
+        let (waker, source) = {
+            let mut queue = self.queue.borrow_mut();
+            if queue.end.is_none() {
+                queue.end = Some(end);
+            }
+            (queue.waker.take(), queue.source.take())
+        };
+        drop(source);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// How many bytes wait for the reader.
+    pub(crate) fn n_buffered(&self) -> usize {
+        self.queue.borrow().n_buffered
+    }
+}
+
+/// Why a body has no end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BodyError {
+    /// The peer went away before the end.
+    Disconnected,
+    /// Nothing came for as long as the time-out of the body allows.
+    TimedOut,
+    /// Longer than the limit of its reader.
+    TooLarge {
+        /// In bytes.
+        limit: u64,
+    },
+    /// The peer broke the protocol, a limit of the connection included.
+    Malformed(HttpError),
+    /// Asked for as text, and none.
+    NotUtf8,
+}
+
+impl BodyError {
+    /// The status that a request with such a body is answered with.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            BodyError::TimedOut => StatusCode::REQUEST_TIMEOUT,
+            BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            BodyError::Malformed(err) => err.status(),
+            BodyError::Disconnected | BodyError::NotUtf8 => StatusCode::BAD_REQUEST,
+        }
+    }
+}
+
+impl fmt::Display for BodyError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BodyError::Disconnected => f.write_str("the peer went away before the end of the body"),
+            BodyError::TimedOut => f.write_str("nothing more of the body came in time"),
+            BodyError::TooLarge { limit } => write!(f, "the body is larger than {limit} bytes"),
+            BodyError::Malformed(err) => err.fmt(f),
+            BodyError::NotUtf8 => f.write_str("the body is not UTF-8"),
+        }
+    }
+}
+
+impl std::error::Error for BodyError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            BodyError::Malformed(err) => Some(err),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,222 @@
+//! [`RequestHead`] and [`ResponseHead`]: one buffer and offsets into it.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use ::http::{Method, StatusCode, Version};
+
+use super::headers::Headers;
+use super::target::Target;
+
+/// Buffers kept for the next head, in each thread: more than that many heads alive at once allocate anew.
+const MAX_SPARE_BUFFERS: usize = 64;
+
+/// A buffer that has grown beyond this is not kept.
+const MAX_SPARE_SIZE: usize = 4 * 1024;
+
+/// A piece of a head's text. Heads are smaller than 64 KiB.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Span {
+    start: u16,
+    len: u16,
+}
+
+impl Span {
+    /// Where `piece` lies in `whole`, which it was cut from.
+    pub(crate) fn of(piece: &[u8], whole: &[u8]) -> Self {
+        let start = (piece.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
+        if start > whole.len() {
+            // Only an empty piece may point elsewhere.
+            return Span::default();
+        }
+        Span { start: start as u16, len: piece.len() as u16 }
+    }
+
+    pub(crate) fn start(self) -> usize {
+        usize::from(self.start)
+    }
+
+    pub(crate) fn end(self) -> usize {
+        usize::from(self.start) + usize::from(self.len)
+    }
+
+    pub(crate) fn cut(self, text: &[u8]) -> &[u8] {
+        text.get(self.start()..self.end()).unwrap_or_default()
+    }
+}
+
+/// A header field of a head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Field {
+    pub(crate) name: Span,
+    pub(crate) value: Span,
+}
+
+/// The text of a head and where its fields stand. Dropped, it is kept for the next head of the thread.
+#[derive(Default)]
+pub(crate) struct HeadBuffer {
+    pub(crate) text: Vec<u8>,
+    pub(crate) fields: Vec<Field>,
+}
+
+thread_local! {
+    static SPARE: RefCell<Vec<HeadBuffer>> = const { RefCell::new(Vec::new()) };
+}
+
+impl HeadBuffer {
+    /// A copy of `text`, without fields.
+    pub(crate) fn copy_of(text: &[u8]) -> Self {
+        let spare = SPARE.try_with(|spare| spare.borrow_mut().pop()).ok().flatten();
+        let mut buffer = spare.unwrap_or_default();
+        buffer.text.extend_from_slice(text);
+        buffer
+    }
+
+    pub(crate) fn headers(&self) -> Headers<'_> {
+        Headers::new(&self.text, &self.fields)
+    }
+}
+
+impl Drop for HeadBuffer {
+    fn drop(&mut self) {
+        if self.text.capacity() == 0 || self.text.capacity() > MAX_SPARE_SIZE {
+            return;
+        }
+        let (mut text, mut fields) = (std::mem::take(&mut self.text), std::mem::take(&mut self.fields));
+        text.clear();
+        fields.clear();
+        // Once the thread ends there is nobody to keep it for.
+        let _ = SPARE.try_with(|spare| {
+            let mut spare = spare.borrow_mut();
+            if spare.len() < MAX_SPARE_BUFFERS {
+                spare.push(HeadBuffer { text, fields });
+            }
+        });
+    }
+}
+
+impl Clone for HeadBuffer {
+    fn clone(&self) -> Self {
+        let mut buffer = HeadBuffer::copy_of(&self.text);
+        buffer.fields.extend_from_slice(&self.fields);
+        buffer
+    }
+}
+
+/// The head of a request: method, target, version and header fields, checked by the rules of RFC 9110 and 9112.
+#[derive(Clone)]
+pub struct RequestHead {
+    pub(crate) buffer: HeadBuffer,
+    pub(crate) method: Method,
+    pub(crate) version: Version,
+    pub(crate) target: Span,
+    /// The number of the `Host` field.
+    pub(crate) host: Option<u16>,
+}
+
+impl RequestHead {
+    /// The method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// HTTP/1.0 or HTTP/1.1.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The target as it came: Werkzeug's `raw_uri`.
+    pub fn target(&self) -> &str {
+        std::str::from_utf8(self.target.cut(&self.buffer.text)).unwrap_or_default()
+    }
+
+    /// The target in its form.
+    pub fn target_form(&self) -> Target<'_> {
+        let text = self.target();
+        Target::parse(text, self.method == Method::CONNECT, self.method == Method::OPTIONS)
+            .unwrap_or(Target::Origin { path: text, query: None })
+    }
+
+    /// The path, with its percent-encoding: `*` for the whole server, empty for CONNECT.
+    pub fn path(&self) -> &str {
+        self.target_form().path()
+    }
+
+    /// What stands behind the question mark, if there is one: Werkzeug's `query_string`.
+    pub fn query(&self) -> Option<&str> {
+        self.target_form().query()
+    }
+
+    /// The host the request is for, with its port if one was given: of the target if it names one, else `Host`. `None`
+    /// only in HTTP/1.0.
+    pub fn host(&self) -> Option<&str> {
+        let of_target = self.target_form().authority();
+        of_target.or_else(|| {
+            let field = self.buffer.fields.get(usize::from(self.host?))?;
+            std::str::from_utf8(field.value.cut(&self.buffer.text)).ok()
+        })
+    }
+
+    /// The header fields.
+    pub fn headers(&self) -> Headers<'_> {
+        self.buffer.headers()
+    }
+
+    /// The request line without its end, as access logs have it: the atom `r`.
+    pub fn request_line(&self) -> &[u8] {
+        let end = memchr::memchr(b'\r', &self.buffer.text).unwrap_or(self.buffer.text.len());
+        &self.buffer.text[..end]
+    }
+}
+
+impl fmt::Debug for RequestHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestHead")
+            .field("method", &self.method)
+            .field("target", &self.target())
+            .field("version", &self.version)
+            .field("headers", &self.headers())
+            .finish()
+    }
+}
+
+/// The head of a response: status, version and header fields.
+#[derive(Clone)]
+pub struct ResponseHead {
+    pub(crate) buffer: HeadBuffer,
+    pub(crate) status: StatusCode,
+    pub(crate) version: Version,
+    pub(crate) reason: Span,
+}
+
+impl ResponseHead {
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// HTTP/1.0 or HTTP/1.1.
+    pub fn version(&self) -> Version {
+        self.version
+    }
+
+    /// The reason phrase, often empty, and to be ignored (RFC 9112, 4).
+    pub fn reason(&self) -> &[u8] {
+        self.reason.cut(&self.buffer.text)
+    }
+
+    /// The header fields.
+    pub fn headers(&self) -> Headers<'_> {
+        self.buffer.headers()
+    }
+}
+
+impl fmt::Debug for ResponseHead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseHead")
+            .field("status", &self.status)
+            .field("version", &self.version)
+            .field("headers", &self.headers())
+            .finish()
+    }
+}

@@ -1,0 +1,310 @@
+//! [`Response`]: what a handler answers.
+
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use ::http::{HeaderName, HeaderValue, StatusCode, header};
+use bytes::Bytes;
+use futures::{Stream, StreamExt};
+
+use super::body::Body;
+use super::header_list::HeaderList;
+use crate::{Error, Result};
+
+/// A response: a status, header fields and a body. `Date`, `Content-Length`, `Transfer-Encoding` and `Connection` are
+/// the connection's to set.
+///
+/// ```
+/// use foster::http::{HeaderValue, Response, StatusCode, header};
+///
+/// let mut response = Response::text("gone fishing");
+/// response.set_status(StatusCode::SERVICE_UNAVAILABLE);
+/// response.headers_mut().append(header::RETRY_AFTER, HeaderValue::from_static("120"));
+/// ```
+#[derive(Debug)]
+pub struct Response {
+    pub(crate) status: StatusCode,
+    /// Apart from the others, so that a plain response allocates no list.
+    pub(crate) content_type: Option<HeaderValue>,
+    pub(crate) headers: HeaderList,
+    pub(crate) body: ResponseBody,
+}
+
+impl Response {
+    /// An empty response.
+    pub fn new(status: StatusCode) -> Self {
+        Response { status, content_type: None, headers: HeaderList::new(), body: ResponseBody::empty() }
+    }
+
+    /// 200 with text in UTF-8.
+    pub fn text(body: impl Into<ResponseBody>) -> Self {
+        Response::with_type(HeaderValue::from_static("text/plain; charset=utf-8"), body)
+    }
+
+    /// 200 with bytes of any kind.
+    pub fn bytes(body: impl Into<ResponseBody>) -> Self {
+        Response::with_type(HeaderValue::from_static("application/octet-stream"), body)
+    }
+
+    /// 200 with a body of that `Content-Type`.
+    pub fn with_type(content_type: HeaderValue, body: impl Into<ResponseBody>) -> Self {
+        Response {
+            status: StatusCode::OK,
+            content_type: Some(content_type),
+            headers: HeaderList::new(),
+            body: body.into(),
+        }
+    }
+
+    /// The status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// Sets the status: 1xx are not for here, and are answered with 500.
+    pub fn set_status(&mut self, status: StatusCode) {
+        self.status = status;
+    }
+
+    /// `Content-Type`.
+    pub fn content_type(&self) -> Option<&HeaderValue> {
+        self.content_type.as_ref().or_else(|| self.headers.get(&header::CONTENT_TYPE))
+    }
+
+    /// Sets `Content-Type`, or takes it away.
+    pub fn set_content_type(&mut self, content_type: Option<HeaderValue>) {
+        self.headers.remove(&header::CONTENT_TYPE);
+        self.content_type = content_type;
+    }
+
+    /// The header fields, but for `Content-Type`.
+    pub fn headers(&self) -> &HeaderList {
+        &self.headers
+    }
+
+    /// The header fields, but for `Content-Type`.
+    pub fn headers_mut(&mut self) -> &mut HeaderList {
+        &mut self.headers
+    }
+
+    /// The same with one more header field.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.append(name, value);
+        self
+    }
+
+    /// The body.
+    pub fn body(&self) -> &ResponseBody {
+        &self.body
+    }
+
+    /// Puts another body in.
+    pub fn set_body(&mut self, body: impl Into<ResponseBody>) {
+        self.body = body.into();
+    }
+
+    /// The body, with an empty one left in its place.
+    pub fn take_body(&mut self) -> ResponseBody {
+        std::mem::replace(&mut self.body, ResponseBody::empty())
+    }
+}
+
+/// The body of a response: there as a whole, or made while it is sent.
+pub struct ResponseBody {
+    pub(crate) kind: BodyKind,
+}
+
+pub(crate) enum BodyKind {
+    Full(Bytes),
+    Stream(BodyStream),
+    Incoming(Body),
+}
+
+/// A body in pieces, maybe with a length and trailers.
+pub(crate) struct BodyStream {
+    chunks: Pin<Box<dyn Stream<Item = Result<Bytes>>>>,
+    length: Option<u64>,
+    trailers: Option<Box<dyn FnOnce() -> HeaderList>>,
+}
+
+impl ResponseBody {
+    /// No bytes.
+    pub const fn empty() -> Self {
+        ResponseBody { kind: BodyKind::Full(Bytes::new()) }
+    }
+
+    /// Pieces as they are made: chunked to HTTP/1.1, ended by the end of the connection to HTTP/1.0. The next piece is
+    /// asked for when the peer has taken enough of the last ones. An error cuts the connection, so that the peer can
+    /// tell; it is reported.
+    pub fn stream<S, E>(chunks: S) -> Self
+    where
+        S: Stream<Item = Result<Bytes, E>> + 'static,
+        E: Into<Error>,
+    {
+        let chunks = Box::pin(chunks.map(|chunk| chunk.map_err(Into::into)));
+        ResponseBody { kind: BodyKind::Stream(BodyStream { chunks, length: None, trailers: None }) }
+    }
+
+    /// As [`stream`](ResponseBody::stream) with the length known before: it is sent with `Content-Length`. A stream of
+    /// another length is an error of the handler, and cuts the connection.
+    pub fn sized_stream<S, E>(length: u64, chunks: S) -> Self
+    where
+        S: Stream<Item = Result<Bytes, E>> + 'static,
+        E: Into<Error>,
+    {
+        let mut body = ResponseBody::stream(chunks);
+        if let BodyKind::Stream(stream) = &mut body.kind {
+            stream.length = Some(length);
+        }
+        body
+    }
+
+    /// Sends trailers, made when the last piece was, behind a stream of unknown length. They reach a client of HTTP/1.1
+    /// that said `TE: trailers`; to any other, and behind bodies of another kind, they are not sent (RFC 9110, 6.5.1).
+    pub fn with_trailers(mut self, trailers: impl FnOnce() -> HeaderList + 'static) -> Self {
+        if let BodyKind::Stream(stream) = &mut self.kind {
+            stream.trailers = Some(Box::new(trailers));
+        }
+        self
+    }
+
+    /// The length in bytes, if it is known before the body is sent.
+    pub fn content_length(&self) -> Option<u64> {
+        match &self.kind {
+            BodyKind::Full(bytes) => Some(bytes.len() as u64),
+            BodyKind::Stream(stream) => stream.length,
+            BodyKind::Incoming(body) => body.content_length(),
+        }
+    }
+
+    /// The next piece; `None` at the end.
+    pub(crate) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes>>> {
+        match &mut self.kind {
+            BodyKind::Full(bytes) => {
+                let bytes = std::mem::take(bytes);
+                Poll::Ready((!bytes.is_empty()).then_some(Ok(bytes)))
+            }
+            BodyKind::Stream(stream) => stream.chunks.as_mut().poll_next(cx),
+            BodyKind::Incoming(body) => {
+                body.poll_chunk(cx).map(|chunk| chunk.transpose().map(|chunk| chunk.map_err(Error::from)))
+            }
+        }
+    }
+
+    /// The trailers, once the last piece was given.
+    pub(crate) fn take_trailers(&mut self) -> HeaderList {
+        match &mut self.kind {
+            BodyKind::Stream(stream) => stream.trailers.take().map(|make| make()).unwrap_or_default(),
+            BodyKind::Full(_) | BodyKind::Incoming(_) => HeaderList::new(),
+        }
+    }
+}
+
+impl Default for ResponseBody {
+    fn default() -> Self {
+        ResponseBody::empty()
+    }
+}
+
+impl fmt::Debug for ResponseBody {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.content_length() {
+            Some(length) => write!(f, "ResponseBody({length} bytes)"),
+            None => f.write_str("ResponseBody(of unknown length)"),
+        }
+    }
+}
+
+impl From<Bytes> for ResponseBody {
+    fn from(bytes: Bytes) -> Self {
+        ResponseBody { kind: BodyKind::Full(bytes) }
+    }
+}
+
+impl From<Vec<u8>> for ResponseBody {
+    fn from(bytes: Vec<u8>) -> Self {
+        Bytes::from(bytes).into()
+    }
+}
+
+impl From<String> for ResponseBody {
+    fn from(text: String) -> Self {
+        Bytes::from(text).into()
+    }
+}
+
+impl From<&'static str> for ResponseBody {
+    fn from(text: &'static str) -> Self {
+        Bytes::from_static(text.as_bytes()).into()
+    }
+}
+
+impl From<&'static [u8]> for ResponseBody {
+    fn from(bytes: &'static [u8]) -> Self {
+        Bytes::from_static(bytes).into()
+    }
+}
+
+/// The body of a request as the body of its response: an echo, or a proxy's answer. It is sent as it comes in.
+impl From<Body> for ResponseBody {
+    fn from(body: Body) -> Self {
+        ResponseBody { kind: BodyKind::Incoming(body) }
+    }
+}
+
+/// What a handler may give: a response, something that makes one, or a `Result` of these.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no response",
+    label = "a handler gives a `Response`, text, bytes, a status, or a `Result` of these",
+    note = "make a `foster::http::Response` of it, for example with `Response::text`"
+)]
+pub trait IntoResponse {
+    /// Makes the response.
+    ///
+    /// # Errors
+    ///
+    /// The handler's error: it is reported, and the client gets 500. A [`BodyError`](super::BodyError) and an
+    /// [`HttpError`](super::HttpError) of the peer's are answered with their own status and not reported.
+    fn into_response(self) -> Result<Response>;
+}
+
+impl IntoResponse for Response {
+    fn into_response(self) -> Result<Response> {
+        Ok(self)
+    }
+}
+
+impl<T: IntoResponse, E: Into<Error>> IntoResponse for Result<T, E> {
+    fn into_response(self) -> Result<Response> {
+        self.map_err(Into::into)?.into_response()
+    }
+}
+
+/// An empty response.
+impl IntoResponse for StatusCode {
+    fn into_response(self) -> Result<Response> {
+        Ok(Response::new(self))
+    }
+}
+
+/// Text.
+impl IntoResponse for &'static str {
+    fn into_response(self) -> Result<Response> {
+        Ok(Response::text(self))
+    }
+}
+
+/// Text.
+impl IntoResponse for String {
+    fn into_response(self) -> Result<Response> {
+        Ok(Response::text(self))
+    }
+}
+
+/// Bytes.
+impl IntoResponse for Bytes {
+    fn into_response(self) -> Result<Response> {
+        Ok(Response::bytes(self))
+    }
+}

@@ -1,0 +1,52 @@
+//! [`Stash`]: the bytes of a head or of trailers that are not complete yet.
+
+use memchr::{memchr_iter, memmem};
+
+use crate::http::HttpError;
+
+/// Keeps the beginning of a section of lines until its empty line has come, and looks at each byte once however the
+/// section is cut.
+#[derive(Debug, Default)]
+pub(super) struct Stash {
+    bytes: Vec<u8>,
+    /// How far the line ends were looked at.
+    n_searched: usize,
+}
+
+impl Stash {
+    pub(super) fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Takes what is there of `data`, no more than makes `limit` and one byte; gives whether the empty line has come,
+    /// or what is beyond the limit. The empty line of trailers may be all there is.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpError::LineEnd`] for a line that ends in a bare LF.
+    pub(super) fn add(&mut self, data: &[u8], limit: usize, may_be_empty: bool) -> Result<bool, HttpError> {
+        let n_taken = data.len().min((limit + 1).saturating_sub(self.bytes.len()));
+        self.bytes.extend_from_slice(&data[..n_taken]);
+        for end in memchr_iter(b'\n', &self.bytes[self.n_searched..]) {
+            let end = self.n_searched + end;
+            if end == 0 || self.bytes[end - 1] != b'\r' {
+                return Err(HttpError::LineEnd);
+            }
+        }
+        // The empty line may have begun in what was there.
+        let from = self.n_searched.saturating_sub(3);
+        self.n_searched = self.bytes.len();
+        let is_empty = may_be_empty && self.bytes.starts_with(b"\r\n");
+        let is_complete = is_empty || memmem::find(&self.bytes[from..], b"\r\n\r\n").is_some();
+        Ok(is_complete || self.bytes.len() > limit)
+    }
+
+    /// Forgets everything, and gives the memory back: an idle connection holds none.
+    pub(super) fn clear(&mut self) {
+        *self = Stash::default();
+    }
+}
