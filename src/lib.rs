@@ -28,9 +28,18 @@
 //! stands here on top of it is HTTP.
 
 #[cfg(feature = "http1")]
+mod handler;
+#[cfg(feature = "http1")]
 pub mod http;
 #[cfg(feature = "http1")]
 pub mod http1;
+#[cfg(feature = "http1")]
+mod serve;
+
+#[cfg(feature = "http1")]
+pub use handler::{Handler, Request, Upgraded};
+#[cfg(feature = "http1")]
+pub use serve::{Config, HttpServer, Serve, Stats, serve};
 
 pub use foster_compat::*;
 

@@ -261,11 +261,6 @@ impl BodyWriter {
             waker.wake();
         }
     }
-
-    /// How many bytes wait for the reader.
-    pub(crate) fn n_buffered(&self) -> usize {
-        self.queue.borrow().n_buffered
-    }
 }
 
 /// Why a body has no end.

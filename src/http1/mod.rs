@@ -6,7 +6,9 @@ mod fields;
 mod incoming;
 mod outgoing;
 mod parse;
+mod protocol;
 mod server;
 mod stash;
 
+pub(crate) use protocol::{Http1Protocol, Site};
 pub use server::{BodySize, IncomingRequest, ServerConnection, ServerEvent};

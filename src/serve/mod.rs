@@ -1,0 +1,16 @@
+//! Serving HTTP.
+
+mod config;
+mod http_server;
+mod place;
+#[expect(clippy::module_inception, reason = "the function is named serve, and what it needs stands around it")]
+mod serve;
+mod stats;
+mod worker;
+
+pub use config::Config;
+pub use http_server::HttpServer;
+pub use serve::{Serve, serve};
+pub use stats::Stats;
+
+pub(crate) use stats::{Count, Counters};
