@@ -30,9 +30,8 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     }
     let open = |index| Abuser::open(options, idle.len() + index);
     let mut slow = (0..options.n_slow).map(open).collect::<io::Result<Vec<_>>>()?;
-    let mut non_readers = (options.n_slow..options.n_slow + options.n_non_readers)
-        .map(open)
-        .collect::<io::Result<Vec<_>>>()?;
+    let mut non_readers =
+        (options.n_slow..options.n_slow + options.n_non_readers).map(open).collect::<io::Result<Vec<_>>>()?;
     let n_open = idle.len() + slow.len() + non_readers.len();
     println!("{{\"open\":{n_open},\"secs\":{:.3}}}", started_at.elapsed().as_secs_f64());
 

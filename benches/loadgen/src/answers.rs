@@ -6,7 +6,10 @@ use crate::responses::Responses;
 /// under test is the server, and they were compared before the run.
 pub(crate) enum Answers {
     /// Each of this size, and what has come of the one that is not complete yet.
-    Sized { size: usize, n_received: usize },
+    Sized {
+        size: usize,
+        n_received: usize,
+    },
     Http(Responses),
 }
 

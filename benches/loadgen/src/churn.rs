@@ -16,9 +16,8 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     let mut buffer = vec![0; 64 * 1024];
     let mut epoll = Epoll::new()?;
     let mut report = Report::start(options);
-    let mut visits = (0..options.n_connections)
-        .map(|token| Visit::start(options, &epoll, token))
-        .collect::<io::Result<Vec<_>>>()?;
+    let mut visits =
+        (0..options.n_connections).map(|token| Visit::start(options, &epoll, token)).collect::<io::Result<Vec<_>>>()?;
     loop {
         let n_ready = epoll.wait(Some(Duration::from_millis(100)))?;
         if !report.tick(Instant::now()) {

@@ -48,11 +48,20 @@ impl Http {
             }
         }
         if body != self.answer() {
-            return Err(io::Error::other(format!("the body of the response to {} is not what was expected", self.path)));
+            return Err(io::Error::other(format!(
+                "the body of the response to {} is not what was expected",
+                self.path
+            )));
         }
         self.check_head(&responses)?;
-        if is_last && wire.read(&mut buffer)? > 0 {
-            return Err(io::Error::other("the server sent more after its last response"));
+        if is_last {
+            match wire.read(&mut buffer) {
+                Ok(0) => {}
+                Ok(_) => return Err(io::Error::other("the server sent more after its last response")),
+                Err(err) => {
+                    return Err(io::Error::other(format!("the server did not close after the last one: {err}")));
+                }
+            }
         }
         Ok(())
     }

@@ -3,7 +3,8 @@ use super::*;
 const HELLO: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n\r\nhello";
 const LATER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nDate: Sun, 06 Nov 1994 08:49:38 GMT\r\n\r\nworld";
 const OTHER: &str = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
-const CHUNKED: &str = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\nA: b\r\n\r\n";
+const CHUNKED: &str =
+    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\nA: b\r\n\r\n";
 
 fn bodies(pieces: impl IntoIterator<Item = impl AsRef<[u8]>>) -> (usize, String) {
     let (mut responses, mut n_responses, mut body) = (Responses::default(), 0, Vec::new());
