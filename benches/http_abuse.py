@@ -42,6 +42,8 @@ def main():
     arguments = parser.parse_args()
     if reason := missing_binary(f"{RELEASE}/loadgen", "loadgen"):
         sys.exit(f"loadgen: {reason}")
+    if arguments.idle < 1:
+        sys.exit("--idle is at least 1")
     raise_descriptor_limit(arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     cores = [int(core) for core in arguments.cores.split(",")]
@@ -68,8 +70,10 @@ def raise_descriptor_limit(arguments):
 
 def chosen_servers(arguments):
     known = dict(HTTP_WHOLE)
-    known.update((name, Server(command)) for name, command in (text.split("=", 1) for text in arguments.add))
+    added = dict(text.split("=", 1) for text in arguments.add)
+    known.update((name, Server(command)) for name, command in added.items())
     names = arguments.servers.split(",") if arguments.servers else list(known)
+    names += [name for name in added if name not in names]
     if unknown := [name for name in names if name not in known]:
         sys.exit(f"unknown server {unknown[0]!r}: there are {', '.join(known)}")
     for name in names:
@@ -99,7 +103,7 @@ class Abuse:
     """The clients that mean no good, from when all are there until the end of the block."""
 
     def __init__(self, process, core, arguments):
-        options = {"connections": max(1, arguments.idle), "slow": arguments.slow,
+        options = {"connections": arguments.idle, "slow": arguments.slow,
                    "non-readers": arguments.non_readers, "http": "/"}
         self.child = subprocess.Popen(load_argv("abuse", options, process.port), stdin=subprocess.PIPE,
                                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
