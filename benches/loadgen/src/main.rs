@@ -13,11 +13,11 @@
 //! message and closed, `udp` is `echo` with datagrams. They print one line of JSON. `idle` opens N connections, echoes
 //! one message on each, prints one line of JSON and holds them until its standard input ends.
 //!
-//! With `--tls` a connection speaks TLS 1.3. With `--lines` a message is L lines, counted each, and the answer to all of
-//! them is one byte. With `--http` a message is a request for PATH, with BYTES of body if that is `/echo`.
+//! With `--tls` a connection speaks TLS 1.3. With `--lines` a message is L lines, counted each, and the answer to all
+//! of them is one byte. With `--http` a message is a request for PATH, with BYTES of body if that is `/echo`.
 //!
-//! `abuse` holds N idle connections to an HTTP server as `idle` does, beside others that never finish a request or never
-//! read an answer; its own head says how.
+//! `abuse` holds N idle connections to an HTTP server as `idle` does, beside others that never finish a request or
+//! never read an answer; the head of `abuse.rs` says how.
 //!
 //! No `unsafe` here: what needs it is in `bench-epoll`.
 
