@@ -41,19 +41,35 @@ impl TransportRef {
         self.0.start_soon_boxed(name, Box::pin(async move { task.await.into_result() }));
     }
 
-    /// As [`start_soon`](TransportRef::start_soon), but the first step is taken at once, before this returns: Python
-    /// 3.12's `eager_start`, for a transport. A task that ends in it, as the handler of a request that has its answer
-    /// at hand, is never queued.
+    /// Calls `step` as the first step of a task of this connection would be: in the connection's scope, and with context
+    /// variables of its own, which tasks started inside inherit. Not in asyncio; Python 3.12's `eager_start` is made of
+    /// the same.
     ///
-    /// The first step stands in the scope of the connection. Called from a callback of an exclusive protocol, it runs
-    /// while that protocol is borrowed.
-    pub fn start_eagerly<F>(&self, task: F)
-    where
-        F: Future + 'static,
-        F::Output: Outcome,
-    {
-        let name = std::any::type_name::<F>();
-        self.0.start_eagerly_boxed(name, Box::pin(async move { task.await.into_result() }));
+    /// A future may be polled here, and handed to [`start_soon`](TransportRef::start_soon) if it was not ready: a task
+    /// that has its answer at hand is then never queued. The poll inside needs no waker that wakes: the first step of
+    /// the task asks again.
+    ///
+    /// ```
+    /// use std::future::Future;
+    /// use std::pin::Pin;
+    /// use std::task::{Context, Poll, Waker};
+    ///
+    /// use foster_compat::TransportRef;
+    ///
+    /// fn start_eagerly(transport: &TransportRef, mut task: Pin<Box<dyn Future<Output = ()>>>) {
+    ///     transport.in_scope(|| {
+    ///         if task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+    ///             transport.start_soon(task);
+    ///         }
+    ///     });
+    /// }
+    /// # start_eagerly(&TransportRef::default(), Box::pin(async {}));
+    /// ```
+    pub fn in_scope<R>(&self, step: impl FnOnce() -> R) -> R {
+        let mut step = Some(step);
+        let mut value = None;
+        self.0.run_in_scope(&mut || value = step.take().map(|step| step()));
+        value.expect("a transport runs what it is given")
     }
 
     /// Gives the transport another protocol: `transport.set_protocol`. The next callback is the new one's; its

@@ -1,12 +1,14 @@
 //! One request and its answer.
 
-use std::future::poll_fn;
-use std::panic::AssertUnwindSafe;
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use foster_compat::{Error, Result};
+use foster_compat::{Error, Result, TransportRef};
 use futures::FutureExt;
 use tokio::time::Instant;
 
@@ -21,34 +23,58 @@ use crate::serve::Count;
 /// A body in pieces is written once so much of it is there, or when its maker waits.
 const MAX_UNSENT: usize = 64 * 1024;
 
-/// Notes that an exchange has ended, or was cancelled.
-struct Pending<H: Handler> {
+/// What a handler has come to; a panic is one more way to fail.
+type Answer = Result<Result<Response>, Box<dyn Any + Send>>;
+
+/// Notes that an exchange that had to wait was cancelled.
+struct Waiting<H: Handler> {
     connection: Rc<Connection<H>>,
     is_done: bool,
 }
 
-impl<H: Handler> Drop for Pending<H> {
+impl<H: Handler> Drop for Waiting<H> {
     fn drop(&mut self) {
-        let counters = &self.connection.site.counters;
-        counters.add(Count::RequestOver);
         if !self.is_done {
-            counters.add(Count::Cancelled);
+            self.connection.site.counters.add(Count::RequestOver);
+            self.connection.site.counters.add(Count::Cancelled);
         }
     }
 }
 
 impl<H: Handler> Connection<H> {
-    /// Starts to answer, and takes the first step of it at once.
+    /// Starts to answer. The first step is taken at once: a handler that has its answer at hand is never queued.
     pub(super) fn answer(&self, request: Request) {
         self.site.counters.add(Count::Request);
-        let exchange = self.rc().exchange(request);
-        self.with_transport(|transport| transport.start_eagerly(exchange));
+        self.with_transport(|transport| transport.in_scope(|| self.take_first_step(transport, request)));
     }
 
-    async fn exchange(self: Rc<Self>, request: Request) {
-        let mut pending = Pending { connection: self.clone(), is_done: false };
-        let answer = AssertUnwindSafe(self.site.handler.call(request)).catch_unwind().await;
-        let response = match answer.map(IntoResponse::into_response) {
+    fn take_first_step(&self, transport: &TransportRef, request: Request) {
+        let first = catch_unwind(AssertUnwindSafe(|| {
+            let mut handling = Box::pin(self.site.handler.call(request));
+            // The task that goes on asks everything again in its first step, so nobody has to be woken by this one.
+            match handling.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(answer) => Ok(answer.into_response()),
+                Poll::Pending => Err(handling),
+            }
+        }));
+        match first {
+            Ok(Ok(answer)) => self.answered(Ok(answer)),
+            Ok(Err(handling)) => transport.start_soon(self.rc().wait_for(handling)),
+            Err(panic) => self.answered(Err(panic)),
+        }
+    }
+
+    /// Goes on with a handler that was not ready.
+    async fn wait_for(self: Rc<Self>, handling: Pin<Box<H::Future>>) {
+        let mut waiting = Waiting { connection: self.clone(), is_done: false };
+        let answer = AssertUnwindSafe(handling.map(IntoResponse::into_response)).catch_unwind().await;
+        waiting.is_done = true;
+        self.answered(answer);
+    }
+
+    /// Sends what the handler has answered, as far as it goes without waiting.
+    fn answered(&self, answer: Answer) {
+        let response = match answer {
             Ok(Ok(response)) => response,
             Ok(Err(err)) => self.error_response(&err),
             Err(_) => {
@@ -57,15 +83,15 @@ impl<H: Handler> Connection<H> {
                 Response::new(StatusCode::INTERNAL_SERVER_ERROR)
             }
         };
-        let sent = if self.is_over.get() { Ok(()) } else { self.respond(response).await };
-        pending.is_done = true;
-        drop(pending);
-        if let Err(err) = sent {
-            self.cut(&err);
+        if self.is_over.get() {
+            return self.end_exchange(Ok(()));
         }
-        self.is_answering.set(false);
-        self.flush_if_idle();
-        self.go_on();
+        let sent = match self.begin_response(response) {
+            Ok(Some(body)) => return self.start_streaming(body),
+            Ok(None) => Ok(()),
+            Err(err) => Err(err.into()),
+        };
+        self.end_exchange(sent);
     }
 
     /// The answer to a request whose handler has failed.
@@ -84,53 +110,43 @@ impl<H: Handler> Connection<H> {
         response
     }
 
-    /// The response cannot be completed: the client has to see that.
-    fn cut(&self, err: &Error) {
-        if !self.is_over.get() {
-            self.site.counters.add(Count::Failed);
-            tracing::error!("a response could not be completed: {err:#}");
-            self.flush();
-            self.machine.borrow_mut().close_after_response();
-            self.with_transport(|transport| transport.abort());
-        }
-    }
-
-    async fn respond(&self, response: Response) -> Result<()> {
-        let mut response = response;
+    /// Puts the head, and a body that is there as a whole, into what goes out. Gives a body that is still to be made.
+    fn begin_response(&self, mut response: Response) -> Result<Option<ResponseBody>, HttpError> {
         if !self.is_processing.get() {
             self.site.now.set(Instant::now());
             self.outbox.replace(self.site.take_outbox());
         }
-        let mut body = response.take_body();
-        let size = match body.content_length() {
+        let size = match response.body.content_length() {
             Some(length) => BodySize::Known(length),
             None => BodySize::Unknown,
         };
         if let Err(err) = self.send_head(&response, size) {
             self.site.counters.add(Count::Failed);
             tracing::error!("a response was refused: {err}");
-            let date = self.site.date(self.site.now.get());
-            let mut outbox = self.outbox.borrow_mut();
-            let status = StatusCode::INTERNAL_SERVER_ERROR;
-            self.machine.borrow_mut().send_error(status, date.as_ref().map(|date| &date[..]), &mut outbox.bytes);
-            return Ok(());
+            self.send_error(StatusCode::INTERNAL_SERVER_ERROR);
+            return Ok(None);
         }
-        if let BodyKind::Full(bytes) = &mut body.kind {
-            let bytes = std::mem::take(bytes);
-            self.send_piece(bytes)?;
-            return self.send_end(&HeaderList::new());
+        let bytes = match &mut response.body.kind {
+            BodyKind::Full(bytes) => std::mem::take(bytes),
+            BodyKind::Stream(_) | BodyKind::Incoming(_) => Bytes::new(),
+        };
+        let has_body = self.send_piece(bytes)?;
+        if has_body && !matches!(response.body.kind, BodyKind::Full(_)) {
+            return Ok(Some(response.body));
         }
-        self.stream(body).await
+        self.send_end(&HeaderList::new())?;
+        Ok(None)
     }
 
     fn send_head(&self, response: &Response, size: BodySize) -> Result<(), HttpError> {
         let date = self.site.date(self.site.now.get());
         let mut outbox = self.outbox.borrow_mut();
+        let mut machine = self.machine.borrow_mut();
         // Who still has the body will read it while the response is sent, and after the head it is too late to ask.
-        if self.body.borrow().is_some() {
-            self.machine.borrow_mut().send_continue(&mut outbox.bytes);
+        if machine.expects_continue() && self.body.borrow().is_some() {
+            machine.send_continue(&mut outbox.bytes);
         }
-        self.machine.borrow_mut().send_response(
+        machine.send_response(
             response.status,
             response.content_type.as_ref(),
             &response.headers,
@@ -138,6 +154,13 @@ impl<H: Handler> Connection<H> {
             date.as_ref().map(|date| &date[..]),
             &mut outbox.bytes,
         )
+    }
+
+    /// Puts the whole answer to a request that is refused into what goes out.
+    pub(super) fn send_error(&self, status: StatusCode) {
+        let date = self.site.date(self.site.now.get());
+        let mut outbox = self.outbox.borrow_mut();
+        self.machine.borrow_mut().send_error(status, date.as_ref().map(|date| &date[..]), &mut outbox.bytes);
     }
 
     /// Adds a piece of the body to what goes out; `false` if the response has no body.
@@ -150,18 +173,29 @@ impl<H: Handler> Connection<H> {
         Ok(true)
     }
 
-    fn send_end(&self, trailers: &HeaderList) -> Result<()> {
+    fn send_end(&self, trailers: &HeaderList) -> Result<(), HttpError> {
         let mut outbox = self.outbox.borrow_mut();
-        self.machine.borrow_mut().send_end(trailers, &mut outbox.bytes)?;
+        self.machine.borrow_mut().send_end(trailers, &mut outbox.bytes)
+    }
+
+    /// Sends a body as far as it is ready, and leaves the rest to a task.
+    fn start_streaming(&self, body: ResponseBody) {
+        let mut streaming: Pin<Box<dyn Future<Output = Result<()>>>> = Box::pin(self.rc().stream(body));
+        if streaming.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            self.with_transport(|transport| transport.start_soon_boxed("the body of a response", streaming));
+        }
+    }
+
+    async fn stream(self: Rc<Self>, body: ResponseBody) -> Result<()> {
+        let mut waiting = Waiting { connection: self.clone(), is_done: false };
+        let sent = AssertUnwindSafe(self.send_body(body)).catch_unwind().await;
+        waiting.is_done = true;
+        self.end_exchange(sent.unwrap_or_else(|_| Err(Error::msg("the maker of a body panicked"))));
         Ok(())
     }
 
     /// Sends a body as it is made, no faster than the client takes it.
-    async fn stream(&self, mut body: ResponseBody) -> Result<()> {
-        // A response without a body is over before its maker is asked for anything.
-        if !self.send_piece(Bytes::new())? {
-            return self.send_end(&HeaderList::new());
-        }
+    async fn send_body(&self, mut body: ResponseBody) -> Result<()> {
         loop {
             let chunk = poll_fn(|cx| {
                 let chunk = body.poll_chunk(cx);
@@ -185,7 +219,7 @@ impl<H: Handler> Connection<H> {
         }
         let takes_trailers = self.machine.borrow().takes_trailers();
         let trailers = if takes_trailers { body.take_trailers() } else { HeaderList::new() };
-        self.send_end(&trailers)
+        Ok(self.send_end(&trailers)?)
     }
 
     fn must_flush(&self) -> bool {
@@ -203,5 +237,29 @@ impl<H: Handler> Connection<H> {
             transport.poll_drained(cx)
         })
         .await
+    }
+
+    /// The exchange is over: what came behind it has its turn.
+    fn end_exchange(&self, sent: Result<()>) {
+        self.site.counters.add(Count::RequestOver);
+        if let Err(err) = sent {
+            self.cut(&err);
+        }
+        self.is_answering.set(false);
+        if !self.is_processing.get() {
+            self.flush_if_idle();
+            self.go_on();
+        }
+    }
+
+    /// The response cannot be completed: the client has to see that.
+    fn cut(&self, err: &Error) {
+        if !self.is_over.get() {
+            self.site.counters.add(Count::Failed);
+            tracing::error!("a response could not be completed: {err:#}");
+            self.flush();
+            self.machine.borrow_mut().abandon_request();
+            self.with_transport(|transport| transport.abort());
+        }
     }
 }

@@ -263,11 +263,8 @@ impl<H: Handler> Connection<H> {
     pub(super) fn refuse(&self, status: StatusCode, now: Instant) {
         self.site.counters.add(Count::Refused);
         self.has_unread.set(true);
-        let date = self.site.date(now);
-        {
-            let mut outbox = self.outbox.borrow_mut();
-            self.machine.borrow_mut().send_error(status, date.as_ref().map(|date| &date[..]), &mut outbox.bytes);
-        }
+        self.site.now.set(now);
+        self.send_error(status);
         self.flush_if_idle();
         self.settle_if_idle(now);
     }
