@@ -1,8 +1,13 @@
 use std::io::{Read, Write};
-use std::net::{Shutdown, UdpSocket};
+use std::net::Shutdown;
 use std::process::Stdio;
 
-use super::child::{self, Child, PATIENCE};
+#[cfg(feature = "testing")]
+use foster::{run_here, sleep, testing};
+
+#[cfg(feature = "testing")]
+use super::child::PATIENCE;
+use super::child::{self, Child};
 use super::clients::client;
 use super::*;
 
@@ -198,20 +203,55 @@ fn a_message_without_a_header_and_an_answer_close_the_connection() {
     }
 }
 
-#[test]
-fn an_answer_that_comes_as_a_question_is_left_alone() {
-    let server = Child::serve("dns");
-    let udp = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
-    udp.connect(server.address).expect("the address is one");
-    udp.set_read_timeout(Some(PATIENCE)).expect("the time-out is not zero");
-    let mut answer = QUESTION.to_vec();
-    answer[2] |= 0x80;
-    for message in [&answer[..], b"", QUESTION] {
-        udp.send(message).expect("the server is there");
-    }
-    let mut got = [0; 512];
-    let n = udp.recv(&mut got).expect("the question is answered");
-    assert_eq!((&got[..4], n), (&b"\x12\x34\x85\0"[..], 45));
+#[cfg(feature = "testing")]
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_as_a_question_is_left_alone() {
+    over_udp(async |_, peer| {
+        let mut answer = QUESTION.to_vec();
+        answer[2] |= 0x80;
+        for message in [&answer[..], b"", QUESTION] {
+            peer.send(message);
+        }
+        let (got, to) = peer.read().await.expect("the question is answered");
+        assert_eq!((&got[..4], got.len(), to), (&b"\x12\x34\x85\0"[..], 45, peer.address()));
+        assert_eq!(peer.n_unread(), 0);
+    })
+    .await;
+}
+
+#[cfg(feature = "testing")]
+#[tokio::test(start_paused = true)]
+async fn while_answers_pile_up_questions_are_lost() {
+    over_udp(async |transport, peer| {
+        peer.set_capacity(0);
+        let n_kept = transport.get_write_buffer_limits().1 / (45 + 8) + 1;
+        for _ in 0..2 * n_kept {
+            peer.send(QUESTION);
+            foster::checkpoint().await;
+        }
+        sleep(PATIENCE).await;
+        assert!(transport.is_writing_paused());
+        peer.set_capacity(usize::MAX);
+        sleep(PATIENCE).await;
+        assert_eq!(peer.received().len(), n_kept);
+        peer.send(QUESTION);
+        assert!(peer.read().await.is_some());
+    })
+    .await;
+}
+
+/// Plays a scenario with the protocol of datagrams.
+#[cfg(feature = "testing")]
+async fn over_udp(scenario: impl AsyncFnOnce(&DatagramTransportRef, &testing::DatagramPeer)) {
+    let played = run_here(open_nursery(async |nursery| {
+        let protocol =
+            DNSDatagramProtocol { controller: Rc::new(factory()), transport: DatagramTransportRef::default() };
+        let (transport, _protocol, peer) = testing::bind_datagram(&nursery, protocol);
+        scenario(&transport, &peer).await;
+        transport.close();
+        foster::Ok(())
+    }));
+    played.await.expect("nothing fails");
 }
 
 #[test]
@@ -318,8 +358,6 @@ fn ctrl_c_stops_it_at_once_with_half_a_question_received() {
 #[cfg(feature = "testing")]
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_is_silent_is_ended() {
-    use foster::{run_here, sleep, testing};
-
     let ended = run_here(open_nursery(async |nursery| {
         let protocol = Int16StringProtocol::new(DNSProtocol { controller: Rc::new(factory()) });
         let (_transport, _protocol, peer) = testing::connect(&nursery, protocol);
