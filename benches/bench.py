@@ -84,7 +84,7 @@ LINES = {
 
 # Each answers GET / and /json, /users/<id> and /stream (1 MiB in 64 chunks) and POST /echo, with its date and type.
 HTTP = {
-    "foster": Server("{release}/foster-http --port {port} --workers 1", "foster-http"),
+    "foster": Server("{release}/foster-http --port {port} --workers 1 --max-requests 4294967295 --keep-alive 75", "foster-http"),
     "hyper": Server("{release}/peers-http hyper --port {port}", "peers-http"),
     "actix-web": Server("{extra}/peers-actix --port {port}", "peers-actix"),
     "may-minihttp": Server("{extra}/peers-may --port {port}", "peers-may"),
