@@ -130,8 +130,7 @@ impl ChunkDecoder {
             }
         }
         let n_before = stash.bytes().len();
-        let is_complete = stash.add(data, limits.trailers, true)?;
-        if !is_complete {
+        if !stash.add(data, limits.trailers, true) {
             *data = &[];
             return Ok(None);
         }

@@ -10,7 +10,7 @@ use super::chunked::Piece;
 use super::encode::{self, BodyFraming};
 use super::incoming::Incoming;
 use super::outgoing::Outgoing;
-use super::parse::parse_request;
+use super::parse::{parse_request, parse_trailers};
 use super::stash::Stash;
 
 /// The server's side of a connection of HTTP/1.1 or 1.0: bytes in, events out, and the other way round. It does no I/O
@@ -163,60 +163,29 @@ impl ServerConnection {
         event
     }
 
-    /// The stream of the client has ended.
+    /// The stream of the client has ended: what it sent before has to be taken first, a request that waits for the
+    /// response before it included.
     ///
     /// # Errors
     ///
-    /// [`HttpError::Incomplete`] within a request.
+    /// Within a request: what is wrong with it if that can be said, else [`HttpError::Incomplete`].
     pub fn receive_eof(&mut self) -> Result<(), HttpError> {
-        let is_incomplete = match self.reading {
-            Reading::Head => !self.stash.is_empty(),
-            Reading::Body(_) => true,
-            Reading::Done | Reading::Closed | Reading::Switched => false,
+        let end = match self.reading {
+            Reading::Head if self.stash.has_only_line_ends() => Ok(()),
+            Reading::Head => parse_request(self.stash.bytes(), &self.limits).and(Err(HttpError::Incomplete)),
+            Reading::Body(_) => parse_trailers(self.stash.bytes(), &self.limits).and(Err(HttpError::Incomplete)),
+            Reading::Done | Reading::Closed | Reading::Switched => Ok(()),
         };
         if !matches!(self.reading, Reading::Switched) {
             self.reading = Reading::Closed;
         }
+        self.stash.clear();
         self.exchange.keeps_alive = false;
-        if is_incomplete { Err(HttpError::Incomplete) } else { Ok(()) }
+        end
     }
 
     fn receive_head<'a>(&mut self, data: &mut &'a [u8]) -> Result<Option<ServerEvent<'a>>, HttpError> {
-        let read = if self.stash.is_empty() {
-            let read = parse_request(data, &self.limits)?;
-            if let Some(read) = &read {
-                *data = &data[read.n..];
-            }
-            read
-        } else {
-            None
-        };
-        let read = match read {
-            Some(read) => read,
-            None if data.is_empty() => return Ok(None),
-            None => {
-                let n_before = self.stash.bytes().len();
-                if !self.stash.add(data, self.limits.head, false)? {
-                    *data = &[];
-                    return Ok(None);
-                }
-                match parse_request(self.stash.bytes(), &self.limits)? {
-                    Some(read) => {
-                        *data = &data[read.n - n_before..];
-                        self.stash.clear();
-                        read
-                    }
-                    None if self.stash.bytes().len() > self.limits.head => {
-                        return Err(HttpError::HeadTooLarge { limit: self.limits.head });
-                    }
-                    None => {
-                        *data = &[];
-                        return Ok(None);
-                    }
-                }
-            }
-        };
-
+        let Some(read) = self.stash.take_head(data, &self.limits, parse_request)? else { return Ok(None) };
         let framing = read.framing;
         let is_11 = read.head.version == Version::HTTP_11;
         let size = match framing.content_length {
@@ -262,7 +231,7 @@ impl ServerConnection {
 
     /// Whether nothing of the next request has come and nothing of the last one is left: the connection is idle.
     pub fn is_idle(&self) -> bool {
-        matches!(self.reading, Reading::Head) && self.stash.is_empty() && self.writing == Writing::Idle
+        matches!(self.reading, Reading::Head) && self.stash.has_only_line_ends() && self.writing == Writing::Idle
     }
 
     /// Whether the body of the request that is answered, or was, is still coming.
