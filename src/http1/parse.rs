@@ -116,7 +116,7 @@ pub(super) fn parse_trailers(bytes: &[u8], limits: &Limits) -> Result<Option<(us
     }
     let mut trailers = HeaderList::new();
     for field in fields {
-        if FORBIDDEN_TRAILERS.iter().any(|name| name.eq_ignore_ascii_case(field.name)) {
+        if is_forbidden_trailer(field.name) {
             return Err(HttpError::Trailer);
         }
         let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| HttpError::HeaderName)?;
@@ -124,6 +124,11 @@ pub(super) fn parse_trailers(bytes: &[u8], limits: &Limits) -> Result<Option<(us
         trailers.append(name, value);
     }
     Ok(Some((n, trailers)))
+}
+
+/// Whether a field may not stand behind the body.
+pub(super) fn is_forbidden_trailer(name: &str) -> bool {
+    FORBIDDEN_TRAILERS.iter().any(|forbidden| forbidden.eq_ignore_ascii_case(name))
 }
 
 /// What frames, routes or authenticates a message stands in its head or nowhere (RFC 9110, 6.5.1).
