@@ -261,7 +261,8 @@ fn version_error(text: &[u8], err: httparse::Error) -> Option<HttpError> {
         return Some(if is_longer { HttpError::RequestLine } else { HttpError::LineEnd });
     }
     end?;
-    let is_version = matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor, b'\r']
+    let version = version.strip_suffix(b"\r").unwrap_or(version);
+    let is_version = matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
         if major.is_ascii_digit() && minor.is_ascii_digit());
     Some(if is_version { HttpError::Version } else { HttpError::RequestLine })
 }
