@@ -8,6 +8,7 @@ mod exchanges;
 mod fields;
 mod framing;
 mod limits;
+mod properties;
 mod request_lines;
 mod responses;
 mod switching;
