@@ -1,6 +1,8 @@
-//! HTTP/1.1 and 1.0 (RFC 9110, RFC 9112): machines without I/O.
+//! HTTP/1.1 and 1.0 (RFC 9110, RFC 9112): machines without I/O, and a client on one of them.
 
 mod chunked;
+mod client;
+mod client_connection;
 mod encode;
 mod fields;
 mod incoming;
@@ -9,4 +11,6 @@ mod parse;
 mod server;
 mod stash;
 
+pub use client::{Client, ClientError, ClientRequest, ClientResponse, Connect, Upgraded};
+pub use client_connection::{ClientConnection, ClientEvent, IncomingResponse};
 pub use server::{BodySize, IncomingRequest, ServerConnection, ServerEvent};

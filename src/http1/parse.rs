@@ -164,7 +164,7 @@ fn skip_empty_lines(bytes: &[u8]) -> Result<Option<usize>, HttpError> {
 
 /// httparse takes a bare LF for a line end; we do not (RFC 9112, 2.2 leaves it to the recipient).
 fn check_line_ends(text: &[u8], fields: &[httparse::Header<'_>]) -> Result<(), HttpError> {
-    let mut is_fine = text.ends_with(b"\r\n") && (fields.is_empty() || text.ends_with(b"\r\n\r\n"));
+    let mut is_fine = text.ends_with(b"\r\n\r\n");
     for field in fields {
         let start = Span::of(field.name.as_bytes(), text).start();
         is_fine &= start == 0 || text[..start].ends_with(b"\r\n");

@@ -182,41 +182,7 @@ impl ServerConnection {
     }
 
     fn receive_head<'a>(&mut self, data: &mut &'a [u8]) -> Result<Option<ServerEvent<'a>>, HttpError> {
-        let read = if self.stash.is_empty() {
-            let read = parse_request(data, &self.limits)?;
-            if let Some(read) = &read {
-                *data = &data[read.n..];
-            }
-            read
-        } else {
-            None
-        };
-        let read = match read {
-            Some(read) => read,
-            None if data.is_empty() => return Ok(None),
-            None => {
-                let n_before = self.stash.bytes().len();
-                if !self.stash.add(data, self.limits.head, false)? {
-                    *data = &[];
-                    return Ok(None);
-                }
-                match parse_request(self.stash.bytes(), &self.limits)? {
-                    Some(read) => {
-                        *data = &data[read.n - n_before..];
-                        self.stash.clear();
-                        read
-                    }
-                    None if self.stash.bytes().len() > self.limits.head => {
-                        return Err(HttpError::HeadTooLarge { limit: self.limits.head });
-                    }
-                    None => {
-                        *data = &[];
-                        return Ok(None);
-                    }
-                }
-            }
-        };
-
+        let Some(read) = self.stash.take_head(data, &self.limits, parse_request)? else { return Ok(None) };
         let framing = read.framing;
         let is_11 = read.head.version == Version::HTTP_11;
         let size = match framing.content_length {

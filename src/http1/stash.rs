@@ -2,7 +2,9 @@
 
 use memchr::{memchr_iter, memmem};
 
-use crate::http::HttpError;
+use crate::http::{HttpError, Limits};
+
+use super::parse::Read;
 
 /// Keeps the beginning of a section of lines until its empty line has come, and looks at each byte once however the
 /// section is cut.
@@ -43,6 +45,45 @@ impl Stash {
         let is_empty = may_be_empty && self.bytes.starts_with(b"\r\n");
         let is_complete = is_empty || memmem::find(&self.bytes[from..], b"\r\n\r\n").is_some();
         Ok(is_complete || self.bytes.len() > limit)
+    }
+
+    /// Takes a head from what was kept and the start of `data`; `None` once all of it was taken and more is needed.
+    ///
+    /// # Errors
+    ///
+    /// Those of `parse`, and [`HttpError::HeadTooLarge`].
+    pub(super) fn take_head<H>(
+        &mut self,
+        data: &mut &[u8],
+        limits: &Limits,
+        parse: fn(&[u8], &Limits) -> Result<Option<Read<H>>, HttpError>,
+    ) -> Result<Option<Read<H>>, HttpError> {
+        if self.is_empty() {
+            if let Some(read) = parse(data, limits)? {
+                *data = &data[read.n..];
+                return Ok(Some(read));
+            }
+        }
+        if data.is_empty() {
+            return Ok(None);
+        }
+        let n_before = self.bytes.len();
+        if !self.add(data, limits.head, false)? {
+            *data = &[];
+            return Ok(None);
+        }
+        match parse(&self.bytes, limits)? {
+            Some(read) => {
+                *data = &data[read.n - n_before..];
+                self.clear();
+                Ok(Some(read))
+            }
+            None if self.bytes.len() > limits.head => Err(HttpError::HeadTooLarge { limit: limits.head }),
+            None => {
+                *data = &[];
+                Ok(None)
+            }
+        }
     }
 
     /// Forgets everything, and gives the memory back: an idle connection holds none.
