@@ -96,12 +96,12 @@ impl Sending<'_> {
 
     /// Writes what waits, and a piece with what stands behind it.
     fn write(&mut self, piece: &[u8], behind: &[u8]) -> Result<(), ClientError> {
-        let out = std::mem::take(&mut self.out);
-        if out.is_empty() && piece.is_empty() {
+        if self.out.is_empty() && piece.is_empty() {
             return Ok(());
         }
         self.n_burst += piece.len();
-        let written = self.transport.writelines(&[&out, piece, behind]);
+        let written = self.transport.writelines(&[&self.out, piece, behind]);
+        self.out.clear();
         written.map_err(|err| ClientError::Closed { source: Some(err) })
     }
 }
