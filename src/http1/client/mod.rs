@@ -27,7 +27,8 @@ use connection::Connection;
 ///
 /// One request is under way at a time. Another one before the response was read to its end is refused with
 /// [`ClientError::Busy`]. Once the server has closed the connection, every request is refused with
-/// [`ClientError::Closed`]: connect again. Time-outs are the caller's, with [`move_on_after`](crate::move_on_after).
+/// [`ClientError::Closed`]: connect again. Time-outs are the caller's:
+/// [`move_on_after`](crate::move_on_after) around [`send`](ClientRequest::send).
 ///
 /// The connection is a child of the nursery. Dropped, the client closes it, after the exchange that is under way.
 ///

@@ -38,6 +38,11 @@ impl ClientResponse {
         &self.head
     }
 
+    /// The body.
+    pub fn body(&self) -> &Body {
+        &self.body
+    }
+
     /// The body, to be read in pieces.
     pub fn body_mut(&mut self) -> &mut Body {
         &mut self.body
