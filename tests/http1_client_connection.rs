@@ -7,6 +7,9 @@ use std::rc::Rc;
 use foster::http::{HeaderList, HeaderName, HeaderValue, HttpError, Limits, Method, StatusCode};
 use foster::http1::{BodySize, ClientConnection, ClientEvent, ServerConnection, ServerEvent};
 
+/// Names and values of header fields.
+type Fields<'a> = &'a [(&'static str, &'static str)];
+
 const HOST: &str = "example.org";
 
 fn connection() -> ClientConnection {
@@ -19,18 +22,13 @@ fn connection_with(limits: Limits) -> ClientConnection {
     connection
 }
 
-fn headers(fields: &[(&'static str, &'static str)]) -> HeaderList {
+fn headers(fields: Fields<'_>) -> HeaderList {
     let field = |&(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value));
     fields.iter().map(field).collect()
 }
 
 /// What is written for a request, its end included unless it has a body.
-fn written(
-    method: &Method,
-    target: &str,
-    fields: &[(&'static str, &'static str)],
-    size: Option<BodySize>,
-) -> Result<String, HttpError> {
+fn written(method: &Method, target: &str, fields: Fields<'_>, size: Option<BodySize>) -> Result<String, HttpError> {
     let (mut connection, mut out) = (connection(), Vec::new());
     connection.send_request(method, target, &headers(fields), size, &mut out)?;
     if size.is_none() {
@@ -40,11 +38,11 @@ fn written(
 }
 
 /// A connection whose request was sent.
-fn asked(method: Method, fields: &[(&'static str, &'static str)]) -> ClientConnection {
+fn asked(method: Method, fields: Fields<'_>) -> ClientConnection {
     asked_with(Limits::default().max_body_size(None), method, fields)
 }
 
-fn asked_with(limits: Limits, method: Method, fields: &[(&'static str, &'static str)]) -> ClientConnection {
+fn asked_with(limits: Limits, method: Method, fields: Fields<'_>) -> ClientConnection {
     let (mut connection, mut out) = (connection_with(limits), Vec::new());
     let target = if method == Method::CONNECT { "example.org:443" } else { "/" };
     connection.send_request(&method, target, &headers(fields), None, &mut out).expect("a request");
@@ -108,12 +106,7 @@ fn answer(response: &[u8], has_eof: bool) -> Vec<String> {
     answer_to(&Method::GET, &[], response, has_eof).0
 }
 
-fn answer_to(
-    method: &Method,
-    fields: &[(&'static str, &'static str)],
-    response: &[u8],
-    has_eof: bool,
-) -> (Vec<String>, Vec<u8>) {
+fn answer_to(method: &Method, fields: Fields<'_>, response: &[u8], has_eof: bool) -> (Vec<String>, Vec<u8>) {
     let whole = heard(&mut asked(method.clone(), fields), &[response], has_eof);
     let bytes: Vec<&[u8]> = response.chunks(1).collect();
     let cut = heard(&mut asked(method.clone(), fields), &bytes, has_eof);
@@ -164,7 +157,7 @@ fn a_target_that_would_break_the_line_is_not_written() {
 #[test]
 fn the_body_is_marked_off_by_what_is_known_of_it() {
     let (known, unknown) = (Some(BodySize::Known(3)), Some(BodySize::Unknown));
-    let cases: [(Method, &[(&str, &str)], Option<BodySize>, &str); 9] = [
+    let cases: [(Method, Fields<'_>, Option<BodySize>, &str); 9] = [
         (Method::GET, &[], None, ""),
         (Method::POST, &[], None, "content-length: 0\r\n"),
         (Method::GET, &[], Some(BodySize::Known(0)), "content-length: 0\r\n"),

@@ -3,7 +3,6 @@
 #![cfg(feature = "http1")]
 
 use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -209,10 +208,10 @@ fn a_body_that_breaks_off_is_an_error() {
 #[test]
 fn host_is_that_of_the_url_unless_a_request_says_otherwise() {
     with_client(async |client| {
-        let response = client.get("/").await?;
+        let mut response = client.get("/").await?;
         let port = client.transport().peername().and_then(|peer| peer.port()).unwrap_or_default();
         assert_eq!(response.headers().get("x-host"), Some(format!("127.0.0.1:{port}").as_str()));
-        drop(response);
+        response.bytes().await?;
         let response = client.get("/").header(header::HOST, HeaderValue::from_static("a.test")).await?;
         assert_eq!(response.headers().get("x-host"), Some("a.test"));
         Ok(())
@@ -221,6 +220,8 @@ fn host_is_that_of_the_url_unless_a_request_says_otherwise() {
 
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 mod tls {
+    use std::path::PathBuf;
+
     use super::*;
 
     use foster::{Nursery, SslContext, SslError};
