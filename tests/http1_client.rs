@@ -231,22 +231,6 @@ fn a_refusal_that_closes_ends_the_sending() {
 }
 
 #[test]
-fn a_refusal_reaches_the_client_though_the_server_reads_nothing() {
-    let script = |peer: &mut Peer| {
-        // Closed with a request unread, the socket ends with a reset behind the response.
-        peer.send(b"HTTP/1.1 503 Busy\r\nconnection: close\r\ncontent-length: 0\r\n\r\n");
-        peer.read(1);
-    };
-    with_client(script, async |client| {
-        let body = vec![b'x'; LARGE];
-        let response = client.request(Method::POST, "/").body(body).await?;
-        assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert!(is_refused(&client).await);
-        Ok(())
-    });
-}
-
-#[test]
 fn whoever_listens_may_close_the_connection() {
     let script = |peer: &mut Peer| {
         peer.answer([b"HTTP/1.1 103 Early Hints\r\n\r\n", HELLO].concat());

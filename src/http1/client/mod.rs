@@ -30,6 +30,9 @@ use connection::Connection;
 /// [`ClientError::Closed`]: connect again. Time-outs are the caller's:
 /// [`move_on_after`](crate::move_on_after) around [`send`](ClientRequest::send).
 ///
+/// A server that refuses a request while its body is still being sent should wait for the client to close: if it closes
+/// at once, a reset may come before its response was read, which is then lost.
+///
 /// The connection is a child of the nursery. Dropped, the client closes it, after the exchange that is under way.
 ///
 /// # Examples
@@ -50,7 +53,7 @@ use connection::Connection;
 ///             Ok(())
 ///         })
 ///         .await?;
-///         Ok(())
+///         foster::Ok(())
 ///     })
 /// }
 /// ```

@@ -19,8 +19,8 @@ const CONTINUE_TIMEOUT: Duration = Duration::from_secs(1);
 /// What is written in one go before it is asked whether the server takes it: the high-water mark of transports.
 const MAX_WRITE: usize = 64 * 1024;
 
-/// What may be written without giving way to other tasks: the size of one read.
-const MAX_BURST: usize = 256 * 1024;
+/// What may be written without giving way to other tasks, and to a response that has come.
+const MAX_BURST: usize = 64 * 1024;
 
 /// Sends `head`, and the body behind it as fast as the server takes it.
 pub(super) async fn send_body(
@@ -80,8 +80,12 @@ impl Sending<'_> {
 
     async fn send(&mut self, chunk: &[u8]) -> Result<(), ClientError> {
         for piece in chunk.chunks(MAX_WRITE) {
-            if self.n_burst > MAX_BURST {
+            if self.n_burst >= MAX_BURST {
                 self.n_burst = 0;
+                // A response that refuses the request may have a reset behind it, which this would run into before the
+                // response is read. What the system tells in the turn that the first begins is dealt with behind this
+                // step, so before the second ends.
+                checkpoint().await;
                 checkpoint().await;
             }
             if self.transport.drained().await.is_err() {
