@@ -559,3 +559,60 @@ fn both_machines_close_when_one_says_so() {
     assert_eq!(heard(&mut client, &[&out], false).0, ["404 Known(0)", "end"]);
     assert!(client.must_close() && server.must_close());
 }
+
+/// Numbers that are the same in every run.
+struct Numbers(u64);
+
+impl Numbers {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % n
+    }
+}
+
+#[test]
+fn whatever_comes_is_understood_the_same_however_it_is_cut() {
+    let responses: [&[u8]; 4] = [
+        b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello",
+        b"HTTP/1.1 103 Hints\r\na: b\r\n\r\nHTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n\
+            3;x=y\r\nhel\r\n2\r\nlo\r\n0\r\nx-sum: 1\r\n\r\n",
+        b"HTTP/1.0 200 OK\r\nconnection: keep-alive\r\n\r\nhello",
+        b"HTTP/1.1 101 Switching\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\nraw",
+    ];
+    let replacements = b"\r\n\0 :;,0159afAF\x80HTP/.-\t";
+    let mut numbers = Numbers(7);
+    let mut n_errors = 0;
+    for round in 0..20_000 {
+        let mut response = responses[round % responses.len()].to_vec();
+        for _ in 0..numbers.below(3) {
+            let at = numbers.below(response.len());
+            match numbers.below(3) {
+                0 => response[at] = replacements[numbers.below(replacements.len())],
+                1 => response.insert(at, replacements[numbers.below(replacements.len())]),
+                _ => drop(response.remove(at)),
+            }
+        }
+        let upgrade = [("upgrade", "echo")];
+        let (mut whole, _) = heard(&mut asked(Method::GET, &upgrade), &[&response], true);
+        let (at, has_eof) = (numbers.below(response.len() + 1), true);
+        let cuts: [Vec<&[u8]>; 2] = [vec![&response[..at], &response[at..]], response.chunks(1).collect()];
+        for pieces in cuts {
+            let (mut cut, _) = heard(&mut asked(Method::GET, &upgrade), &pieces, has_eof);
+            let shown = String::from_utf8_lossy(&response);
+            // Which of two mistakes is named may depend on which is seen first.
+            if is_error(&whole) && is_error(&cut) {
+                (whole.pop(), cut.pop());
+                n_errors += 1;
+                assert_eq!(whole, cut, "{shown:?}");
+                whole.push("Incomplete".into());
+            } else {
+                assert_eq!(whole, cut, "{shown:?}");
+            }
+        }
+    }
+    assert!(n_errors > 1000, "{n_errors}");
+}
+
+fn is_error(words: &[String]) -> bool {
+    words.last().is_some_and(|word| word.starts_with(char::is_uppercase))
+}
