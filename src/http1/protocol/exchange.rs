@@ -180,18 +180,15 @@ impl<H: Handler> Connection<H> {
 
     /// Sends a body as far as it is ready, and leaves the rest to a task.
     fn start_streaming(&self, body: ResponseBody) {
-        let mut streaming: Pin<Box<dyn Future<Output = Result<()>>>> = Box::pin(self.rc().stream(body));
-        if streaming.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
-            self.with_transport(|transport| transport.start_soon_boxed("the body of a response", streaming));
-        }
+        let streaming = self.rc().stream(body);
+        self.with_transport(|transport| transport.start_eagerly(streaming));
     }
 
-    async fn stream(self: Rc<Self>, body: ResponseBody) -> Result<()> {
+    async fn stream(self: Rc<Self>, body: ResponseBody) {
         let mut waiting = Waiting { connection: self.clone(), is_done: false };
         let sent = AssertUnwindSafe(self.send_body(body)).catch_unwind().await;
         waiting.is_done = true;
         self.end_exchange(sent.unwrap_or_else(|_| Err(Error::msg("the maker of a body panicked"))));
-        Ok(())
     }
 
     /// Sends a body as it is made, no faster than the client takes it.
