@@ -13,7 +13,7 @@ use super::clients::client;
 use super::wire::MAX_BULK;
 use super::*;
 
-/// Requests of every kind, a line of words each, quoted as in a shell, which Redis and this server answer with the same bytes.
+/// Requests of every kind, a line of words each, which Redis and this server answer with the same bytes.
 const SAME: &str = include_str!("same.txt");
 
 /// Requests that both refuse with the same words before they close the connection.
@@ -441,7 +441,7 @@ mod in_memory {
     }
 }
 
-/// A line of words as redis-cli sends it.
+/// A line of words as redis-cli sends it. Quotes hold a word together; it may have a line's end.
 fn array_of(line: &str) -> Vec<u8> {
     let mut words = Vec::new();
     for (n, part) in line.split('"').enumerate() {

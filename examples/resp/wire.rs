@@ -58,12 +58,9 @@ fn take_line<'a>(input: &mut &'a [u8], name: &str) -> Result<Option<&'a [u8]>, R
 
 /// The number behind the first byte of a line; none below 0 is given as 0.
 fn length(line: &[u8], allowed: RangeInclusive<i64>, name: &str) -> Result<usize, Refusal> {
-    let length = line
-        .trim_ascii_end()
-        .get(1..)
-        .and_then(|number| integer(number).ok())
-        .filter(|length| allowed.contains(length));
-    Ok(length.ok_or_else(|| format!("invalid {name} length"))?.max(0) as usize)
+    let number = line.trim_ascii_end().get(1..).and_then(|number| integer(number).ok());
+    let number = number.filter(|number| allowed.contains(number)).ok_or_else(|| format!("invalid {name} length"))?;
+    Ok(number.max(0) as usize)
 }
 
 /// The number, if it is written as Redis writes it: with no sign but a minus, and no zeros in front.
