@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use foster::http::{HeaderValue, Limits, Method, Response, ResponseBody};
-use foster::{Config, HttpServer, Request, Result, run, serve};
+use foster::{Config, HttpServer, Request, Result, run, serve, serve_workers};
 use futures::stream;
 use options::{Options, Own, wrong_arguments};
 
@@ -128,5 +128,8 @@ fn announce(server: &HttpServer) {
 fn main() -> Result<()> {
     let (options, values) = Options::from_args_and("probe", 8080, OPTIONS);
     let config = config(&options, &values).unwrap_or_else(|message| wrong_arguments("probe", &message));
-    run(serve(probe, config).on_serving(|server| announce(&server)))
+    match values[0] {
+        Some(_) => run(serve_workers(|| probe, config).on_serving(|server| announce(&server))),
+        None => run(serve(probe, config).on_serving(|server| announce(&server))),
+    }
 }

@@ -21,6 +21,8 @@ use crate::handler::Handler;
 /// `graceful_timeout` it cancels what is left. A second signal cancels it at once. It has a nursery of its own, so
 /// nothing of it is left when it returns; cancelled from outside, it aborts its connections.
 ///
+/// It is one loop whatever [`Config::workers`] says, which is for [`serve_workers`](crate::serve_workers).
+///
 /// # Errors
 ///
 /// An address that cannot be bound.
@@ -56,18 +58,25 @@ pub(super) struct Options {
     pub(super) on_serving: Option<Box<dyn FnOnce(HttpServer)>>,
 }
 
-impl<H: Handler> Serve<H> {
-    /// Stops when `trigger` is ready, instead of on signals: Hypercorn's `shutdown_trigger`.
-    pub fn shutdown_trigger(mut self, trigger: impl Future<Output = ()> + 'static) -> Self {
-        self.options.shutdown_trigger = Some(Box::pin(trigger));
-        self
-    }
+macro_rules! serve_options {
+    () => {
+        /// Stops when `trigger` is ready, instead of on signals: Hypercorn's `shutdown_trigger`.
+        pub fn shutdown_trigger(mut self, trigger: impl Future<Output = ()> + 'static) -> Self {
+            self.options.shutdown_trigger = Some(Box::pin(trigger));
+            self
+        }
 
-    /// Called once it accepts connections: to print its addresses, or to keep the handle.
-    pub fn on_serving(mut self, call: impl FnOnce(HttpServer) + 'static) -> Self {
-        self.options.on_serving = Some(Box::new(call));
-        self
-    }
+        /// Called once it accepts connections: to print its addresses, or to keep the handle.
+        pub fn on_serving(mut self, call: impl FnOnce(HttpServer) + 'static) -> Self {
+            self.options.on_serving = Some(Box::new(call));
+            self
+        }
+    };
+}
+pub(super) use serve_options;
+
+impl<H: Handler> Serve<H> {
+    serve_options!();
 
     async fn run(self) -> Result<()> {
         let Serve { handler, config, options } = self;
