@@ -1,5 +1,6 @@
 //! Serving HTTP.
 
+mod access_log;
 mod config;
 mod http_server;
 mod place;
@@ -10,10 +11,12 @@ mod stats;
 mod worker;
 mod workers;
 
+pub use access_log::AccessLog;
 pub use config::Config;
 pub use http_server::HttpServer;
 pub use serve::{Serve, serve};
 pub use stats::Stats;
 pub use workers::{ServeWorkers, serve_workers};
 
+pub(crate) use access_log::{Entry, Known, Logger};
 pub(crate) use stats::{Count, Counters};

@@ -3,9 +3,10 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
-use foster_compat::{Error, Loop, Nursery, NurseryError, Result, open_nursery};
+use foster_compat::{Error, Loop, Nursery, NurseryError, Result, finally, open_nursery};
 use tokio::sync::watch;
 
+use super::access_log::AccessLog;
 use super::config::Config;
 use super::http_server::HttpServer;
 use super::place::spots;
@@ -80,6 +81,7 @@ impl<H: Handler> Serve<H> {
 
     async fn run(self) -> Result<()> {
         let Serve { handler, config, options } = self;
+        let access_log = config.access_log.clone();
         let served = open_nursery(async |nursery: Nursery| {
             let (stop, stopping) = watch::channel(false);
             let counters = std::sync::Arc::default();
@@ -91,7 +93,15 @@ impl<H: Handler> Serve<H> {
             worker.serve(&nursery, stopping).await;
             Ok(())
         });
-        served.await.map(drop).map_err(only_error)
+        logged(access_log, served).await.map(drop).map_err(only_error)
+    }
+}
+
+/// Waits at the end, whatever it is, until the access log is written.
+pub(super) async fn logged<T>(log: Option<AccessLog>, served: impl Future<Output = T>) -> T {
+    match log {
+        Some(log) => finally(served, log.flushed()).await,
+        None => served.await,
     }
 }
 

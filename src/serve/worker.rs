@@ -6,6 +6,7 @@ use std::sync::Arc;
 use foster_compat::{Address, IntoProtocol, Loop, Nursery, Result, Server, Shared, create_server, move_on_after};
 use tokio::sync::watch;
 
+use super::access_log::AccessLog;
 use super::config::Config;
 use super::place::{Listening, Spot};
 use super::stats::Counters;
@@ -27,7 +28,8 @@ impl<H: Handler> Worker<H> {
         spots: Vec<Spot>,
         counters: Arc<Counters>,
     ) -> Result<Self> {
-        let site = Rc::new(Site::new(handler, config.clone(), counters, Loop::new(nursery)));
+        let access_log = config.access_log.as_ref().map(AccessLog::start).transpose()?;
+        let site = Rc::new(Site::new(handler, config.clone(), counters, access_log, Loop::new(nursery)));
         let mut servers = Vec::with_capacity(spots.len());
         for spot in spots {
             let factory = {

@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use super::config::Config;
 use super::http_server::HttpServer;
 use super::reservation::Reservation;
-use super::serve::{Options, only_error, serve_options};
+use super::serve::{Options, logged, only_error, serve_options};
 use super::stats::Counters;
 use super::worker::Worker;
 use crate::handler::Handler;
@@ -101,6 +101,7 @@ where
 
     async fn run(self) -> Result<()> {
         let ServeWorkers { factory, config, options } = self;
+        let access_log = config.access_log.clone();
         let served = open_nursery(async |nursery: Nursery| {
             let (stop, mut stopping) = watch::channel(false);
             let reservation = Reservation::make(&nursery, &config).await?;
@@ -124,7 +125,7 @@ where
             crew.reservation.release();
             Ok(())
         });
-        served.await.map(drop).map_err(only_error)
+        logged(access_log, served).await.map(drop).map_err(only_error)
     }
 }
 

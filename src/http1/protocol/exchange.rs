@@ -31,6 +31,7 @@ impl<H: Handler> Drop for Pending<H> {
     fn drop(&mut self) {
         let counters = &self.connection.site.counters;
         counters.add(Count::RequestOver);
+        self.connection.log_end();
         if !self.is_done {
             counters.add(Count::Cancelled);
         }
@@ -41,6 +42,7 @@ impl<H: Handler> Connection<H> {
     /// Starts to answer, and takes the first step of it at once.
     pub(super) fn answer(&self, request: Request) {
         self.site.counters.add(Count::Request);
+        self.log_request(&request);
         let exchange = self.rc().exchange(request);
         self.with_transport(|transport| transport.start_eagerly(exchange));
     }
@@ -113,8 +115,10 @@ impl<H: Handler> Connection<H> {
             let mut outbox = self.outbox.borrow_mut();
             let status = StatusCode::INTERNAL_SERVER_ERROR;
             self.machine.borrow_mut().send_error(status, date.as_ref().map(|date| &date[..]), &mut outbox.bytes);
+            self.log_status(status, status.canonical_reason().unwrap_or_default());
             return Ok(());
         }
+        self.log_response(&response);
         if let BodyKind::Full(bytes) = &mut body.kind {
             let bytes = std::mem::take(bytes);
             self.send_piece(bytes)?;
@@ -145,6 +149,7 @@ impl<H: Handler> Connection<H> {
         let mut outbox = self.outbox.borrow_mut();
         let framed = self.machine.borrow_mut().frame_data(piece.len(), &mut outbox.bytes)?;
         let Some(behind) = framed else { return Ok(false) };
+        self.log_sent(piece.len());
         outbox.push(piece);
         outbox.bytes.extend_from_slice(behind);
         Ok(true)

@@ -12,6 +12,7 @@
 mod connection;
 mod deadline;
 mod exchange;
+mod logging;
 mod outbox;
 mod reading;
 mod site;
