@@ -9,8 +9,10 @@ use bytes::Bytes;
 use foster_compat::{Error, Result};
 use futures::FutureExt;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::connection::Connection;
+use super::span::{record_status, request_span};
 use crate::handler::{Handler, Request};
 use crate::http::{
     BodyError, BodyKind, Fault, HeaderList, HttpError, IntoResponse, Response, ResponseBody, StatusCode,
@@ -43,8 +45,13 @@ impl<H: Handler> Connection<H> {
     pub(super) fn answer(&self, request: Request) {
         self.site.counters.add(Count::Request);
         self.log_request(&request);
+        let span = request_span(&request);
         let exchange = self.rc().exchange(request);
-        self.with_transport(|transport| transport.start_eagerly(exchange));
+        if span.is_disabled() {
+            self.with_transport(|transport| transport.start_eagerly(exchange));
+        } else {
+            self.with_transport(|transport| transport.start_eagerly(exchange.instrument(span)));
+        }
     }
 
     async fn exchange(self: Rc<Self>, request: Request) {
@@ -115,9 +122,11 @@ impl<H: Handler> Connection<H> {
             let mut outbox = self.outbox.borrow_mut();
             let status = StatusCode::INTERNAL_SERVER_ERROR;
             self.machine.borrow_mut().send_error(status, date.as_ref().map(|date| &date[..]), &mut outbox.bytes);
+            record_status(status);
             self.log_status(status, status.canonical_reason().unwrap_or_default());
             return Ok(());
         }
+        record_status(response.status());
         self.log_response(&response);
         if let BodyKind::Full(bytes) = &mut body.kind {
             let bytes = std::mem::take(bytes);

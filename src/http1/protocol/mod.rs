@@ -16,6 +16,7 @@ mod logging;
 mod outbox;
 mod reading;
 mod site;
+mod span;
 
 pub(crate) use connection::Http1Protocol;
 pub(crate) use site::Site;
