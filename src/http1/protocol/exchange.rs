@@ -11,8 +11,10 @@ use bytes::Bytes;
 use foster_compat::{Error, Result, TransportRef};
 use futures::FutureExt;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::connection::Connection;
+use super::span::{record_status, request_span};
 use crate::handler::{Handler, Request};
 use crate::http::{
     BodyError, BodyKind, Fault, HeaderList, HttpError, IntoResponse, Response, ResponseBody, StatusCode,
@@ -36,6 +38,7 @@ impl<H: Handler> Drop for Waiting<H> {
     fn drop(&mut self) {
         if !self.is_done {
             self.connection.site.counters.add(Count::RequestOver);
+            self.connection.log_end();
             self.connection.site.counters.add(Count::Cancelled);
         }
     }
@@ -45,10 +48,13 @@ impl<H: Handler> Connection<H> {
     /// Starts to answer. The first step is taken at once: a handler that has its answer at hand is never queued.
     pub(super) fn answer(&self, request: Request) {
         self.site.counters.add(Count::Request);
+        self.log_request(&request);
         self.with_transport(|transport| transport.in_scope(|| self.take_first_step(transport, request)));
     }
 
     fn take_first_step(&self, transport: &TransportRef, request: Request) {
+        let span = request_span(&request);
+        let entered = span.enter();
         let first = catch_unwind(AssertUnwindSafe(|| {
             let mut handling = Box::pin(self.site.handler.call(request));
             // The task that goes on asks everything again in its first step, so nobody has to be woken by this one.
@@ -59,7 +65,10 @@ impl<H: Handler> Connection<H> {
         }));
         match first {
             Ok(Ok(answer)) => self.answered(Ok(answer)),
-            Ok(Err(handling)) => transport.start_soon(self.rc().wait_for(handling)),
+            Ok(Err(handling)) => {
+                drop(entered);
+                transport.start_soon(self.rc().wait_for(handling).instrument(span));
+            }
             Err(panic) => self.answered(Err(panic)),
         }
     }
@@ -123,9 +132,14 @@ impl<H: Handler> Connection<H> {
         if let Err(err) = self.send_head(&response, size) {
             self.site.counters.add(Count::Failed);
             tracing::error!("a response was refused: {err}");
-            self.send_error(StatusCode::INTERNAL_SERVER_ERROR);
+            let status = StatusCode::INTERNAL_SERVER_ERROR;
+            self.send_error(status);
+            record_status(status);
+            self.log_status(status, status.canonical_reason().unwrap_or_default());
             return Ok(None);
         }
+        record_status(response.status);
+        self.log_response(&response);
         let bytes = match &mut response.body.kind {
             BodyKind::Full(bytes) => std::mem::take(bytes),
             BodyKind::Stream(_) | BodyKind::Incoming(_) => Bytes::new(),
@@ -168,6 +182,7 @@ impl<H: Handler> Connection<H> {
         let mut outbox = self.outbox.borrow_mut();
         let framed = self.machine.borrow_mut().frame_data(piece.len(), &mut outbox.bytes)?;
         let Some(behind) = framed else { return Ok(false) };
+        self.log_sent(piece.len());
         outbox.push(piece);
         outbox.bytes.extend_from_slice(behind);
         Ok(true)
@@ -180,7 +195,7 @@ impl<H: Handler> Connection<H> {
 
     /// Sends a body as far as it is ready, and leaves the rest to a task.
     fn start_streaming(&self, body: ResponseBody) {
-        let streaming = self.rc().stream(body);
+        let streaming = self.rc().stream(body).in_current_span();
         self.with_transport(|transport| transport.start_eagerly(streaming));
     }
 
@@ -239,6 +254,7 @@ impl<H: Handler> Connection<H> {
     /// The exchange is over: what came behind it has its turn.
     fn end_exchange(&self, sent: Result<()>) {
         self.site.counters.add(Count::RequestOver);
+        self.log_end();
         if let Err(err) = sent {
             self.cut(&err);
         }

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 
 use super::outbox::Outbox;
 use crate::http::Limits;
-use crate::serve::{Config, Counters};
+use crate::serve::{Config, Counters, Logger};
 
 /// The handler, the configuration and what is kept once instead of per connection.
 pub(crate) struct Site<H> {
@@ -19,6 +19,7 @@ pub(crate) struct Site<H> {
     pub(crate) config: Config,
     pub(crate) limits: Rc<Limits>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) access_log: Option<Logger>,
     pub(crate) loop_: Loop,
     /// Set once the server was told to stop.
     pub(crate) shutdown: Event,
@@ -46,12 +47,19 @@ struct Date {
 const DATE_LEN: usize = 29;
 
 impl<H> Site<H> {
-    pub(crate) fn new(handler: H, config: Config, counters: Arc<Counters>, loop_: Loop) -> Self {
+    pub(crate) fn new(
+        handler: H,
+        config: Config,
+        counters: Arc<Counters>,
+        access_log: Option<Logger>,
+        loop_: Loop,
+    ) -> Self {
         Site {
             handler,
             limits: Rc::new(config.limits.clone()),
             config,
             counters,
+            access_log,
             loop_,
             shutdown: Event::new(),
             outbox: RefCell::default(),
