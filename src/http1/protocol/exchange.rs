@@ -6,16 +6,16 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use foster_compat::{Error, Result};
+use foster_compat::{Error, ExceptionContext, Panicked, Result};
 use futures::FutureExt;
 use tokio::time::Instant;
 
 use super::connection::Connection;
 use crate::handler::{Handler, Request};
 use crate::http::{
-    BodyError, BodyKind, Fault, HeaderList, HttpError, IntoResponse, Response, ResponseBody, StatusCode,
+    BodyError, BodyKind, Fault, HeaderList, HttpError, IntoResponse, Response, ResponseBody, StatusCode, header,
 };
-use crate::http1::BodySize;
+use crate::http1::{BodySize, ServerConnection};
 use crate::serve::Count;
 
 /// A body in pieces is written once so much of it is there, or when its maker waits.
@@ -32,7 +32,8 @@ impl<H: Handler> Drop for Pending<H> {
         let counters = &self.connection.site.counters;
         counters.add(Count::RequestOver);
         if !self.is_done {
-            counters.add(Count::Cancelled);
+            // A panic in the body of a response ends the connection, which reports it.
+            counters.add(if std::thread::panicking() { Count::Failed } else { Count::Cancelled });
         }
     }
 }
@@ -47,21 +48,23 @@ impl<H: Handler> Connection<H> {
 
     async fn exchange(self: Rc<Self>, request: Request) {
         let mut pending = Pending { connection: self.clone(), is_done: false };
-        let answer = AssertUnwindSafe(self.site.handler.call(request)).catch_unwind().await;
-        let response = match answer.map(IntoResponse::into_response) {
+        // The call itself may panic, too, and so may what makes a response of its answer.
+        let answer = async { self.site.handler.call(request).await.into_response() };
+        let response = match AssertUnwindSafe(answer).catch_unwind().await {
             Ok(Ok(response)) => response,
-            Ok(Err(err)) => self.error_response(&err),
-            Err(_) => {
-                self.site.counters.add(Count::Failed);
-                tracing::error!("a handler panicked");
+            Ok(Err(err)) => self.error_response(err),
+            Err(payload) => {
+                self.report("a handler panicked", Panicked::new(payload).into());
                 Response::new(StatusCode::INTERNAL_SERVER_ERROR)
             }
         };
-        let sent = if self.is_over.get() { Ok(()) } else { self.respond(response).await };
-        pending.is_done = true;
+        // Nobody is left to be answered, or the handler has given the connection away.
+        let was_over = self.is_over.get();
+        let sent = if was_over { Ok(()) } else { self.respond(response).await };
+        pending.is_done = was_over || !self.is_over.get();
         drop(pending);
         if let Err(err) = sent {
-            self.cut(&err);
+            self.cut(err);
         }
         self.is_answering.set(false);
         self.flush_if_idle();
@@ -69,30 +72,40 @@ impl<H: Handler> Connection<H> {
     }
 
     /// The answer to a request whose handler has failed.
-    fn error_response(&self, err: &Error) -> Response {
-        let status = if let Some(err) = err.downcast_ref::<BodyError>() {
-            err.status()
-        } else if let Some(err) = err.downcast_ref::<HttpError>().filter(|err| err.fault() == Fault::Peer) {
-            err.status()
-        } else {
-            self.site.counters.add(Count::Failed);
-            tracing::error!("a handler failed: {err:#}");
+    fn error_response(&self, err: Error) -> Response {
+        let status = client_fault(&err).unwrap_or_else(|| {
+            self.report("a handler failed", err);
             StatusCode::INTERNAL_SERVER_ERROR
-        };
+        });
         let mut response = Response::text(status.canonical_reason().unwrap_or_default());
         response.set_status(status);
         response
     }
 
+    /// Counts what is the handler's fault, and tells the exception handler of the loop.
+    fn report(&self, message: &'static str, err: Error) {
+        self.site.counters.add(Count::Failed);
+        let context = ExceptionContext::new(message, Some(err)).with("transport", self.transport());
+        self.site.loop_.call_exception_handler(&context);
+    }
+
     /// The response cannot be completed: the client has to see that.
-    fn cut(&self, err: &Error) {
-        if !self.is_over.get() {
-            self.site.counters.add(Count::Failed);
-            tracing::error!("a response could not be completed: {err:#}");
-            self.flush();
-            self.machine.borrow_mut().close_after_response();
-            self.with_transport(|transport| transport.abort());
+    fn cut(&self, err: Error) {
+        if self.is_over.get() {
+            return;
         }
+        if client_fault(&err).is_none() {
+            self.report("a response could not be completed", err);
+        }
+        self.flush();
+        self.machine.borrow_mut().close_after_response();
+        self.with_transport(|transport| {
+            if let Some(socket) = transport.socket().filter(|_| self.is_10.get()) {
+                // An end of the stream would look like the end of the body. A socket without a reset has no other way.
+                let _ = socket.set_zero_linger();
+            }
+            transport.abort();
+        });
     }
 
     async fn respond(&self, response: Response) -> Result<()> {
@@ -101,14 +114,18 @@ impl<H: Handler> Connection<H> {
             self.site.now.set(Instant::now());
             self.outbox.replace(self.site.take_outbox());
         }
+        if let Some(server) = &self.site.config.server_header {
+            if !response.headers.contains(&header::SERVER) {
+                response.headers.append(header::SERVER, server.clone());
+            }
+        }
         let mut body = response.take_body();
         let size = match body.content_length() {
             Some(length) => BodySize::Known(length),
             None => BodySize::Unknown,
         };
         if let Err(err) = self.send_head(&response, size) {
-            self.site.counters.add(Count::Failed);
-            tracing::error!("a response was refused: {err}");
+            self.report("a response was refused", err.into());
             let date = self.site.date(self.site.now.get());
             let mut outbox = self.outbox.borrow_mut();
             let status = StatusCode::INTERNAL_SERVER_ERROR;
@@ -130,14 +147,27 @@ impl<H: Handler> Connection<H> {
         if self.body.borrow().is_some() {
             self.machine.borrow_mut().send_continue(&mut outbox.bytes);
         }
-        self.machine.borrow_mut().send_response(
-            response.status,
-            response.content_type.as_ref(),
-            &response.headers,
-            size,
-            date.as_ref().map(|date| &date[..]),
-            &mut outbox.bytes,
-        )
+        self.watch_for_unread(|machine| {
+            machine.send_response(
+                response.status,
+                response.content_type.as_ref(),
+                &response.headers,
+                size,
+                date.as_ref().map(|date| &date[..]),
+                &mut outbox.bytes,
+            )
+        })
+    }
+
+    /// Takes a step that may end the reading within a body, the rest of which the client still sends.
+    fn watch_for_unread<R>(&self, step: impl FnOnce(&mut ServerConnection) -> R) -> R {
+        let mut machine = self.machine.borrow_mut();
+        let was_receiving = machine.is_receiving_body();
+        let result = step(&mut machine);
+        if was_receiving && machine.is_closed() {
+            self.has_unread.set(true);
+        }
+        result
     }
 
     /// Adds a piece of the body to what goes out; `false` if the response has no body.
@@ -152,7 +182,7 @@ impl<H: Handler> Connection<H> {
 
     fn send_end(&self, trailers: &HeaderList) -> Result<()> {
         let mut outbox = self.outbox.borrow_mut();
-        self.machine.borrow_mut().send_end(trailers, &mut outbox.bytes)?;
+        self.watch_for_unread(|machine| machine.send_end(trailers, &mut outbox.bytes))?;
         Ok(())
     }
 
@@ -203,5 +233,13 @@ impl<H: Handler> Connection<H> {
             transport.poll_drained(cx)
         })
         .await
+    }
+}
+
+/// The status of an error that is the client's fault.
+fn client_fault(err: &Error) -> Option<StatusCode> {
+    match err.downcast_ref::<BodyError>() {
+        Some(err) => Some(err.status()),
+        None => err.downcast_ref::<HttpError>().filter(|err| err.fault() == Fault::Peer).map(HttpError::status),
     }
 }

@@ -47,6 +47,8 @@ const DATE_LEN: usize = 29;
 
 impl<H> Site<H> {
     pub(crate) fn new(handler: H, config: Config, counters: Arc<Counters>, loop_: Loop) -> Self {
+        // A listener that is kept here would go on listening after the server has closed it.
+        let config = Config { bind: Vec::new(), ..config };
         Site {
             handler,
             limits: Rc::new(config.limits.clone()),
