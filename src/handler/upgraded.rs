@@ -10,13 +10,14 @@ use foster_compat::{Protocol, ProtocolHandle, Result, TransportRef};
 pub struct Upgraded {
     transport: TransportRef,
     leftover: Bytes,
+    has_eof: bool,
     is_taken: bool,
 }
 
 impl Upgraded {
-    pub(crate) fn new(transport: TransportRef, leftover: Bytes) -> Self {
+    pub(crate) fn new(transport: TransportRef, leftover: Bytes, has_eof: bool) -> Self {
         transport.pause_reading();
-        Upgraded { transport, leftover, is_taken: false }
+        Upgraded { transport, leftover, has_eof, is_taken: false }
     }
 
     /// The transport.
@@ -29,25 +30,36 @@ impl Upgraded {
         &self.leftover
     }
 
-    /// Gives the connection to `protocol`: `transport.set_protocol`, with `connection_made` and the bytes that came too
-    /// early in `data_received`; then reading goes on.
+    /// Whether the client has ended its stream behind them.
+    pub fn is_eof(&self) -> bool {
+        self.has_eof
+    }
+
+    /// Gives the connection to `protocol`: `transport.set_protocol`, with `connection_made`, the bytes that came too
+    /// early in `data_received`, and `eof_received` if their end came, too; then reading goes on.
     ///
     /// # Errors
     ///
-    /// What these two callbacks return; the connection is aborted with it.
+    /// What these callbacks return; the connection is aborted with it.
     pub fn set_protocol<P: Protocol>(mut self, protocol: P) -> Result<ProtocolHandle<P>> {
         self.is_taken = true;
         let transport = self.transport.clone();
         let handle = transport.set_protocol(protocol);
         let made = handle.with(|protocol| {
             protocol.connection_made(transport.clone())?;
-            if self.leftover.is_empty() { Ok(()) } else { protocol.data_received(&self.leftover) }
+            if !self.leftover.is_empty() {
+                protocol.data_received(&self.leftover)?;
+            }
+            if self.has_eof { protocol.eof_received() } else { Ok(true) }
         });
-        if let Err(err) = made {
-            transport.abort_with(err.clone());
-            return Err(err);
+        match made {
+            Ok(true) => transport.resume_reading(),
+            Ok(false) => transport.close(),
+            Err(err) => {
+                transport.abort_with(err.clone());
+                return Err(err);
+            }
         }
-        transport.resume_reading();
         Ok(handle)
     }
 

@@ -155,7 +155,7 @@ impl Config {
         self
     }
 
-    /// A `Server` field for responses that have none. None unless set: it tells an attacker more than a client.
+    /// A `Server` field for the responses of handlers that have none. None unless set: it tells an attacker more than a client.
     pub fn server_header(mut self, value: crate::http::HeaderValue) -> Self {
         self.server_header = Some(value);
         self

@@ -14,7 +14,7 @@ use crate::handler::Handler;
 use crate::http1::{Http1Protocol, Site};
 
 /// What a loop serves with.
-pub(super) struct Worker<H> {
+pub(super) struct Worker<H: Handler> {
     site: Rc<Site<H>>,
     servers: Vec<Server>,
 }

@@ -41,6 +41,10 @@ pub(super) struct Connection<H: Handler> {
     pub(super) deadline: Deadline,
     pub(super) holds: Holds,
     pub(super) n_requests: Cell<u32>,
+    /// Bytes that were given to the transport.
+    pub(super) n_written: Cell<u64>,
+    /// The current request is of HTTP/1.0, and the end of the connection may be the end of its response.
+    pub(super) is_10: Cell<bool>,
     /// A request waits for its answer.
     pub(super) is_answering: Cell<bool>,
     /// Bytes are being processed: what is written goes out when that is done.
@@ -70,6 +74,8 @@ impl<H: Handler> Http1Protocol<H> {
             deadline: Deadline::default(),
             holds: Holds::default(),
             n_requests: Cell::new(0),
+            n_written: Cell::new(0),
+            is_10: Cell::new(false),
             is_answering: Cell::new(false),
             is_processing: Cell::new(false),
             has_eof: Cell::new(false),
@@ -148,7 +154,8 @@ impl<H: Handler> Connection<H> {
         self.leave_site();
         let body = self.body.take();
         if let Some(body) = body {
-            body.end(Err(BodyError::Disconnected));
+            // The handler that waits for it is cancelled: only who is shielded from that, or stands elsewhere, is told.
+            self.site.loop_.call_soon(move || body.end(Err(BodyError::Disconnected)));
         }
     }
 
@@ -209,6 +216,6 @@ impl<H: Handler> Connected for Connection<H> {
         self.is_over.set(true);
         let leftover = Bytes::from(self.held.take());
         self.leave_site();
-        Ok(Upgraded::new(self.transport(), leftover))
+        Ok(Upgraded::new(self.transport(), leftover, self.has_eof.get()))
     }
 }

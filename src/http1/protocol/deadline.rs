@@ -14,14 +14,14 @@ use crate::serve::{Count, Known};
 /// What a connection waits for, each with a time-out of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Wait {
-    /// For the next request.
-    KeepAlive,
+    /// For the request behind so many.
+    KeepAlive(u32),
     /// For the rest of a head, or the first one.
     Head,
     /// For more of a body.
     Body,
-    /// For the client to take what was written. So much of it was left.
-    Write(usize),
+    /// For the client to take what was written. So many bytes it has taken.
+    Write(u64),
     /// For the client to notice that it is not listened to any more.
     Linger,
 }
@@ -73,7 +73,7 @@ impl<H: Handler> Connection<H> {
         };
         let config = &self.site.config;
         let (since, timeout) = match wait {
-            Wait::KeepAlive => (now, config.keep_alive_timeout),
+            Wait::KeepAlive(_) => (now, config.keep_alive_timeout),
             Wait::Head => {
                 let since = self.deadline.head_since.get().unwrap_or(now);
                 self.deadline.head_since.set(Some(since));
@@ -81,28 +81,26 @@ impl<H: Handler> Connection<H> {
             }
             Wait::Body => (now, config.body_timeout),
             Wait::Write(_) => (now, config.write_timeout),
-            // Not put off by what it sends.
-            Wait::Linger if matches!(self.deadline.wait.get(), Some((Wait::Linger, _))) => return,
             Wait::Linger => (now, LINGER_TIMEOUT),
         };
-        // Beyond what the clock can count is never.
-        let Some(deadline) = since.checked_add(timeout) else {
-            return self.deadline.wait.set(None);
+        let deadline = match (wait, self.deadline.wait.get()) {
+            // More in the buffer is no progress of the client, no more than an empty line is a request.
+            (Wait::Write(n_taken), Some((Wait::Write(before), old))) if n_taken <= before => old,
+            (Wait::KeepAlive(n_requests), Some((Wait::KeepAlive(before), old))) if n_requests == before => old,
+            (Wait::Linger, Some((Wait::Linger, old))) => old,
+            _ => match since.checked_add(timeout) {
+                Some(deadline) => deadline,
+                // Beyond what the clock can count is never.
+                None => return self.deadline.wait.set(None),
+            },
         };
-        if let (Wait::Write(left), Some((Wait::Write(before), old))) = (wait, self.deadline.wait.get()) {
-            // More in the buffer is no progress of the client.
-            if left >= before {
-                return self.deadline.wait.set(Some((Wait::Write(left), old)));
-            }
-        }
         self.deadline.wait.set(Some((wait, deadline)));
-        self.arm(now, deadline);
+        self.arm(now, wait, deadline);
     }
 
     fn wait(&self) -> Option<Wait> {
-        let n_buffered = self.with_transport(|transport| transport.get_write_buffer_size()).unwrap_or(0);
-        if n_buffered > 0 {
-            return Some(Wait::Write(n_buffered));
+        if self.n_buffered() > 0 {
+            return Some(Wait::Write(self.n_taken()));
         }
         if self.lingering.get().is_some() {
             return Some(Wait::Linger);
@@ -115,16 +113,31 @@ impl<H: Handler> Connection<H> {
             return None;
         }
         let is_between = machine.is_idle() && self.n_requests.get() > 0;
-        Some(if is_between { Wait::KeepAlive } else { Wait::Head })
+        Some(if is_between { Wait::KeepAlive(self.n_requests.get()) } else { Wait::Head })
     }
 
-    fn arm(&self, now: Instant, deadline: Instant) {
+    fn n_buffered(&self) -> usize {
+        self.with_transport(|transport| transport.get_write_buffer_size()).unwrap_or(0)
+    }
+
+    /// How much of what was written the client has taken.
+    fn n_taken(&self) -> u64 {
+        self.n_written.get().saturating_sub(self.n_buffered() as u64)
+    }
+
+    fn arm(&self, now: Instant, wait: Wait, deadline: Instant) {
+        // Nobody says when the last of an answer was taken: looked up now and then, idleness is found out in time.
+        let idle = now.checked_add(self.site.config.keep_alive_timeout);
+        let at = match (wait, idle) {
+            (Wait::Write(_), Some(idle)) if !self.is_answering.get() => deadline.min(idle),
+            _ => deadline,
+        };
         match self.deadline.armed.get() {
-            Some(armed) if armed <= deadline => return,
+            Some(armed) if armed <= at => return,
             _ => {}
         }
-        let delay = deadline.saturating_duration_since(now);
-        self.deadline.armed.set(Some(deadline));
+        let delay = at.saturating_duration_since(now);
+        self.deadline.armed.set(Some(at));
         let mut timer = self.deadline.timer.borrow_mut();
         let old = timer.take();
         if let Some(old) = old {
@@ -142,26 +155,29 @@ impl<H: Handler> Connection<H> {
         self.deadline.armed.set(None);
         let Some((wait, deadline)) = self.deadline.wait.get().filter(|_| !self.is_over.get()) else { return };
         let now = Instant::now();
-        if now < deadline {
-            return self.arm(now, deadline);
-        }
         if let Wait::Write(before) = wait {
-            let left = self.with_transport(|transport| transport.get_write_buffer_size()).unwrap_or(0);
-            if left < before {
-                self.deadline.wait.set(None);
+            if self.n_taken() > before || self.n_buffered() == 0 {
                 return self.rearm_at(now);
             }
+        }
+        if now < deadline {
+            return self.arm(now, wait, deadline);
         }
         self.deadline.wait.set(None);
         self.time_out(wait, now);
     }
 
+    /// Whether the time for more of the body runs.
+    pub(super) fn is_body_due(&self) -> bool {
+        matches!(self.deadline.wait.get(), Some((Wait::Body, _)))
+    }
+
     fn time_out(&self, wait: Wait, now: Instant) {
-        if !matches!(wait, Wait::KeepAlive | Wait::Linger) {
+        if !matches!(wait, Wait::KeepAlive(_) | Wait::Linger) {
             self.site.counters.add(Count::TimedOut);
         }
         match wait {
-            Wait::KeepAlive | Wait::Linger => self.close(),
+            Wait::KeepAlive(_) | Wait::Linger => self.close(),
             // Nothing came at all: there is nobody to be told.
             Wait::Head if self.machine.borrow().is_untouched() => self.close(),
             Wait::Head => self.refuse(StatusCode::REQUEST_TIMEOUT, Known::Nothing, now),

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::connection::Connection;
 use crate::handler::{Handler, Request};
-use crate::http::{Body, BodyError, BodySource, HttpError, StatusCode};
+use crate::http::{Body, BodyError, BodySource, HttpError, StatusCode, Version};
 use crate::http1::{BodySize, IncomingRequest, ServerEvent};
 use crate::serve::{Count, Known};
 
@@ -119,6 +119,9 @@ impl<H: Handler> Connection<H> {
             self.release(Holds::HELD);
             self.process_once(&held);
         }
+        if self.has_eof.get() && self.held.borrow().is_empty() {
+            self.end_body();
+        }
         self.settle(now);
     }
 
@@ -184,6 +187,7 @@ impl<H: Handler> Connection<H> {
                 body
             }
         };
+        self.is_10.set(request.head.version() == Version::HTTP_10);
         self.is_answering.set(true);
         // The handler gets what has come, so that one that wants a small body need not wait for it.
         loop {
@@ -213,16 +217,12 @@ impl<H: Handler> Connection<H> {
     fn take_body_event(&self, event: ServerEvent<'_>) {
         match event {
             ServerEvent::Data(piece) => {
-                let body = self.body.borrow();
-                if let Some(body) = &*body {
-                    let n_buffered = body.push(Bytes::copy_from_slice(piece));
-                    if n_buffered > MAX_BODY_BUFFER {
-                        self.hold(Holds::BODY);
-                    }
-                    return;
+                let body = self.body.borrow().clone();
+                match body {
+                    Some(body) if body.push(Bytes::copy_from_slice(piece)) > MAX_BODY_BUFFER => self.hold(Holds::BODY),
+                    Some(_) => {}
+                    None => self.skip(piece.len()),
                 }
-                drop(body);
-                self.skip(piece.len());
             }
             ServerEvent::EndOfMessage(trailers) => {
                 let body = self.body.take();
@@ -285,18 +285,23 @@ impl<H: Handler> Connection<H> {
             self.machine.borrow_mut().close_after_response();
         }
         if self.is_answering.get() || !self.held.borrow().is_empty() {
-            if self.machine.borrow().is_receiving_body() {
-                let _ = self.machine.borrow_mut().receive_eof();
-                let body = self.body.take();
-                if let Some(body) = body {
-                    body.end(Err(BodyError::Disconnected));
-                }
-            }
+            self.end_body();
             return true;
         }
         // Within a head there is nobody left who could use an answer.
         let _ = self.machine.borrow_mut().receive_eof();
         false
+    }
+
+    /// Nothing more comes of a body that was not complete.
+    fn end_body(&self) {
+        if self.machine.borrow().is_receiving_body() {
+            let _ = self.machine.borrow_mut().receive_eof();
+            let body = self.body.take();
+            if let Some(body) = body {
+                body.end(Err(BodyError::Disconnected));
+            }
+        }
     }
 
     fn settle_if_idle(&self, now: Instant) {
@@ -340,11 +345,16 @@ impl<H: Handler> Connection<H> {
         }
         let mut full = std::mem::take(&mut *outbox);
         drop(outbox);
+        self.n_written.set(self.n_written.get() + full.len() as u64);
         // An error after write_eof is impossible here: only the client's side of the stream is ever ended.
         let _ = self.with_transport(|transport| full.flush(transport));
         let mut outbox = self.outbox.borrow_mut();
         if outbox.is_empty() {
             *outbox = full;
+        }
+        drop(outbox);
+        if !self.is_processing.get() && self.with_transport(|transport| transport.get_write_buffer_size()) > Some(0) {
+            self.rearm();
         }
     }
 
@@ -371,7 +381,8 @@ impl<H: Handler> BodySource for Connection<H> {
             }
             self.flush_if_idle();
         }
-        if !self.is_processing.get() {
+        // Asking again does not give the client more time.
+        if !self.is_processing.get() && !self.is_body_due() {
             self.rearm();
         }
     }
