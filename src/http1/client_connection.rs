@@ -12,7 +12,7 @@ use super::encode::{self, BodyFraming};
 use super::fields::Framing;
 use super::incoming::Incoming;
 use super::outgoing::Outgoing;
-use super::parse::parse_response;
+use super::parse::{parse_response, parse_trailers};
 use super::server::BodySize;
 use super::stash::Stash;
 
@@ -315,13 +315,15 @@ impl ClientConnection {
     ///
     /// # Errors
     ///
-    /// [`HttpError::Incomplete`] before the end of a response.
+    /// Before the end of a response: what is wrong with it if that can be said, else [`HttpError::Incomplete`].
     pub fn receive_eof(&mut self) -> Result<Option<ClientEvent<'static>>, HttpError> {
+        let begun = self.stash.bytes();
         let event = match &self.reading {
             Reading::Body(Incoming::Close | Incoming::Length(0)) => {
                 Ok(Some(ClientEvent::EndOfMessage(HeaderList::new())))
             }
-            Reading::Head | Reading::Body(_) => Err(HttpError::Incomplete),
+            Reading::Head => parse_response(begun, &self.limits).and(Err(HttpError::Incomplete)),
+            Reading::Body(_) => parse_trailers(begun, &self.limits).and(Err(HttpError::Incomplete)),
             Reading::Idle | Reading::Done | Reading::Closed => Ok(None),
             Reading::Switched => return Ok(None),
         };
@@ -375,7 +377,7 @@ impl ClientConnection {
         }
         let size = match body {
             Incoming::Length(length) => BodySize::Known(length),
-            Incoming::Chunked(..) | Incoming::Close => BodySize::Unknown,
+            Incoming::Chunked(_) | Incoming::Close => BodySize::Unknown,
         };
         self.reading = Reading::Body(body);
         Ok(Some(ClientEvent::Response(IncomingResponse { head, body: size })))

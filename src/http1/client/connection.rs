@@ -5,7 +5,7 @@ use std::rc::{Rc, Weak};
 
 use bytes::Bytes;
 
-use crate::http::{Body, BodyError, BodySource, BodyWriter, HeaderList, ResponseHead};
+use crate::http::{Body, BodyError, BodySource, BodyWriter, HeaderList, HttpError, ResponseHead};
 use crate::http1::client_connection::{ClientConnection, ClientEvent, IncomingResponse};
 use crate::http1::server::BodySize;
 use crate::{Error, Event, Result, SharedProtocol, TransportRef};
@@ -297,10 +297,13 @@ impl SharedProtocol for ClientProtocol {
         match event {
             Ok(Some(_)) => connection.end_body(Ok(HeaderList::new())),
             Ok(None) => {}
-            Err(err) if connection.has_received.get() => {
-                connection.fail(ClientError::Response(err), BodyError::Disconnected);
+            Err(_) if !connection.has_received.get() => {
+                connection.fail(ClientError::closed(), BodyError::Disconnected);
             }
-            Err(_) => connection.fail(ClientError::closed(), BodyError::Disconnected),
+            Err(HttpError::Incomplete) => {
+                connection.fail(ClientError::Response(HttpError::Incomplete), BodyError::Disconnected);
+            }
+            Err(err) => connection.fail(ClientError::Response(err.clone()), BodyError::Malformed(err)),
         }
         connection.shut();
         Ok(false)
