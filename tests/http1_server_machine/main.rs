@@ -4,6 +4,7 @@
 #![cfg(feature = "http1")]
 
 mod chunks;
+mod corpus;
 mod exchanges;
 mod fields;
 mod framing;

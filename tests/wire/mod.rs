@@ -183,7 +183,24 @@ pub(crate) fn every_way(limits: &Limits, input: &[u8]) -> Outcome {
     whole
 }
 
-/// The same under the limits that nobody has set.
+/// Checks what has to hold of any input, under the limits that nobody has set and under small ones.
+pub(crate) fn check_invariants(input: &[u8]) {
+    let small = Limits::default()
+        .max_request_line(48)
+        .max_head_size(160)
+        .max_headers(6)
+        .max_body_size(Some(40))
+        .max_chunk_extensions(12)
+        .max_trailers_size(32);
+    for limits in [Limits::default(), small] {
+        let whole = play(&limits, [input]);
+        for size in [1, 2, 3, 7, 61] {
+            assert_eq!(whole, play(&limits, input.chunks(size)), "in pieces of {size}: {}", input.escape_ascii());
+        }
+    }
+}
+
+/// As [`every_way`] under the limits that nobody has set.
 pub(crate) fn play_every_way(input: &[u8]) -> Outcome {
     every_way(&Limits::default(), input)
 }
