@@ -106,7 +106,7 @@ impl Response {
 
     /// The body, with an empty one left in its place.
     pub fn take_body(&mut self) -> ResponseBody {
-        std::mem::replace(&mut self.body, ResponseBody::empty())
+        std::mem::take(&mut self.body)
     }
 }
 

@@ -192,10 +192,21 @@ fn check_host(buffer: &HeadBuffer, framing: &Framing, is_11: bool) -> Result<(),
 }
 
 fn check_target<'a>(target: &'a str, method: &Method, limits: &Limits) -> Result<Target<'a>, HttpError> {
-    // A fragment is never sent (RFC 9112, 3.2), and what lies beyond ASCII has to be percent-encoded.
-    let is_ascii = limits.allows_unusual_targets || target.is_ascii();
-    if !is_ascii || memchr::memchr(b'#', target.as_bytes()).is_some() {
-        return Err(HttpError::Target);
+    let mut query = None;
+    for (n, byte) in target.bytes().enumerate() {
+        match byte {
+            b'?' if query.is_none() => query = Some(n),
+            // A fragment is never sent (RFC 9112, 3.2), and what lies beyond ASCII has to be percent-encoded.
+            b'#' => return Err(HttpError::Target),
+            0x80.. if !limits.allows_unusual_targets => return Err(HttpError::Target),
+            _ => {}
+        }
+    }
+    if target.starts_with('/') && *method != Method::CONNECT {
+        return Ok(match query {
+            Some(at) => Target::Origin { path: &target[..at], query: Some(&target[at + 1..]) },
+            None => Target::Origin { path: target, query: None },
+        });
     }
     Target::parse(target, *method == Method::CONNECT, *method == Method::OPTIONS).ok_or(HttpError::Target)
 }

@@ -90,6 +90,8 @@ impl<H: Handler> Http1Protocol<H> {
 impl<H: Handler> SharedProtocol for Http1Protocol<H> {
     fn connection_made(&self, transport: TransportRef) -> Result<()> {
         let connection = &*self.connection;
+        // What the socket does not take has to be taken before more is made, so nothing is copied that need not be.
+        transport.set_write_buffer_limits(Some(0), Some(0))?;
         connection.transport.get_or_init(|| transport);
         connection.site.counters.add(Count::ConnectionMade);
         let me: Weak<dyn Drain> = connection.me.clone();
