@@ -28,9 +28,20 @@
 //! stands here on top of it is HTTP.
 
 #[cfg(feature = "http1")]
+mod handler;
+#[cfg(feature = "http1")]
 pub mod http;
 #[cfg(feature = "http1")]
 pub mod http1;
+#[cfg(feature = "http1")]
+mod serve;
+#[cfg(all(feature = "http1", feature = "testing"))]
+pub mod testing;
+
+#[cfg(feature = "http1")]
+pub use handler::{Handler, Request, Upgraded};
+#[cfg(feature = "http1")]
+pub use serve::{AccessLog, Config, HttpServer, Serve, ServeWorkers, Stats, serve, serve_workers};
 
 pub use foster_compat::*;
 

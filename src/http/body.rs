@@ -101,14 +101,14 @@ impl Body {
         };
         let source = {
             let mut queue = queue.borrow_mut();
-            if let Some(limit) = queue.limit.filter(|limit| queue.declared.is_some_and(|length| length > *limit)) {
+            let n_least = queue.n_read.max(queue.declared.unwrap_or(0));
+            if let Some(limit) = queue.limit.filter(|limit| n_least > *limit) {
                 return Poll::Ready(Err(BodyError::TooLarge { limit }));
             }
             if let Some(chunk) = queue.chunks.pop_front() {
                 queue.n_buffered -= chunk.len();
-                queue.n_read += chunk.len() as u64;
+                queue.n_read = queue.n_read.saturating_add(chunk.len() as u64);
                 if let Some(limit) = queue.limit.filter(|limit| queue.n_read > *limit) {
-                    queue.n_read = u64::MAX - chunk.len() as u64;
                     return Poll::Ready(Err(BodyError::TooLarge { limit }));
                 }
                 return Poll::Ready(Ok(Some(chunk)));
@@ -225,6 +225,7 @@ impl fmt::Debug for Body {
 }
 
 /// The end of a body that the connection fills.
+#[derive(Clone)]
 pub(crate) struct BodyWriter {
     queue: Rc<RefCell<Queue>>,
 }
@@ -247,6 +248,11 @@ impl BodyWriter {
         n_buffered
     }
 
+    /// How many bytes wait for the reader.
+    pub(crate) fn n_buffered(&self) -> usize {
+        self.queue.borrow().n_buffered
+    }
+
     /// The body is over, one way or the other. Only the first end counts.
     pub(crate) fn end(&self, end: Result<HeaderList, BodyError>) {
         let (waker, source) = {
@@ -260,11 +266,6 @@ impl BodyWriter {
         if let Some(waker) = waker {
             waker.wake();
         }
-    }
-
-    /// How many bytes wait for the reader.
-    pub(crate) fn n_buffered(&self) -> usize {
-        self.queue.borrow().n_buffered
     }
 }
 

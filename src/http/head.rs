@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::ops::{Deref, DerefMut};
 
 use ::http::{Method, StatusCode, Version};
 
@@ -52,24 +53,31 @@ pub(crate) struct Field {
     pub(crate) value: Span,
 }
 
-/// The text of a head and where its fields stand. Dropped, it is kept for the next head of the thread.
-#[derive(Default)]
+/// The text of a head and where its fields stand, behind one pointer. Dropped, it is kept for the next head of the
+/// thread.
 pub(crate) struct HeadBuffer {
+    /// Absent only while it is dropped.
+    parts: Option<Box<Parts>>,
+}
+
+#[derive(Default)]
+pub(crate) struct Parts {
     pub(crate) text: Vec<u8>,
     pub(crate) fields: Vec<Field>,
 }
 
 thread_local! {
-    static SPARE: RefCell<Vec<HeadBuffer>> = const { RefCell::new(Vec::new()) };
+    #[expect(clippy::vec_box, reason = "it is the boxes that are used again")]
+    static SPARE: RefCell<Vec<Box<Parts>>> = const { RefCell::new(Vec::new()) };
 }
 
 impl HeadBuffer {
     /// A copy of `text`, without fields.
     pub(crate) fn copy_of(text: &[u8]) -> Self {
         let spare = SPARE.try_with(|spare| spare.borrow_mut().pop()).ok().flatten();
-        let mut buffer = spare.unwrap_or_default();
-        buffer.text.extend_from_slice(text);
-        buffer
+        let mut parts = spare.unwrap_or_default();
+        parts.text.extend_from_slice(text);
+        HeadBuffer { parts: Some(parts) }
     }
 
     pub(crate) fn headers(&self) -> Headers<'_> {
@@ -77,19 +85,32 @@ impl HeadBuffer {
     }
 }
 
+impl Deref for HeadBuffer {
+    type Target = Parts;
+
+    #[inline]
+    fn deref(&self) -> &Parts {
+        self.parts.as_deref().expect("only a buffer that is dropped has lost its parts")
+    }
+}
+
+impl DerefMut for HeadBuffer {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Parts {
+        self.parts.as_deref_mut().expect("only a buffer that is dropped has lost its parts")
+    }
+}
+
 impl Drop for HeadBuffer {
     fn drop(&mut self) {
-        if self.text.capacity() == 0 || self.text.capacity() > MAX_SPARE_SIZE {
-            return;
-        }
-        let (mut text, mut fields) = (std::mem::take(&mut self.text), std::mem::take(&mut self.fields));
-        text.clear();
-        fields.clear();
+        let Some(mut parts) = self.parts.take().filter(|parts| parts.text.capacity() <= MAX_SPARE_SIZE) else { return };
+        parts.text.clear();
+        parts.fields.clear();
         // Once the thread ends there is nobody to keep it for.
         let _ = SPARE.try_with(|spare| {
             let mut spare = spare.borrow_mut();
             if spare.len() < MAX_SPARE_BUFFERS {
-                spare.push(HeadBuffer { text, fields });
+                spare.push(parts);
             }
         });
     }
@@ -110,6 +131,9 @@ pub struct RequestHead {
     pub(crate) method: Method,
     pub(crate) version: Version,
     pub(crate) target: Span,
+    /// Empty for CONNECT, and for an absolute target that ends with its authority.
+    pub(crate) path: Span,
+    pub(crate) query: Option<Span>,
     /// The number of the `Host` field.
     pub(crate) host: Option<u16>,
 }
@@ -127,7 +151,7 @@ impl RequestHead {
 
     /// The target as it came: Werkzeug's `raw_uri`.
     pub fn target(&self) -> &str {
-        std::str::from_utf8(self.target.cut(&self.buffer.text)).unwrap_or_default()
+        self.cut(self.target)
     }
 
     /// The target in its form.
@@ -139,12 +163,19 @@ impl RequestHead {
 
     /// The path, with its percent-encoding: `*` for the whole server, empty for CONNECT.
     pub fn path(&self) -> &str {
-        self.target_form().path()
+        match self.cut(self.path) {
+            "" if self.method != Method::CONNECT => "/",
+            path => path,
+        }
+    }
+
+    fn cut(&self, span: Span) -> &str {
+        std::str::from_utf8(span.cut(&self.buffer.text)).unwrap_or_default()
     }
 
     /// What stands behind the question mark, if there is one: Werkzeug's `query_string`.
     pub fn query(&self) -> Option<&str> {
-        self.target_form().query()
+        self.query.map(|query| self.cut(query))
     }
 
     /// The host the request is for, with its port if one was given: of the target if it names one, else `Host`. `None`

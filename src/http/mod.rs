@@ -33,3 +33,4 @@ pub(crate) use body::{BodySource, BodyWriter};
 pub(crate) use head::{Field, HeadBuffer, Span};
 pub(crate) use headers::tokens;
 pub(crate) use host::is_host;
+pub(crate) use response::BodyKind;

@@ -106,7 +106,7 @@ impl Response {
 
     /// The body, with an empty one left in its place.
     pub fn take_body(&mut self) -> ResponseBody {
-        std::mem::replace(&mut self.body, ResponseBody::empty())
+        std::mem::take(&mut self.body)
     }
 }
 
@@ -117,7 +117,7 @@ pub struct ResponseBody {
 
 pub(crate) enum BodyKind {
     Full(Bytes),
-    Stream(BodyStream),
+    Stream(Box<BodyStream>),
     Incoming(Body),
 }
 
@@ -143,7 +143,7 @@ impl ResponseBody {
         E: Into<Error>,
     {
         let chunks = Box::pin(chunks.map(|chunk| chunk.map_err(Into::into)));
-        ResponseBody { kind: BodyKind::Stream(BodyStream { chunks, length: None, trailers: None }) }
+        ResponseBody { kind: BodyKind::Stream(Box::new(BodyStream { chunks, length: None, trailers: None })) }
     }
 
     /// As [`stream`](ResponseBody::stream) with the length known before: it is sent with `Content-Length`. A stream of

@@ -34,11 +34,10 @@ impl Framing {
                 2 if name.eq_ignore_ascii_case(b"te") => {
                     framing.takes_trailers |= has(value, text, b"trailers");
                 }
-                4 if name.eq_ignore_ascii_case(b"host") => {
-                    if framing.host.replace(n as u16).is_some() {
-                        return Err(HttpError::HostRepeated);
-                    }
+                4 if name.eq_ignore_ascii_case(b"host") && framing.host.is_some() => {
+                    return Err(HttpError::HostRepeated);
                 }
+                4 if name.eq_ignore_ascii_case(b"host") => framing.host = Some(n as u16),
                 6 if name.eq_ignore_ascii_case(b"expect") => {
                     if !value.cut(text).eq_ignore_ascii_case(b"100-continue") {
                         return Err(HttpError::Expectation);

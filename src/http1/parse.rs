@@ -56,10 +56,11 @@ pub(super) fn parse_request(bytes: &[u8], limits: &Limits) -> Result<Option<Read
     }
     check_host(&buffer, &framing, is_11)?;
     let method = Method::from_bytes(method.as_bytes()).map_err(|_| HttpError::RequestLine)?;
-    check_target(target, &method, limits)?;
-    let target = Span::of(target.as_bytes(), text);
+    let form = check_target(target, &method, limits)?;
+    let span = |piece: &str| Span::of(piece.as_bytes(), text);
+    let (path, query) = (span(form.path()), form.query().map(span));
     let version = if is_11 { Version::HTTP_11 } else { Version::HTTP_10 };
-    let head = RequestHead { buffer, method, version, target, host: framing.host };
+    let head = RequestHead { buffer, method, version, target: span(target), path, query, host: framing.host };
     Ok(Some(Read { n: n_skipped + n, head, framing }))
 }
 
@@ -190,16 +191,24 @@ fn check_host(buffer: &HeadBuffer, framing: &Framing, is_11: bool) -> Result<(),
     }
 }
 
-fn check_target(target: &str, method: &Method, limits: &Limits) -> Result<(), HttpError> {
-    // A fragment is never sent (RFC 9112, 3.2), and what lies beyond ASCII has to be percent-encoded.
-    if target.bytes().any(|byte| byte == b'#' || (!byte.is_ascii() && !limits.allows_unusual_targets)) {
-        return Err(HttpError::Target);
+fn check_target<'a>(target: &'a str, method: &Method, limits: &Limits) -> Result<Target<'a>, HttpError> {
+    let mut query = None;
+    for (n, byte) in target.bytes().enumerate() {
+        match byte {
+            b'?' if query.is_none() => query = Some(n),
+            // A fragment is never sent (RFC 9112, 3.2), and what lies beyond ASCII has to be percent-encoded.
+            b'#' => return Err(HttpError::Target),
+            0x80.. if !limits.allows_unusual_targets => return Err(HttpError::Target),
+            _ => {}
+        }
     }
     if target.starts_with('/') && *method != Method::CONNECT {
-        return Ok(());
+        return Ok(match query {
+            Some(at) => Target::Origin { path: &target[..at], query: Some(&target[at + 1..]) },
+            None => Target::Origin { path: target, query: None },
+        });
     }
-    let form = Target::parse(target, *method == Method::CONNECT, *method == Method::OPTIONS);
-    form.map(drop).ok_or(HttpError::Target)
+    Target::parse(target, *method == Method::CONNECT, *method == Method::OPTIONS).ok_or(HttpError::Target)
 }
 
 /// What is wrong with a head, or its beginning, that was not taken; `None` if more of it is needed to say so.

@@ -252,6 +252,16 @@ impl ServerConnection {
         matches!(self.reading, Reading::Head) && self.stash.has_only_line_ends() && self.writing == Writing::Idle
     }
 
+    /// Whether not a byte has come since the connection was made, or since the last request.
+    pub(crate) fn is_untouched(&self) -> bool {
+        self.is_idle()
+    }
+
+    /// Whether an error may still be answered.
+    pub(crate) fn may_refuse(&self) -> bool {
+        matches!(self.writing, Writing::Idle | Writing::Head)
+    }
+
     /// Whether the body of the request that is answered, or was, is still coming.
     pub fn is_receiving_body(&self) -> bool {
         matches!(self.reading, Reading::Body(_))
@@ -260,6 +270,11 @@ impl ServerConnection {
     /// Whether the client was promised nothing and waits before it sends the body.
     pub fn expects_continue(&self) -> bool {
         self.exchange.expects_continue
+    }
+
+    /// Whether nothing more is read.
+    pub fn is_closed(&self) -> bool {
+        matches!(self.reading, Reading::Closed)
     }
 
     /// Whether the connection has to be closed once everything was sent.
@@ -279,6 +294,22 @@ impl ServerConnection {
         if matches!(self.reading, Reading::Head) {
             self.reading = Reading::Closed;
             self.stash.clear();
+        }
+    }
+
+    /// Reads nothing more, and closes after the response: the rest of the request is not worth its bytes.
+    pub fn abandon_request(&mut self) {
+        self.exchange.keeps_alive = false;
+        self.reading = Reading::Closed;
+        self.stash.clear();
+    }
+
+    /// How much of the body of the request is still to come, if its head has said so.
+    pub fn body_left(&self) -> Option<u64> {
+        match self.reading {
+            Reading::Body(Incoming::Length(left)) => Some(left),
+            Reading::Body(_) => None,
+            Reading::Head | Reading::Done | Reading::Closed | Reading::Switched => Some(0),
         }
     }
 
@@ -391,7 +422,7 @@ impl ServerConnection {
         }
         // The client was told to wait, and will now send its body or not: nobody can tell (RFC 9110, 10.1.1).
         if std::mem::take(&mut self.exchange.expects_continue) {
-            self.exchange.keeps_alive = false;
+            self.abandon_request();
         }
 
         out.reserve(256);
@@ -538,8 +569,9 @@ impl ServerConnection {
             Reading::Done if self.exchange.keeps_alive => {
                 (self.reading, self.writing) = (Reading::Head, Writing::Idle);
             }
-            Reading::Done => self.reading = Reading::Closed,
-            Reading::Head | Reading::Body(_) | Reading::Closed | Reading::Switched => {}
+            // The rest of a body is read only for the sake of what comes behind it.
+            Reading::Done | Reading::Body(_) if !self.exchange.keeps_alive => self.reading = Reading::Closed,
+            Reading::Head | Reading::Body(_) | Reading::Done | Reading::Closed | Reading::Switched => {}
         }
     }
 }

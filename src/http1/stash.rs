@@ -15,6 +15,9 @@ pub(super) struct Stash {
     n_searched: usize,
 }
 
+/// Reads a head from the start of some bytes; `None` if it is not complete.
+type ParseHead<H> = fn(&[u8], &Limits) -> Result<Option<Read<H>>, HttpError>;
+
 impl Stash {
     pub(super) fn is_empty(&self) -> bool {
         self.bytes.is_empty()
@@ -50,7 +53,7 @@ impl Stash {
         &mut self,
         data: &mut &[u8],
         limits: &Limits,
-        parse: fn(&[u8], &Limits) -> Result<Option<Read<H>>, HttpError>,
+        parse: ParseHead<H>,
     ) -> Result<Option<Read<H>>, HttpError> {
         if self.is_empty() {
             if let Some(read) = parse(data, limits)? {

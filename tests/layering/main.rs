@@ -3,6 +3,7 @@
 //! A new module of `compat/src` needs a row in [`LAYERS`]; a rule that the sources break is a line with file, line
 //! number and the rule.
 
+mod http;
 mod paths;
 mod tokens;
 

@@ -113,7 +113,8 @@ pub struct Panicked {
 }
 
 impl Panicked {
-    pub(crate) fn new(payload: Payload) -> Self {
+    /// Of what [`catch_unwind`](std::panic::catch_unwind) gives, which is dropped.
+    pub fn new(payload: Box<dyn Any + Send>) -> Self {
         Panicked { message: panic_message(&payload).to_owned() }
     }
 

@@ -1,0 +1,153 @@
+//! [`Site`]: what the connections of one worker share.
+
+use std::cell::{Cell, RefCell};
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use foster_compat::{Event, Loop};
+use slab::Slab;
+use tokio::time::Instant;
+
+use super::outbox::Outbox;
+use crate::handler::{Handler, Request};
+use crate::http::Limits;
+use crate::serve::{Config, Counters, Logger};
+
+/// The handler, the configuration and what is kept once instead of per connection.
+pub(crate) struct Site<H: Handler> {
+    pub(crate) handler: H,
+    pub(crate) config: Config,
+    pub(crate) limits: Rc<Limits>,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) access_log: Option<Logger>,
+    pub(crate) loop_: Loop,
+    /// Set once the server was told to stop.
+    pub(crate) shutdown: Event,
+    /// The box of the last call that was ready at once, for the next one.
+    handling: RefCell<Option<Handling<H>>>,
+    /// Kept for the next connection that writes.
+    outbox: RefCell<Outbox>,
+    /// When the bytes that are processed came in.
+    pub(crate) now: Cell<Instant>,
+    date: Cell<Date>,
+    connections: RefCell<Slab<Weak<dyn Drain>>>,
+}
+
+/// A connection as its server stops it.
+pub(crate) trait Drain {
+    /// Closes now if no request is under way, else after it.
+    fn drain(self: Rc<Self>);
+}
+
+#[derive(Clone, Copy)]
+struct Date {
+    text: [u8; DATE_LEN],
+    until: Instant,
+}
+
+/// `Sun, 06 Nov 1994 08:49:37 GMT`
+const DATE_LEN: usize = 29;
+
+/// A call of the handler; nothing once it has ended.
+pub(super) type Handling<H> = Pin<Box<Option<<H as Handler>::Future>>>;
+
+impl<H: Handler> Site<H> {
+    pub(crate) fn new(
+        handler: H,
+        config: Config,
+        counters: Arc<Counters>,
+        access_log: Option<Logger>,
+        loop_: Loop,
+    ) -> Self {
+        // A listener that is kept here would go on listening after the server has closed it.
+        let config = Config { bind: Vec::new(), ..config };
+        Site {
+            handler,
+            limits: Rc::new(config.limits.clone()),
+            config,
+            counters,
+            access_log,
+            loop_,
+            shutdown: Event::new(),
+            handling: RefCell::new(None),
+            outbox: RefCell::default(),
+            now: Cell::new(Instant::now()),
+            date: Cell::new(Date { text: [b' '; DATE_LEN], until: Instant::now() }),
+            connections: RefCell::default(),
+        }
+    }
+
+    /// Calls the handler, in a box that need not be allocated for every request.
+    pub(super) fn begin_handling(&self, request: Request) -> Handling<H> {
+        let spare = self.handling.take();
+        let call = self.handler.call(request);
+        match spare {
+            Some(mut handling) => {
+                handling.set(Some(call));
+                handling
+            }
+            None => Box::pin(Some(call)),
+        }
+    }
+
+    /// Drops what is left of a call that has ended, and keeps its box.
+    pub(super) fn keep_handling(&self, mut handling: Handling<H>) {
+        handling.set(None);
+        self.handling.replace(Some(handling));
+    }
+
+    /// The value of `Date`, made once a second.
+    pub(crate) fn date(&self, now: Instant) -> Option<[u8; DATE_LEN]> {
+        if !self.config.include_date_header {
+            return None;
+        }
+        let date = self.date.get();
+        if now < date.until {
+            return Some(date.text);
+        }
+        Some(self.make_date(now))
+    }
+
+    #[cold]
+    fn make_date(&self, now: Instant) -> [u8; DATE_LEN] {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let mut text = [b' '; DATE_LEN];
+        let formatted = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + since);
+        let n = formatted.len().min(DATE_LEN);
+        text[..n].copy_from_slice(&formatted.as_bytes()[..n]);
+        let until = now + Duration::from_nanos(1_000_000_000 - u64::from(since.subsec_nanos()));
+        self.date.set(Date { text, until });
+        text
+    }
+
+    pub(crate) fn take_outbox(&self) -> Outbox {
+        self.outbox.take()
+    }
+
+    /// Keeps the memory of an outbox that has some.
+    pub(crate) fn keep_outbox(&self, outbox: Outbox) {
+        if outbox.bytes.capacity() > 0 {
+            self.outbox.replace(outbox.cleaned());
+        }
+    }
+
+    pub(crate) fn add_connection(&self, connection: Weak<dyn Drain>) -> usize {
+        self.connections.borrow_mut().insert(connection)
+    }
+
+    pub(crate) fn remove_connection(&self, key: usize) {
+        self.connections.borrow_mut().try_remove(key);
+    }
+
+    /// Tells every connection, and every handler that asks, that the server stops.
+    pub(crate) fn begin_shutdown(&self) {
+        self.shutdown.set();
+        let connections: Vec<_> =
+            self.connections.borrow().iter().filter_map(|(_, connection)| connection.upgrade()).collect();
+        for connection in connections {
+            connection.drain();
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! Holds the rule of the wire machines: vocabulary and machines do no I/O, hold no clock and know nobody above them.
+
+use std::path::Path;
+
+use super::paths::Outline;
+use super::{read, repository, shown, sources};
+
+/// Crates that do I/O, start tasks or look at a clock.
+const OUTSIDE: [&str; 3] = ["foster_compat", "futures", "tokio"];
+
+/// What each room of the package `foster` may name of the others, lowest first.
+const ROOMS: [Room; 2] = [
+    // A body is a stream to its reader: the trait is named, and nothing that runs one.
+    Room { folder: "src/http", except: &[], outside: &["foster_compat", "tokio"], crate_modules: &["Error", "Result"] },
+    Room {
+        folder: "src/http1",
+        except: &["src/http1/client", "src/http1/protocol", "src/http1/mod.rs"],
+        outside: &OUTSIDE,
+        crate_modules: &["http"],
+    },
+];
+
+struct Room {
+    folder: &'static str,
+    except: &'static [&'static str],
+    outside: &'static [&'static str],
+    crate_modules: &'static [&'static str],
+}
+
+#[test]
+fn the_machines_of_http_do_no_io_and_name_only_what_lies_below() {
+    let mut broken = Vec::new();
+    for room in &ROOMS {
+        let files = sources(&repository().join(room.folder));
+        assert!(files.len() > 5, "{} has moved", room.folder);
+        for file in files {
+            let path = shown(&file);
+            if !room.except.iter().any(|except| Path::new(&path).starts_with(except)) {
+                broken.extend(room.broken_in(&read(&file)).into_iter().map(|message| format!("{path}:{message}")));
+            }
+        }
+    }
+    assert!(broken.is_empty(), "\n{}\n", broken.join("\n"));
+}
+
+#[test]
+fn a_machine_that_looks_up_is_found() {
+    let [vocabulary, machines] = &ROOMS;
+    for source in [
+        "use tokio::time::Instant;",
+        "use foster_compat::TransportRef;",
+        "use crate::http1::ServerConnection;",
+        "use crate::serve::Config;",
+        "fn call() { crate::handler::start() }",
+    ] {
+        assert_eq!(vocabulary.broken_in(&Outline::of(source)).len(), 1, "{source}");
+    }
+    for source in ["use futures::Stream;", "use crate::handler::Request;", "use crate::Error;"] {
+        assert_eq!(machines.broken_in(&Outline::of(source)).len(), 1, "{source}");
+    }
+    assert!(vocabulary.broken_in(&Outline::of("use crate::{Error, Result};\nuse super::head::Span;")).is_empty());
+    assert!(machines.broken_in(&Outline::of("use crate::http::Limits;\nuse ::http::Method;")).is_empty());
+}
+
+impl Room {
+    fn broken_in(&self, outline: &Outline) -> Vec<String> {
+        let mut broken = Vec::new();
+        for found in outline.paths() {
+            let names = |nth: usize| found.segments.get(nth).map_or("", String::as_str);
+            let is_allowed = match names(0) {
+                "crate" => self.crate_modules.contains(&names(1)),
+                outside => !self.outside.contains(&outside),
+            };
+            if !is_allowed {
+                broken.push(format!("{}: `{}` lies above, or outside", found.line, found.segments.join("::")));
+            }
+        }
+        broken
+    }
+}
