@@ -177,6 +177,9 @@ impl ServerConnection {
             Reading::Body(_) => parse_trailers(self.stash.bytes(), &self.limits).and(Err(HttpError::Incomplete)),
             Reading::Done | Reading::Closed | Reading::Switched => Ok(()),
         };
+        if matches!(self.reading, Reading::Head) {
+            self.forget_exchange();
+        }
         if !matches!(self.reading, Reading::Switched) {
             self.reading = Reading::Closed;
         }
@@ -190,8 +193,7 @@ impl ServerConnection {
             Ok(Some(read)) => read,
             Ok(None) => return Ok(None),
             Err(err) => {
-                // Its answer has nothing to do with the request before it.
-                self.exchange = Exchange { is_11: true, ..Exchange::default() };
+                self.forget_exchange();
                 return Err(err);
             }
         };
@@ -226,6 +228,11 @@ impl ServerConnection {
         };
         let request = IncomingRequest { head: read.head, body: size, expects_continue, has_upgrade };
         Ok(Some(ServerEvent::Request(request)))
+    }
+
+    /// The answer to a head that is none has nothing to do with the request before it.
+    fn forget_exchange(&mut self) {
+        self.exchange = Exchange { is_11: true, ..Exchange::default() };
     }
 
     /// A request that is well-formed and not taken: its answer has to follow its method and version.

@@ -1,6 +1,7 @@
 //! Header fields: names, values, line ends and `Host`.
 
 use foster::http::{HttpError, Limits};
+use foster::http1::ServerConnection;
 
 use crate::wire::{play_every_way, refused, refused_under, taken};
 
@@ -90,6 +91,16 @@ fn a_field_ends_in_crlf() {
         HttpError::HeaderValue,
         &["GET / HTTP/1.1\r\nHost: a\rX: b\r\n\r\n", "GET / HTTP/1.1\r\nHost: a\r\r\n\r\n"],
     );
+}
+
+#[test]
+fn a_bare_lf_is_refused_when_it_comes() {
+    for input in ["GET / HTTP/1.1\n", "GET / HTTP/1.1\r\nHost: a\n", "GET / HTTP/1.1\r\nHost: a\r\n\n"] {
+        let mut connection = ServerConnection::new(Default::default());
+        let (mut all_but_one, mut last) = input.as_bytes().split_at(input.len() - 1);
+        assert!(matches!(connection.receive_data(&mut all_but_one), Ok(None)));
+        assert_eq!(connection.receive_data(&mut last).err(), Some(HttpError::LineEnd), "{input:?}");
+    }
 }
 
 #[test]

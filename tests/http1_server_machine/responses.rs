@@ -324,13 +324,18 @@ fn an_error_is_answered_as_a_whole() {
 
 #[test]
 fn the_answer_to_an_error_has_nothing_to_do_with_the_request_before_it() {
-    let mut connection = asked_for(Method::HEAD);
-    respond(&mut connection, 200, &[], BodySize::Known(0), "").expect("it waits");
-    let mut data = &b"GET / HTTP/1.1\r\n\r\n"[..];
-    let err = connection.receive_data(&mut data).expect_err("there is no host");
-    let mut out = Vec::new();
-    connection.send_error(err.status(), None, &mut out);
-    assert!(out.ends_with(b"\r\n\r\nBad Request"));
+    for rest in ["GET / HTTP/1.1\r\n\r\n", "GET / HTTP/1.1\r\nHo"] {
+        let mut connection = asked_for(Method::HEAD);
+        respond(&mut connection, 200, &[], BodySize::Known(0), "").expect("it waits");
+        let mut data = rest.as_bytes();
+        let err = match connection.receive_data(&mut data) {
+            Ok(_) => connection.receive_eof().expect_err("it is incomplete"),
+            Err(err) => err,
+        };
+        let mut out = Vec::new();
+        connection.send_error(err.status(), None, &mut out);
+        assert!(out.ends_with(b"\r\n\r\nBad Request"), "{rest:?}");
+    }
 }
 
 #[test]
