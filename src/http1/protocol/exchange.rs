@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use foster_compat::{Error, Result};
+use foster_compat::{Error, Result, checkpoint};
 use futures::FutureExt;
 use tokio::time::Instant;
 use tracing::Instrument;
@@ -195,6 +195,11 @@ impl<H: Handler> Connection<H> {
             if self.must_flush() {
                 self.flush();
                 self.drained().await?;
+                // A body that is always ready must not keep the loop from its other work, nor from hearing of the end.
+                checkpoint().await;
+                if self.with_transport(|transport| transport.is_closing()) == Some(true) {
+                    return Ok(());
+                }
             }
         }
         let takes_trailers = self.machine.borrow().takes_trailers();
