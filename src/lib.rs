@@ -35,6 +35,8 @@ pub mod http;
 pub mod http1;
 #[cfg(feature = "http1")]
 mod serve;
+#[cfg(feature = "tower")]
+pub mod tower;
 
 #[cfg(feature = "http1")]
 pub use handler::{Handler, Request, Upgraded};
