@@ -98,7 +98,8 @@ impl<H: Handler> Connection<H> {
             self.report("a response could not be completed", err);
         }
         self.flush();
-        self.machine.borrow_mut().close_after_response();
+        // What was pipelined behind it waits for a response that never ends.
+        self.machine.borrow_mut().abandon_request();
         self.with_transport(|transport| {
             if let Some(socket) = transport.socket().filter(|_| self.is_10.get()) {
                 // An end of the stream would look like the end of the body. A socket without a reset has no other way.
