@@ -23,6 +23,8 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 RELEASE = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(HERE, "target")), "release")
+# Servers with a workspace of their own; Cargo.toml there says why.
+EXTRA = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(HERE, "peers-extra", "target")), "release")
 REFERENCE = "tokio"
 
 
@@ -44,8 +46,9 @@ class Server:
         return missing_binary(self.argv(0)[0], self.package)
 
     def argv(self, port):
-        return shlex.split(self.command.format(port=port, release=shlex.quote(RELEASE), here=shlex.quote(HERE),
-                                               python=shlex.quote(sys.executable), certificate=CERTIFICATE))
+        return shlex.split(self.command.format(port=port, release=shlex.quote(RELEASE), extra=shlex.quote(EXTRA),
+                                               here=shlex.quote(HERE), python=shlex.quote(sys.executable),
+                                               certificate=CERTIFICATE))
 
 
 # What every server that speaks TLS shows; the load trusts anybody.
@@ -79,6 +82,20 @@ LINES = {
     "tokio-into": Server("{release}/peers tokio-lines-into --port {port}", "peers"),
 }
 
+# Each answers GET / and /json, /users/<id> and /stream (1 MiB in 64 chunks) and POST /echo, with its date and type.
+HTTP = {
+    "foster": Server("{release}/foster-http --port {port} --workers 1 --max-requests 4294967295 --keep-alive 75", "foster-http"),
+    "hyper": Server("{release}/peers-http hyper --port {port}", "peers-http"),
+    "actix-web": Server("{extra}/peers-actix --port {port}", "peers-actix"),
+    "may-minihttp": Server("{extra}/peers-may --port {port}", "peers-may"),
+}
+
+# hyper writes the answers to requests that came together one by one, unless it is told to gather them.
+HTTP_TOGETHER = dict(HTTP, **{"hyper-flush": Server("{release}/peers-http hyper-flush --port {port}", "peers-http")})
+
+# may-minihttp streams nothing and does not close when it is asked to.
+HTTP_WHOLE = {name: server for name, server in HTTP.items() if name != "may-minihttp"}
+
 
 class Scenario:
     """A load, and the servers that can bear it."""
@@ -105,6 +122,20 @@ SCENARIOS = {
     "udp-64": Scenario("udp", "16 clients, datagrams of 64 B, 8 under way", UDP, connections=16, size=64, depth=8),
     "lines-100": Scenario("echo", "16 connections, lines of 100 B, 4 x 64 under way, one byte for 64", LINES,
                           connections=16, size=6400, depth=4, lines=64),
+    "http-hello": Scenario("echo", "64 connections, GET /, one request at a time", HTTP, "hyper", connections=64,
+                           http="/"),
+    "http-pipe16": Scenario("echo", "64 connections, GET /, 16 requests under way", HTTP_TOGETHER, "hyper-flush",
+                            connections=64, depth=16, http="/"),
+    "http-users": Scenario("echo", "64 connections, GET /users/12345, one request at a time", HTTP, "hyper",
+                           connections=64, http="/users/12345"),
+    "http-echo-16k": Scenario("echo", "32 connections, POST /echo of 16 KiB, one request at a time", HTTP, "hyper",
+                              connections=32, size=16384, http="/echo"),
+    "http-stream": Scenario("echo", "8 connections, GET /stream of 1 MiB in 64 chunks", HTTP_WHOLE, "hyper",
+                            connections=8, http="/stream"),
+    "http-churn": Scenario("churn", "64 at a time: connect, GET / with Connection: close, read to the end", HTTP_WHOLE,
+                           "hyper", connections=64, http="/"),
+    "http-idle-10k": Scenario("idle", "10,000 connections that have got / and wait", HTTP, "hyper",
+                              connections=10_000, http="/"),
 }
 
 
@@ -131,11 +162,11 @@ def main():
 
 def print_list():
     for name, scenario in SCENARIOS.items():
-        print(f"{name:12} {scenario.description}")
-    for title, servers in (("echo", ECHO), ("TLS", TLS), ("UDP", UDP), ("lines", LINES)):
+        print(f"{name:13} {scenario.description}")
+    for title, servers in (("echo", ECHO), ("TLS", TLS), ("UDP", UDP), ("lines", LINES), ("HTTP", HTTP_TOGETHER)):
         print(f"\n{title}:")
         for name, server in servers.items():
-            print(f"{name:12} {server.missing() or 'ready'}")
+            print(f"{name:13} {server.missing() or 'ready'}")
 
 
 def run_all(arguments):
@@ -385,7 +416,8 @@ def missing_binary(path, package):
     if os.access(path, os.X_OK):
         return None
     if package:
-        return f"no {path}; build it with: cargo build --release --manifest-path {HERE}/Cargo.toml -p {package}"
+        folder = os.path.join(HERE, "peers-extra") if path.startswith(EXTRA + os.sep) and EXTRA != RELEASE else HERE
+        return f"no {path}; build it with: cargo build --release --manifest-path {folder}/Cargo.toml -p {package}"
     return None if "/" not in path else f"no {path}"
 
 

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use foster::http::{HeaderValue, Limits, Method, Response, ResponseBody};
-use foster::{Config, HttpServer, Request, Result, run, serve};
+use foster::{AccessLog, Config, HttpServer, Request, Result, run, serve, serve_workers};
 use futures::stream;
 use options::{Options, Own, wrong_arguments};
 
@@ -74,7 +74,7 @@ const fn own(option: &'static str, value: &'static str, help: &'static str) -> O
 type Values = [Option<String>; OPTIONS.len()];
 
 fn config(options: &Options, values: &Values) -> Result<Config, String> {
-    let [workers, cert, key, _access_log, keep_alive, max_requests, rest @ ..] = values;
+    let [workers, cert, key, access_log, keep_alive, max_requests, rest @ ..] = values;
     let [handshake, head, body, write, graceful, max_connections, rest @ ..] = rest;
     let [request_line, head_size, headers, body_size] = rest;
     let host = if options.host.contains(':') { format!("[{}]", options.host) } else { options.host.clone() };
@@ -102,6 +102,11 @@ fn config(options: &Options, values: &Values) -> Result<Config, String> {
     if let Some(size) = body_size {
         limits = limits.max_body_size(Some(number(size)?));
     }
+    config = match access_log.as_deref() {
+        None => config,
+        Some("-") => config.access_log(AccessLog::stdout()),
+        Some(path) => config.access_log(AccessLog::file(path).map_err(|err| format!("{path}: {err}"))?),
+    };
     match (cert, key) {
         (Some(cert), Some(key)) => config = config.certfile(cert, key).map_err(|err| format!("{err:#}"))?,
         (None, None) => {}
@@ -128,5 +133,8 @@ fn announce(server: &HttpServer) {
 fn main() -> Result<()> {
     let (options, values) = Options::from_args_and("probe", 8080, OPTIONS);
     let config = config(&options, &values).unwrap_or_else(|message| wrong_arguments("probe", &message));
-    run(serve(probe, config).on_serving(|server| announce(&server)))
+    match values[0] {
+        Some(_) => run(serve_workers(|| probe, config).on_serving(|server| announce(&server))),
+        None => run(serve(probe, config).on_serving(|server| announce(&server))),
+    }
 }

@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Structured as the server of "Writing Redis in Python with asyncio", where each client is a `RedisServerProtocol`
-//! and all share a database, a `PubSub` and a `KeyBlocker`. What one client may cost is named below and in `wire`.
+//! and all share a database and a `PubSub`. What one client may cost is named below and in `wire`; all keys together
+//! may take any room, as in a Redis without `maxmemory`.
 
 #[cfg(test)]
 mod child;
@@ -16,155 +17,143 @@ mod clients;
 mod commands;
 #[path = "resp/database.rs"]
 mod database;
-#[path = "resp/introspection.rs"]
-mod introspection;
-#[path = "resp/key_blocker.rs"]
-mod key_blocker;
-#[path = "resp/keys.rs"]
-mod keys;
 mod options;
-#[path = "resp/pubsub.rs"]
-mod pubsub;
-#[path = "resp/redis.rs"]
-mod redis;
 #[cfg(test)]
 #[path = "resp/tests.rs"]
 mod tests;
 #[path = "resp/wire.rs"]
 mod wire;
 
-use std::collections::BTreeSet;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
 use std::mem;
 use std::rc::Rc;
 use std::time::Duration;
 
-use foster::{Error, Loop, NurseryError, Protocol, Result, Server, TimerHandle, TransportRef};
+use foster::{Error, Loop, NurseryError, Protocol, Result, Server, TransportRef};
 use foster::{create_server, open_nursery, run};
 
-use database::Key;
-use key_blocker::Waiter;
+use database::Database;
 use options::{Options, announce};
-use redis::Redis;
-use wire::{MAX_REPLY, Parser, Reply};
+use wire::{Reply, parse};
 
 /// How many may be connected; more wait to be accepted. Redis's `maxclients`.
 const MAX_CLIENTS: usize = 10_000;
 
-/// The most bytes of a client that wait to be dealt with. Redis has 1 GiB, `client-query-buffer-limit`.
-const MAX_QUERY: usize = 32 * 1024 * 1024;
+/// The most bytes of a client that wait to be dealt with, and the most that answer one request. Redis has 1 GiB for the
+/// former, `client-query-buffer-limit`, and no limit for the latter.
+const MAX_BUFFER: usize = 32 * 1024 * 1024;
 
 /// The most bytes that wait for a subscriber to read them. Redis has 32 MiB, `client-output-buffer-limit pubsub`.
 const MAX_BACKLOG: usize = 8 * 1024 * 1024;
 
-/// Replies are sent when so much of them is there, however much the client has asked for: where writing is paused.
-const FLUSH_AT: usize = 64 * 1024;
+/// Replies are sent when so much of them is there, however much the client has asked for: where writing is paused. An
+/// idle client's buffers keep no more.
+const CHUNK: usize = 16 * 1024;
 
-/// How long a client may keep the server waiting, in the middle of a request or to read what it has asked for. Redis's
-/// soft limits count 60 seconds too.
+/// How long a client may do nothing in the middle of a request, or while it has replies to read. Redis's soft limits
+/// count 60 seconds too.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Who has subscribed to what.
+#[derive(Default)]
+struct PubSub {
+    channels: HashMap<Vec<u8>, HashSet<TransportRef>>,
+}
+
+impl PubSub {
+    fn subscribe(&mut self, channel: &[u8], transport: &TransportRef) {
+        self.channels.entry(channel.to_vec()).or_default().insert(transport.clone());
+    }
+
+    fn unsubscribe(&mut self, channel: &[u8], transport: &TransportRef) {
+        let Some(subscribers) = self.channels.get_mut(channel) else { return };
+        subscribers.remove(transport);
+        if subscribers.is_empty() {
+            self.channels.remove(channel);
+        }
+    }
+
+    /// Tells those who have subscribed, and gives their number. Who is too far behind is dropped, so that nobody waits
+    /// for it.
+    fn publish(&self, channel: &[u8], message: &[u8]) -> usize {
+        let mut text = Reply::default();
+        text.bulks([b"message", channel, message].map(Some).into_iter());
+        let tell = |transport: &TransportRef| {
+            // It fails only after write_eof, which nobody calls.
+            let _ = transport.write(&text.0);
+            if transport.get_write_buffer_size() > MAX_BACKLOG {
+                transport.abort();
+            }
+        };
+        let subscribers = self.channels.get(channel).into_iter().flatten();
+        subscribers.filter(|transport| !transport.is_closing()).map(tell).count()
+    }
+}
 
 /// One client.
 struct RedisServerProtocol {
-    redis: Rc<Redis>,
+    loop_: Loop,
+    db: Rc<RefCell<Database>>,
+    pubsub: Rc<RefCell<PubSub>>,
     transport: TransportRef,
-    id: i64,
-    name: Vec<u8>,
-    parser: Parser,
-    /// What has come and is not dealt with: an incomplete request, or what is behind a reply that waits.
-    rest: Vec<u8>,
-    /// Empty, and without memory, but while a read is dealt with.
+    /// What has come and is not dealt with: an incomplete request, or what is behind replies that the client must read.
+    buffer: Vec<u8>,
     reply: Reply,
-    channels: BTreeSet<Key>,
-    patterns: BTreeSet<Key>,
-    /// What a blocking command waits for.
-    waiter: Option<Rc<Waiter>>,
-    /// Runs while writing is paused.
-    patience: Option<TimerHandle>,
+    channels: HashSet<Vec<u8>>,
+    /// No more is read from the client, and the connection ends behind its replies.
+    is_quitting: bool,
 }
 
 impl RedisServerProtocol {
-    fn new(redis: Rc<Redis>) -> Self {
+    fn new(loop_: Loop, db: Rc<RefCell<Database>>, pubsub: Rc<RefCell<PubSub>>) -> Self {
         RedisServerProtocol {
-            id: redis.next_id(),
-            redis,
+            loop_,
+            db,
+            pubsub,
             transport: TransportRef::default(),
-            name: Vec::new(),
-            parser: Parser::default(),
-            rest: Vec::new(),
+            buffer: Vec::new(),
             reply: Reply::default(),
-            channels: BTreeSet::new(),
-            patterns: BTreeSet::new(),
-            waiter: None,
-            patience: None,
+            channels: HashSet::new(),
+            is_quitting: false,
         }
     }
 
-    /// Deals with the requests in `input`, answers them with one write, and gives the length of what is done.
-    fn deal_with(&mut self, input: &[u8]) -> Result<usize> {
-        let (mut n_done, mut args) = (0, Vec::new());
-        self.reply = self.redis.begin();
-        while self.waiter.is_none() && !self.transport.is_writing_paused() && !self.transport.is_closing() {
-            let rest = input.get(n_done..).unwrap_or_default();
-            match self.parser.parse(rest, &mut args) {
-                Ok(None) => break,
-                Ok(Some(n)) => n_done += n,
+    /// Deals with the requests that have come, and answers them with one write.
+    fn deal_with_buffer(&mut self) -> Result<()> {
+        let mut buffer = mem::take(&mut self.buffer);
+        let (mut rest, mut args) = (&*buffer, Vec::new());
+        while !(self.is_quitting || self.transport.is_writing_paused() || self.transport.is_closing()) {
+            match parse(&mut rest, &mut args) {
+                Ok(false) => break,
+                Ok(true) => self.execute(&args).unwrap_or_else(|refusal| self.reply.error(&refusal)),
                 Err(reason) => {
                     self.reply.error(&format!("ERR Protocol error: {reason}"));
-                    self.close()?;
-                    break;
+                    self.is_quitting = true;
                 }
             }
-            if let Err(refusal) = self.execute(&args) {
-                self.reply.error(&refusal);
-            }
-            if self.reply.0.len() > MAX_REPLY {
-                self.reply.0.clear();
+            if self.reply.0.len() > MAX_BUFFER {
                 self.transport.abort();
-            } else if self.reply.0.len() > FLUSH_AT {
-                self.flush()?;
+            }
+            if self.reply.0.len() > CHUNK {
+                self.transport.write(&mem::take(&mut self.reply).0)?;
             }
         }
-        self.flush()?;
-        self.redis.end(mem::take(&mut self.reply));
-        Ok(n_done)
-    }
-
-    fn flush(&mut self) -> Result<()> {
         self.transport.write(&self.reply.0)?;
         self.reply.0.clear();
-        Ok(())
-    }
-
-    /// Deals with what waits, now that the client may go on.
-    fn resume(&mut self) -> Result<()> {
-        let mut input = mem::take(&mut self.rest);
-        if !self.transport.is_closing() {
-            self.transport.set_idle_timeout(None);
-        }
-        let n_done = self.deal_with(&input)?;
+        let n_done = buffer.len() - rest.len();
         if n_done > 0 {
-            input.drain(..n_done);
-            input.shrink_to_fit();
+            buffer.drain(..n_done);
+            buffer.shrink_to(CHUNK);
         }
-        self.keep(input);
-        Ok(())
-    }
-
-    fn keep(&mut self, rest: Vec<u8>) {
-        if rest.len() > MAX_QUERY {
+        if self.is_quitting {
+            self.transport.close();
+        } else if buffer.len() > MAX_BUFFER {
             self.transport.abort();
         }
-        if !rest.is_empty() && !self.transport.is_closing() {
-            self.rest = rest;
-            self.transport.set_idle_timeout(self.waiter.is_none().then_some(PATIENCE));
-        }
-    }
-
-    /// Ends the connection once the client has read the answers.
-    fn close(&mut self) -> Result<()> {
-        self.flush()?;
-        self.transport.set_idle_timeout(Some(PATIENCE));
-        self.transport.close();
+        let is_waiting = !buffer.is_empty() || self.is_quitting || self.transport.is_writing_paused();
+        self.transport.set_idle_timeout(is_waiting.then_some(PATIENCE));
+        self.buffer = buffer;
         Ok(())
     }
 }
@@ -174,46 +163,37 @@ impl Protocol for RedisServerProtocol {
         // The messages of all that is published in one read go to a subscriber in one write.
         transport.set_write_batching(true);
         self.transport = transport;
-        self.redis.n_clients.set(self.redis.n_clients.get() + 1);
         Ok(())
     }
 
     fn data_received(&mut self, data: &[u8]) -> Result<()> {
-        if self.rest.is_empty() {
-            let n_done = self.deal_with(data)?;
-            self.keep(data.get(n_done..).unwrap_or_default().to_vec());
-            return Ok(());
-        }
-        self.rest.extend_from_slice(data);
-        self.resume()
+        self.buffer.extend_from_slice(data);
+        self.deal_with_buffer()
     }
 
     fn pause_writing(&mut self) -> Result<()> {
         self.transport.pause_reading();
-        let transport = self.transport.clone();
-        self.patience = Some(self.redis.loop_.call_later(PATIENCE, move || transport.abort()));
+        self.transport.set_idle_timeout(Some(PATIENCE));
         Ok(())
     }
 
     fn resume_writing(&mut self) -> Result<()> {
-        self.patience.take().inspect(TimerHandle::cancel);
         self.transport.resume_reading();
-        self.resume()
+        self.deal_with_buffer()
     }
 
     fn connection_lost(&mut self, _exc: Option<Error>) -> Result<()> {
-        self.patience.take().inspect(TimerHandle::cancel);
-        self.waiter.take().inspect(|waiter| self.redis.key_blocker.borrow_mut().forget(waiter));
-        self.unsubscribe_from_all();
-        self.redis.n_clients.set(self.redis.n_clients.get() - 1);
+        for channel in self.channels.drain() {
+            self.pubsub.borrow_mut().unsubscribe(&channel, &self.transport);
+        }
         Ok(())
     }
 }
 
 async fn app(options: Options, on_serving: impl FnOnce(&Server) -> Result<()>) -> Result<Option<()>, NurseryError> {
     open_nursery(async |nursery| {
-        let redis = Rc::new(Redis::new(Loop::new(&nursery)));
-        let factory = move || RedisServerProtocol::new(redis.clone());
+        let (loop_, db, pubsub) = (Loop::new(&nursery), Rc::default(), Rc::default());
+        let factory = move || RedisServerProtocol::new(loop_.clone(), Rc::clone(&db), Rc::clone(&pubsub));
         let server = create_server(&nursery, factory, options.host, options.port)
             .max_connections(MAX_CLIENTS)
             .keep_alive(true)

@@ -1,7 +1,7 @@
 //! A SOCKS5 proxy (RFC 1928): connects its clients to where they want to go, and passes everything on.
 //!
 //! ```text
-//! cargo run --example socks5 -- [--host HOST] [--port PORT] [--user NAME:PASSWORD]
+//! cargo run --example socks5 -- [--host HOST] [--port PORT]
 //! curl --socks5-hostname localhost:1080 http://example.com/
 //! ```
 //!
@@ -29,8 +29,8 @@ use foster::{
     Error, Loop, NurseryError, Protocol, Result, TimerHandle, TransportRef, create_server, fail_after, open_nursery,
     run, sleep,
 };
-use messages::{Credentials, Refusal, Reply, Request};
-use options::{Options, Own, announce, wrong_arguments};
+use messages::{Refusal, Reply, Request};
+use options::{Options, announce};
 
 /// How much of a client is kept ahead of its connection, but for what one read brings: a transport pauses there too.
 const MAX_EARLY: usize = 64 * 1024;
@@ -70,8 +70,6 @@ const LIMITS: Limits = Limits {
 struct Proxy {
     loop_: Loop,
     limits: Limits,
-    /// Who may use it; `None` is everybody.
-    user: Option<Credentials>,
 }
 
 /// The side of who asks, to whom this is a server.
@@ -88,7 +86,6 @@ struct Server {
 /// What a server waits for.
 enum State {
     Methods,
-    Credentials,
     Request,
     Data(Rc<Tunnel>),
 }
@@ -152,10 +149,6 @@ impl Server {
                     Some(methods) => self.methods_received(&methods)?,
                     None => return Ok(()),
                 },
-                State::Credentials => match messages::take_credentials(&mut self.buffer)? {
-                    Some(credentials) => self.credentials_received(&credentials)?,
-                    None => return Ok(()),
-                },
                 State::Request => match messages::take_request(&mut self.buffer)? {
                     Some(request) => self.request_received(request)?,
                     None => return Ok(()),
@@ -166,23 +159,11 @@ impl Server {
     }
 
     fn methods_received(&mut self, methods: &[u8]) -> Result<()> {
-        let (method, state) = match self.proxy.user {
-            Some(_) => (messages::USERNAME_PASSWORD, State::Credentials),
-            None => (messages::NO_AUTHENTICATION, State::Request),
-        };
-        if !methods.contains(&method) {
+        if !methods.contains(&messages::NO_AUTHENTICATION) {
             return Err(Refusal::no_acceptable_method().into());
         }
-        self.state = state;
-        self.transport.write(&[messages::VERSION, method])
-    }
-
-    fn credentials_received(&mut self, credentials: &Credentials) -> Result<()> {
-        if self.proxy.user.as_ref() != Some(credentials) {
-            return Err(Refusal::wrong_credentials().into());
-        }
         self.state = State::Request;
-        self.transport.write(&messages::CREDENTIALS_ACCEPTED)
+        self.transport.write(&[messages::VERSION, messages::NO_AUTHENTICATION])
     }
 
     /// Starts to connect, in a task of this connection: a client that leaves takes it along.
@@ -382,12 +363,11 @@ fn reset(transport: &TransportRef) {
 
 async fn app(
     options: Options,
-    user: Option<Credentials>,
     limits: Limits,
     on_serving: impl FnOnce(&foster::Server) -> Result<()>,
 ) -> Result<Option<()>, NurseryError> {
     open_nursery(async |nursery| {
-        let proxy = Rc::new(Proxy { loop_: Loop::new(&nursery), limits, user });
+        let proxy = Rc::new(Proxy { loop_: Loop::new(&nursery), limits });
         let server = create_server(&nursery, move || Server::new(proxy.clone()), options.host, options.port)
             .max_connections(limits.n_clients)
             .await?;
@@ -397,12 +377,6 @@ async fn app(
 }
 
 fn main() -> Result<()> {
-    const USER: Own = Own { option: "--user", value: "NAME:PASSWORD", help: "who may use it (everybody)" };
-    let (options, [user]) = Options::from_args_and("socks5", 1080, [USER]);
-    let user = user.map(|user| match Credentials::parse(&user) {
-        Some(user) => user,
-        None => wrong_arguments("socks5", "--user needs NAME:PASSWORD, each of 1 to 255 bytes"),
-    });
-    run(app(options, user, LIMITS, announce))?;
+    run(app(Options::from_args("socks5", 1080), LIMITS, announce))?;
     Ok(())
 }

@@ -39,7 +39,7 @@ use telnet::{Event, OFFER, Telnet, escape};
 /// The most lines that somebody may say in a second. A paste of more would fill the buffers of all who read.
 const MAX_LINES_A_SECOND: usize = 50;
 
-const COMMANDS: &str = "* there are /nick NAME, /who, /me ACTION and /quit";
+const COMMANDS: &str = "* there are /who and /quit";
 
 /// One connection.
 struct Member {
@@ -109,46 +109,25 @@ impl Member {
             return self.dismiss("* that was too much at once");
         }
         let Some(name) = self.name.clone() else { return self.name_said(line) };
-        let (command, argument) = line.split_once(' ').unwrap_or((line, ""));
-        match command {
-            "" if line.is_empty() => Ok(()),
-            "/me" => self.room.say(&format!("* {name} {argument}")),
-            "/nick" => self.nick_said(&name, argument),
+        match line {
+            "" => Ok(()),
             "/quit" => self.dismiss("* good bye"),
             "/who" => self.terminal.hear(&format!("* here are {}", self.room.names().join(", "))),
-            _ if command.starts_with('/') => self.terminal.hear(COMMANDS),
+            _ if line.starts_with('/') => self.terminal.hear(COMMANDS),
             _ => self.room.say(&format!("{name}: {line}")),
         }
     }
 
     fn name_said(&mut self, name: &str) -> Result<()> {
-        if self.takes(name)? {
-            self.politeness.end();
-            self.room.say(&format!("* {name} has come"))?;
+        if !is_name(name) {
+            return self.terminal.hear(&format!("* 1 to {MAX_NAME} letters and digits make a name"));
         }
-        Ok(())
-    }
-
-    fn nick_said(&mut self, old: &str, new: &str) -> Result<()> {
-        if self.takes(new)? {
-            self.room.leave(old);
-            self.room.say(&format!("* {old} is now {new}"))?;
+        if !self.room.enter(name, self.terminal.clone()) {
+            return self.terminal.hear("* that name is taken");
         }
-        Ok(())
-    }
-
-    /// Goes by a name from now on, or says why not.
-    fn takes(&mut self, name: &str) -> Result<bool> {
-        let refusal = if !is_name(name) {
-            format!("* 1 to {MAX_NAME} letters and digits make a name")
-        } else if !self.room.enter(name, self.terminal.clone()) {
-            "* that name is taken".to_owned()
-        } else {
-            self.name = Some(name.to_owned());
-            return Ok(true);
-        };
-        self.terminal.hear(&refusal)?;
-        Ok(false)
+        self.name = Some(name.to_owned());
+        self.politeness.end();
+        self.room.say(&format!("* {name} has come"))
     }
 
     fn is_too_fast(&mut self) -> bool {
@@ -174,8 +153,7 @@ impl Member {
         let is_edited = self.terminal.editor.borrow().is_some();
         let will_be_edited = self.telnet.is_character_mode();
         if will_be_edited && !is_edited {
-            answers.extend(self.telnet.ask_for_size().into_iter().flatten());
-            self.terminal.editor.replace(Some(Editor::new()));
+            self.terminal.editor.replace(Some(Editor::default()));
         } else if is_edited && !will_be_edited {
             self.terminal.editor.take();
             answers.extend(CLEAR.as_bytes());
@@ -217,7 +195,7 @@ impl LineReceiver for Member {
             match self.telnet.receive(*byte) {
                 Some(Event::Data(byte)) => text.push(byte),
                 Some(Event::Negotiated(answer)) => self.negotiated(answer)?,
-                Some(Event::Command(_) | Event::Width(_)) | None => {}
+                None => {}
             }
         }
         if self.telnet.is_character_mode() {
@@ -234,20 +212,11 @@ impl LineReceiver for Member {
                     return Ok(());
                 }
                 Some(Event::Data(byte)) => self.keys.receive(byte),
-                Some(Event::Command(telnet::EC)) => Some(Key::Backspace),
-                Some(Event::Command(telnet::EL)) => Some(Key::EraseLine),
-                Some(Event::Command(telnet::IP)) => Some(Key::Leave),
                 Some(Event::Negotiated(answer)) => {
                     self.negotiated(answer)?;
                     None
                 }
-                Some(Event::Width(width)) => {
-                    if let Some(editor) = &mut *self.terminal.editor.borrow_mut() {
-                        editor.set_width(width);
-                    }
-                    None
-                }
-                Some(Event::Command(_)) | None => None,
+                None => None,
             };
             if let Some(key) = key {
                 self.key_pressed(key)?;

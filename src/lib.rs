@@ -41,7 +41,7 @@ pub mod testing;
 #[cfg(feature = "http1")]
 pub use handler::{Handler, Request, Upgraded};
 #[cfg(feature = "http1")]
-pub use serve::{Config, HttpServer, Serve, Stats, serve};
+pub use serve::{AccessLog, Config, HttpServer, Serve, ServeWorkers, Stats, serve, serve_workers};
 
 pub use foster_compat::*;
 

@@ -37,7 +37,7 @@ use crate::serve::{Config, Counters, Stats};
 /// ```
 pub fn serve_http<H: Handler>(nursery: &Nursery, handler: H, config: Config) -> InMemoryHttpServer<H> {
     let counters = Arc::new(Counters::default());
-    let site = Rc::new(Site::new(handler, config, counters, Loop::new(nursery)));
+    let site = Rc::new(Site::new(handler, config, counters, None, Loop::new(nursery)));
     let factory: Factory<H> = {
         let site = site.clone();
         Box::new(move || Shared(Http1Protocol::new(&site)))

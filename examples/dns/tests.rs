@@ -1,8 +1,13 @@
 use std::io::{Read, Write};
-use std::net::{Shutdown, UdpSocket};
+use std::net::Shutdown;
 use std::process::Stdio;
 
-use super::child::{self, Child, PATIENCE};
+#[cfg(feature = "testing")]
+use foster::{run_here, sleep, testing};
+
+#[cfg(feature = "testing")]
+use super::child::PATIENCE;
+use super::child::{self, Child};
 use super::clients::client;
 use super::*;
 
@@ -97,7 +102,7 @@ fn what_belongs_to_others_is_referred_or_refused() {
 fn who_asks_for_all_is_told_no_more_than_needed() {
     let server = Child::serve("dns");
     let Some(said) = dig(&server, &["+notcp", "example.com", "ANY"]) else { return };
-    holds(&said, &[r#"example.com. 3600 IN HINFO "RFC8482" """#, "ANSWER: 1, AUTHORITY: 0, ADDITIONAL: 1"]);
+    holds(&said, &["example.com. 3600 IN SOA", "ANSWER: 1, AUTHORITY: 0, ADDITIONAL: 1"]);
     let said = dig(&server, &["+notcp", "www.example.com", "ANY"]).unwrap_or_default();
     holds(&said, &["www.example.com. 60 IN CNAME example.com.", "ANSWER: 1, AUTHORITY: 0"]);
     let said = dig(&server, &["+notcp", "deep.name.example.com", "ANY"]).unwrap_or_default();
@@ -198,20 +203,55 @@ fn a_message_without_a_header_and_an_answer_close_the_connection() {
     }
 }
 
-#[test]
-fn an_answer_that_comes_as_a_question_is_left_alone() {
-    let server = Child::serve("dns");
-    let udp = UdpSocket::bind("127.0.0.1:0").expect("a port is free");
-    udp.connect(server.address).expect("the address is one");
-    udp.set_read_timeout(Some(PATIENCE)).expect("the time-out is not zero");
-    let mut answer = QUESTION.to_vec();
-    answer[2] |= 0x80;
-    for message in [&answer[..], b"", QUESTION] {
-        udp.send(message).expect("the server is there");
-    }
-    let mut got = [0; 512];
-    let n = udp.recv(&mut got).expect("the question is answered");
-    assert_eq!((&got[..4], n), (&b"\x12\x34\x85\0"[..], 45));
+#[cfg(feature = "testing")]
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_comes_as_a_question_is_left_alone() {
+    over_udp(async |_, peer| {
+        let mut answer = QUESTION.to_vec();
+        answer[2] |= 0x80;
+        for message in [&answer[..], b"", QUESTION] {
+            peer.send(message);
+        }
+        let (got, to) = peer.read().await.expect("the question is answered");
+        assert_eq!((&got[..4], got.len(), to), (&b"\x12\x34\x85\0"[..], 45, peer.address()));
+        assert_eq!(peer.n_unread(), 0);
+    })
+    .await;
+}
+
+#[cfg(feature = "testing")]
+#[tokio::test(start_paused = true)]
+async fn while_answers_pile_up_questions_are_lost() {
+    over_udp(async |transport, peer| {
+        peer.set_capacity(0);
+        let n_kept = transport.get_write_buffer_limits().1 / (45 + 8) + 1;
+        for _ in 0..2 * n_kept {
+            peer.send(QUESTION);
+            foster::checkpoint().await;
+        }
+        sleep(PATIENCE).await;
+        assert!(transport.is_writing_paused());
+        peer.set_capacity(usize::MAX);
+        sleep(PATIENCE).await;
+        assert_eq!(peer.received().len(), n_kept);
+        peer.send(QUESTION);
+        assert!(peer.read().await.is_some());
+    })
+    .await;
+}
+
+/// Plays a scenario with the protocol of datagrams.
+#[cfg(feature = "testing")]
+async fn over_udp(scenario: impl AsyncFnOnce(&DatagramTransportRef, &testing::DatagramPeer)) {
+    let played = run_here(open_nursery(async |nursery| {
+        let protocol =
+            DNSDatagramProtocol { controller: Rc::new(factory()), transport: DatagramTransportRef::default() };
+        let (transport, _protocol, peer) = testing::bind_datagram(&nursery, protocol);
+        scenario(&transport, &peer).await;
+        transport.close();
+        foster::Ok(())
+    }));
+    played.await.expect("nothing fails");
 }
 
 #[test]
@@ -224,11 +264,11 @@ fn every_cut_and_every_wrong_byte_of_a_question_is_answered_or_left_alone() {
         for byte in 0..=u8::MAX {
             let mut wrong = question.clone();
             wrong[n] = byte;
-            let answer = factory.message_received(&wrong, Message::max_udp_size);
+            let answer = factory.message_received(&wrong, max_udp_size);
             assert!(answer.is_none_or(|answer| answer.len() <= 1232), "{byte} at {n}");
         }
     }
-    assert_eq!(code(&factory, &[&question[..], b"\0"].concat()), Some(1), "something behind it");
+    assert_eq!(code(&factory, &[&question[..], b"\0"].concat()), Some(0), "what is behind it does not count");
 }
 
 #[test]
@@ -256,41 +296,28 @@ fn only_one_question_and_one_opt_record_are_taken() {
     assert_eq!(code(&factory, &with_counts(b"\0\x02\0\0\0\0\0\0", &QUESTION[12..])), Some(1));
     assert_eq!(code(&factory, &with_counts(b"\0\0\0\0\0\0\0\0", b"")), Some(1));
     assert_eq!(code(&factory, &with_counts(b"\0\x01\0\0\0\0\0\x02", &OPT.repeat(2))), Some(1));
-    assert_eq!(code(&factory, &with_counts(b"\0\x01\0\0\0\0\0\x01", &[b"\x01a", OPT].concat())), Some(1));
     assert_eq!(code(&factory, &with_counts(b"\0\x01\xff\xff\xff\xff\xff\xff", OPT)), Some(1));
     let record = b"\xc0\x0c\0\x01\0\x01\0\0\0\0\0\x04abcd";
-    assert_eq!(code(&factory, &with_counts(b"\0\x01\0\x01\0\0\0\0", record)), Some(0));
+    assert_eq!(code(&factory, &with_counts(b"\0\x01\0\x01\0\0\0\0", record)), Some(1), "a question has no answer");
+    assert_eq!(code(&factory, &with_counts(b"\0\x01\0\0\0\0\0\x02", &[record, OPT].concat())), Some(0));
+    assert_eq!(code(&factory, &with_counts(b"\0\x01\0\0\0\0\0\x03", &record.repeat(3))), Some(1));
 }
 
 #[test]
 fn a_zone_that_makes_no_sense_is_refused_with_its_line() {
     const SOA: &str = "$ORIGIN a.\n$TTL 60\n@ SOA ns h 1 2 3 4 5\n";
     for (text, wanted) in [
-        ("www A 192.0.2.1", "line 1: a name without a dot at its end needs an $ORIGIN before it"),
-        ("a. A 192.0.2.1", "line 1: no $TTL was said before"),
-        (" 60 A 192.0.2.1", "line 1: the first record has to have a name"),
-        ("a. 60 A 192.0.2.256", "line 1: \"192.0.2.256\" is not what has to be there"),
-        ("a. 60 A", "line 1: something is missing at the end"),
-        ("a. 60", "line 1: the type is missing"),
-        ("a. 60 A 192.0.2.1 2", "line 1: 2 is too much"),
-        ("a. 60 LOC x", "line 1: records of type LOC are not implemented"),
-        ("a. 4294967296 A 192.0.2.1", "line 1: \"4294967296\" is no number of seconds"),
-        ("a. 9999999w A 192.0.2.1", "line 1: \"9999999W\" is no number of seconds"),
-        ("\n$INCLUDE x", "line 2: $INCLUDE is not implemented"),
-        ("a..b. 60 A 192.0.2.1", "line 1: \"a..b\" is no name"),
-        ("a. 60 TXT \"x\n\"", "line 1: the quotation has no end"),
-        ("a. 60 TXT \\25", "line 1: a bad escape"),
-        ("a. 60 TXT \\256", "line 1: a bad escape"),
-        ("a. 60 SOA ( ns. h. 1", "the parentheses do not match"),
-        ("a. 60 A 192.0.2.1 )", "the parentheses do not match"),
+        ("www A 192.0.2.1", "line 1:5: missing origin"),
+        (" 60 A 192.0.2.1", "line 1:2: missing last owner"),
+        ("a. 60 A 192.0.2.1 2", "line 1:19: trailing tokens"),
+        ("\n$INCLUDE x", "$INCLUDE is not implemented"),
         ("a. 60 A 192.0.2.1", "a zone has exactly one SOA record"),
         (&format!("{SOA}@ SOA ns h 1 2 3 4 5"), "a zone has exactly one SOA record"),
-        (&format!("{SOA}b. A 192.0.2.1"), "\\x01b\\x00 is not in the zone"),
+        (&format!("{SOA}b. A 192.0.2.1"), "b is not in the zone"),
+        (&format!("{SOA}x CNAME @"), "x.a: the name that @ stands for has to be written out"),
         (&format!("{SOA}x CNAME y\nx A 192.0.2.1"), "a name with a CNAME has no other records"),
-        (&format!("{SOA}x TXT {}", "y".repeat(256)), "line 4: a string has at most 255 bytes"),
-        (&format!("{SOA}{}.x TXT y", "y".repeat(64)), &format!("line 4: \"{}.x\" is no name", "y".repeat(64))),
     ] {
-        assert_eq!(BindAuthority::load(text.as_bytes()).err().as_deref(), Some(wanted), "{text}");
+        assert_eq!(FileAuthority::load(text.as_bytes()).err().as_deref(), Some(wanted), "{text}");
     }
 }
 
@@ -300,7 +327,7 @@ fn a_zone_file_is_served_and_one_that_is_missing_or_wrong_is_said_in_one_sentenc
     std::fs::create_dir_all(&folder).expect("a folder can be made");
     let file = folder.join("test.zone");
     let path = file.to_str().expect("the path is text");
-    let zone = "$ORIGIN test.\n@ 1D IN SOA . . ( 1 1\n 1 1 1 ) ; the end\n IN 7 A 127.0.0.9\n";
+    let zone = "$ORIGIN test.\n@ 86400 IN SOA . . ( 1 1\n 1 1 1 ) ; the end\n IN 7 A 127.0.0.9\n";
     std::fs::write(&file, zone).expect("a file can be written");
     let server = Child::serve_with("dns", &["--zone", path]);
     if let Some(said) = dig(&server, &["test", "A"]) {
@@ -309,7 +336,7 @@ fn a_zone_file_is_served_and_one_that_is_missing_or_wrong_is_said_in_one_sentenc
     std::fs::write(&file, "nonsense").expect("a file can be written");
     let wrong = child::run("dns", &["--zone", path]);
     let said = String::from_utf8_lossy(&wrong.stderr).into_owned();
-    let wanted = format!("dns: {path}: line 1: a name without a dot at its end needs an $ORIGIN before it\n");
+    let wanted = format!("dns: {path}: line 2:1: missing origin\n");
     assert_eq!((wrong.status.code(), said), (Some(2), wanted));
     std::fs::remove_dir_all(&folder).expect("it is there");
     let missing = child::run("dns", &["--zone", path]);
@@ -331,8 +358,6 @@ fn ctrl_c_stops_it_at_once_with_half_a_question_received() {
 #[cfg(feature = "testing")]
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_is_silent_is_ended() {
-    use foster::{run_here, sleep, testing};
-
     let ended = run_here(open_nursery(async |nursery| {
         let protocol = Int16StringProtocol::new(DNSProtocol { controller: Rc::new(factory()) });
         let (_transport, _protocol, peer) = testing::connect(&nursery, protocol);
@@ -365,12 +390,12 @@ fn holds(said: &str, wanted: &[&str]) {
 }
 
 fn factory() -> DNSServerFactory {
-    DNSServerFactory { authority: BindAuthority::load(include_bytes!("example.zone")).expect("the sample is good") }
+    DNSServerFactory { authority: FileAuthority::load(include_bytes!("example.zone")).expect("the sample is good") }
 }
 
 /// The response code of the answer.
 fn code(factory: &DNSServerFactory, message: &[u8]) -> Option<u8> {
-    factory.message_received(message, Message::max_udp_size).map(|answer| answer[3] & 0xf)
+    factory.message_received(message, max_udp_size).map(|answer| answer[3] & 0xf)
 }
 
 fn numbered(question: &[u8], n: u16) -> Vec<u8> {

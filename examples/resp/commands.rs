@@ -1,280 +1,191 @@
 //! What the commands do, by name.
 
-use std::borrow::Cow;
-use std::ops::Range;
+use std::rc::Rc;
+use std::time::Duration;
 
 use super::RedisServerProtocol;
-use super::database::{Database, MAX_MEMORY, Value};
-use super::introspection::info;
-use super::key_blocker::pop;
-use super::keys::{add, deadline, expire};
-use super::wire::{MAX_BULK, Refusal, integer};
+use super::database::{Database, List, Value};
+use super::wire::{Refusal, integer};
 
-const COMMANDS: &str = "append blpop brpop client command config dbsize decr decrby del echo exists expire flushall flushdb get getdel \
-    hello incr incrby info keys lindex llen lpop lpush lrange mget mset persist pexpire ping psetex psubscribe pttl \
-    publish punsubscribe quit rename reset rpop rpush scan select set setex setnx strlen subscribe ttl type unlink \
-    unsubscribe";
+const COMMANDS: &str = "command config dbsize decr decrby del echo exists expire flushall get hello incr incrby llen \
+    lpop lpush lrange mget mset persist ping publish quit rpop rpush select set subscribe ttl unsubscribe";
 
-/// Those that a subscriber may use.
-const SUBSCRIBERS: &str = "subscribe psubscribe unsubscribe punsubscribe ping quit reset";
+/// The most channels that one client subscribes to; Redis has no limit.
+const MAX_SUBSCRIPTIONS: usize = 1024;
 
-/// Those that are refused where there is no room.
-const GROWING: &str = "set setex psetex setnx mset append incr decr incrby decrby lpush rpush";
-
-pub(crate) const OK: &[u8] = b"+OK\r\n";
-pub(crate) const SYNTAX: Refusal = Cow::Borrowed("ERR syntax error");
-const NO_INTEGER: Refusal = Cow::Borrowed("ERR value is not an integer or out of range");
-
-pub(crate) type Args<'a> = [Cow<'a, [u8]>];
+const OK: &[u8] = b"+OK\r\n";
+const SYNTAX: &str = "ERR syntax error";
+const NO_DECREMENT: &str = "ERR decrement would overflow";
+const NO_SUBSCRIBER: &str = "only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this context";
 
 impl RedisServerProtocol {
-    pub(crate) fn execute(&mut self, args: &Args) -> Result<(), Refusal> {
+    pub(crate) fn execute(&mut self, args: &[&[u8]]) -> Result<(), Refusal> {
         let Some((given_name, args)) = args.split_first() else { return Ok(()) };
         // Lower case without an allocation; no name is longer.
-        let mut buffer = [0; 16];
-        let name = buffer.get_mut(..given_name.len()).unwrap_or_default();
-        name.copy_from_slice(given_name.get(..name.len()).unwrap_or_default());
-        name.make_ascii_lowercase();
-        let name = &*name;
-        // Those that count in milliseconds have the same names with a p.
-        let unit = if name.starts_with(b"p") { 1 } else { 1000 };
-
-        let redis = self.redis.clone();
-        let db = &mut *redis.db.borrow_mut();
-        let is_subscriber = self.n_subscriptions() > 0;
-        if is_subscriber && !has(SUBSCRIBERS, name) {
-            let name = String::from_utf8_lossy(name);
-            return Err(format!(
-                "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed \
-                 in this context"
-            )
-            .into());
-        }
-        if db.n_bytes > MAX_MEMORY && has(GROWING, name) {
-            return Err("OOM command not allowed when used memory > 'maxmemory'.".into());
-        }
+        let mut name = [0; 12];
+        name.iter_mut().zip(*given_name).for_each(|(to, from)| *to = from.to_ascii_lowercase());
+        let name = name.get(..given_name.len()).and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default();
+        let is_subscriber = !self.channels.is_empty();
+        let shared = self.db.clone();
+        let db = &mut *shared.borrow_mut();
         let reply = &mut self.reply;
         match (name, args) {
-            // Strings
-            (b"get", [key]) => reply.bulk(db.string(key)?),
-            (b"set", [key, value, options @ ..]) => self.set(db, key, value, options)?,
-            (b"setex" | b"psetex", [key, n, value]) => {
-                let at = deadline(db, n, unit, name)?;
-                db.set(key, value)?;
-                db.expire(key, Some(at));
+            // Publish/subscribe
+            ("subscribe", _) if self.channels.len() + args.len() > MAX_SUBSCRIPTIONS => Err("ERR too many channels")?,
+            ("unsubscribe", []) if !is_subscriber => reply.raw(b"*3\r\n$11\r\nunsubscribe\r\n$-1\r\n:0\r\n"),
+            ("unsubscribe", []) => self.channels.clone().iter().for_each(|channel| self.subscribe(name, channel)),
+            ("subscribe" | "unsubscribe", [_, ..]) => args.iter().for_each(|channel| self.subscribe(name, channel)),
+            ("ping", []) if is_subscriber => reply.bulks([&b"pong"[..], b""].map(Some).into_iter()),
+            ("ping", [message]) if is_subscriber => reply.bulks([b"pong", *message].map(Some).into_iter()),
+            ("quit", _) => {
                 reply.raw(OK);
+                self.is_quitting = true;
             }
-            (b"setnx", [key, value]) => {
-                let is_new = db.get(key).is_none();
-                if is_new {
-                    db.set(key, value)?;
-                }
-                reply.integer(is_new.into());
-            }
-            (b"mget", keys @ [_, ..]) => {
-                reply.array(keys.len());
-                keys.iter().for_each(|key| reply.bulk(db.string(key).unwrap_or_default()));
-            }
-            (b"mset", pairs @ [_, _, ..]) if pairs.len() % 2 == 0 => {
+            _ if is_subscriber => Err(format!("ERR Can't execute '{name}': {NO_SUBSCRIBER}"))?,
+            ("publish", [channel, message]) => reply.integer(self.pubsub.borrow().publish(channel, message) as i64),
+
+            // Strings
+            ("get", [key]) => reply.bulk(db.string(key)?),
+            ("set", [key, value, options @ ..]) => self.set(db, key, value, options)?,
+            ("mget", keys @ [_, ..]) => reply.bulks(keys.iter().map(|key| db.string(key).unwrap_or_default())),
+            ("mset", pairs @ [_, ..]) if pairs.len() % 2 == 0 => {
                 for pair in pairs.chunks_exact(2) {
                     let [key, value] = pair else { continue };
-                    db.set(key, value)?;
-                    db.expire(key, None);
+                    db.put(key, Value::String(value.to_vec()));
+                    db.set_timer(key, None);
                 }
                 reply.raw(OK);
             }
-            (b"append", [key, more]) => {
-                if db.string(key)?.map_or(0, <[u8]>::len) + more.len() > MAX_BULK {
-                    return Err("ERR string exceeds maximum allowed size (proto-max-bulk-len)".into());
-                }
-                let append = |value: &mut Value| {
-                    let string = value.string()?;
-                    string.extend_from_slice(more);
-                    Ok(string.len())
-                };
-                reply.integer(db.change(key, Value::NEW_STRING, append)? as i64);
+            ("incr", [key]) => reply.integer(add(db, key, 1)?),
+            ("decr", [key]) => reply.integer(add(db, key, -1)?),
+            ("incrby", [key, n]) => reply.integer(add(db, key, integer(n)?)?),
+            ("decrby", [key, n]) => reply.integer(add(db, key, integer(n)?.checked_neg().ok_or(NO_DECREMENT)?)?),
+
+            // Lists
+            ("lpush" | "rpush", [key, items @ ..]) if !items.is_empty() => {
+                let push = if name == "lpush" { List::push_front } else { List::push_back };
+                db.change(key, |list| items.iter().for_each(|item| push(list, item.to_vec())))?;
+                reply.integer(db.list(key)?.len() as i64);
             }
-            (b"strlen", [key]) => reply.integer(db.string(key)?.map_or(0, <[u8]>::len) as i64),
-            (b"incr", [key]) => reply.integer(add(db, key, 1)?),
-            (b"decr", [key]) => reply.integer(add(db, key, -1)?),
-            (b"incrby", [key, n]) => reply.integer(add(db, key, number(n)?)?),
-            (b"decrby", [key, n]) => {
-                let n = number(n)?.checked_neg().ok_or("ERR decrement would overflow")?;
-                reply.integer(add(db, key, n)?);
-            }
-            (b"getdel", [key]) => {
-                reply.bulk(db.string(key)?);
-                db.remove(key);
+            ("lpop", [key]) => reply.bulk(db.change(key, List::pop_front)?.as_deref()),
+            ("rpop", [key]) => reply.bulk(db.change(key, List::pop_back)?.as_deref()),
+            ("llen", [key]) => reply.integer(db.list(key)?.len() as i64),
+            ("lrange", [key, start, stop]) => {
+                let list = db.list(key)?;
+                let from_end = |n: i64| if n < 0 { n.saturating_add(list.len() as i64) } else { n };
+                let (start, stop) = (from_end(integer(start)?).max(0), from_end(integer(stop)?));
+                let n_items = stop.saturating_sub(start).saturating_add(1).max(0);
+                reply.bulks(list.iter().skip(start as usize).take(n_items as usize).map(|item| Some(&**item)));
             }
 
             // Keys
-            (b"del" | b"unlink", keys @ [_, ..]) => {
-                let remove = |key: &&Cow<[u8]>| db.entry(key).is_some() && db.remove(key).is_some();
-                reply.integer(keys.iter().filter(remove).count() as i64);
-            }
-            (b"exists", keys @ [_, ..]) => {
-                reply.integer(keys.iter().filter(|key| db.get(key).is_some()).count() as i64);
-            }
-            (b"expire" | b"pexpire", [key, n]) => reply.integer(expire(db, key, n, unit, name)?.into()),
-            (b"expire" | b"pexpire", [_, _, option, ..]) => {
-                return Err(format!("ERR Unsupported option {}", String::from_utf8_lossy(option)).into());
-            }
-            (b"ttl" | b"pttl", [key]) => reply.integer(match db.entry(key).map(|entry| entry.expires_at) {
+            ("del", [_, ..]) => reply.integer(args.iter().filter(|key| db.keys.remove(**key).is_some()).count() as i64),
+            ("exists", [_, ..]) => reply.integer(args.iter().filter(|key| db.keys.contains_key(**key)).count() as i64),
+            ("expire", [key, n]) => self.reply.integer(self.expire(db, key, millis(n, 1000, "expire")?).into()),
+            ("ttl", [key]) => reply.integer(match db.keys.get(*key).map(|entry| &entry.timer) {
                 None => -2,
                 Some(None) => -1,
-                Some(Some(at)) => ((at - db.now) as i64 + unit / 2) / unit,
+                Some(Some(timer)) => (timer.when() - self.loop_.time()).round() as i64,
             }),
-            (b"persist", [key]) => reply.integer(db.expire(key, None).into()),
-            (b"type", [key]) => {
-                let kind = db.get(key).map_or(&b"none"[..], |value| value.kind());
-                reply.raw(&[b"+", kind, b"\r\n"].concat());
-            }
-            (b"keys", [pattern]) => {
-                let keys = db.keys(pattern);
-                reply.array(keys.len());
-                keys.iter().for_each(|key| reply.bulk(&**key));
-            }
-            (b"scan", [cursor, options @ ..]) => self.scan(db, cursor, options)?,
-            (b"dbsize", []) => reply.integer(db.entries.len() as i64),
-            (b"flushdb" | b"flushall", options) => {
-                let mode = match options {
-                    [] => Vec::new(),
-                    [mode] => mode.to_ascii_lowercase(),
-                    _ => return Err(SYNTAX),
-                };
-                if !matches!(&*mode, b"" | b"sync" | b"async") {
-                    return Err(SYNTAX);
-                }
-                *db = Database { now: db.now, ..Database::default() };
+            ("persist", [key]) => reply.integer(db.set_timer(key, None).into()),
+            ("dbsize", []) => reply.integer(db.keys.len() as i64),
+            ("flushall", []) => {
+                db.keys.clear();
                 reply.raw(OK);
             }
-            (b"rename", [from, to]) => {
-                db.entry(from);
-                let entry = db.remove(from).ok_or("ERR no such key")?;
-                db.insert(to, entry);
-                reply.raw(OK);
-                redis.serve(db, to)?;
-            }
 
-            // Lists
-            (b"lpush" | b"rpush", [key, items @ ..]) if !items.is_empty() => {
-                let push = |list: &mut Value| items.iter().try_fold(0, |_, item| list.push(item, name == b"lpush"));
-                reply.integer(db.change(key, Value::NEW_LIST, push)? as i64);
-                redis.serve(db, key)?;
-            }
-            (b"lpop" | b"rpop", [key]) => reply.bulk(pop(db, key, name == b"lpop")?.as_deref()),
-            (b"lpop" | b"rpop", [key, n]) => {
-                let n = number(n).ok().and_then(|n| usize::try_from(n).ok());
-                let n = n.ok_or("ERR value is out of range, must be positive")?;
-                match db.items(key)?.map(|items| items.len().min(n)) {
-                    None => reply.raw(b"*-1\r\n"),
-                    Some(n) => {
-                        reply.array(n);
-                        for _ in 0..n {
-                            reply.bulk(pop(db, key, name == b"lpop")?.as_deref());
-                        }
-                    }
-                }
-            }
-            (b"llen", [key]) => {
-                reply.integer(db.items(key)?.map_or(0, |it| it.len()) as i64);
-            }
-            (b"lindex", [key, n]) => {
-                let n = number(n)?;
-                let items = db.items(key)?;
-                let item = items.and_then(|items| items.get(usize::try_from(position(n, items.len())).ok()?));
-                reply.bulk(item.map(Vec::as_slice));
-            }
-            (b"lrange", [key, start, stop]) => {
-                let (start, stop) = (number(start)?, number(stop)?);
-                match db.items(key)? {
-                    None => reply.raw(b"*0\r\n"),
-                    Some(items) => {
-                        let range = range(start, stop, items.len());
-                        reply.array(range.len());
-                        items.range(range).for_each(|item| reply.bulk(&**item));
-                    }
-                }
-            }
-            (b"blpop" | b"brpop", [keys @ .., timeout]) if !keys.is_empty() => {
-                self.block(db, keys, timeout, name == b"blpop")?;
-            }
-
-            // Publish/subscribe
-            (b"subscribe" | b"psubscribe", names @ [_, ..]) => self.subscribe(names, name == b"psubscribe")?,
-            (b"unsubscribe" | b"punsubscribe", names) => self.unsubscribe(names, name == b"punsubscribe"),
-            (b"publish", [channel, message]) => {
-                reply.integer(redis.pubsub.borrow().publish(channel, message) as i64);
-            }
-
-            // Connections and the server
-            (b"ping", []) if is_subscriber => reply.bulks(&[b"pong", b""]),
-            (b"ping", [message]) if is_subscriber => reply.bulks(&[b"pong", message]),
-            (b"ping", []) => reply.raw(b"+PONG\r\n"),
-            (b"ping" | b"echo", [message]) => reply.bulk(&**message),
-            (b"select", [index]) => match number(index)? {
-                0 => reply.raw(OK),
-                _ => return Err("ERR DB index is out of range".into()),
-            },
-            (b"quit", _) => {
-                reply.raw(OK);
-                // It fails only after write_eof, which nobody calls.
-                let _ = self.close();
-            }
-            (b"reset", []) => {
-                self.unsubscribe_from_all();
-                self.name.clear();
-                self.reply.raw(b"+RESET\r\n");
-            }
-            (b"hello", options) => self.hello(options)?,
-            (b"client", [subcommand, args @ ..]) => self.client(subcommand, args)?,
-            (b"config", [subcommand, args @ ..]) => self.config(subcommand, args)?,
-            (b"command", []) => reply.raw(b"*0\r\n"),
-            (b"command", [subcommand, ..]) => match &*subcommand.to_ascii_lowercase() {
-                b"count" => reply.integer(COMMANDS.split(' ').count() as i64),
-                _ => reply.raw(b"*0\r\n"),
-            },
-            (b"info", _) => reply.bulk(info(&redis, db).as_bytes()),
-            _ => return Err(refused(given_name, name, args)),
+            // The server
+            ("ping", []) => reply.raw(b"+PONG\r\n"),
+            ("ping" | "echo", [message]) => reply.bulk(*message),
+            ("select", [index]) if integer(index)? == 0 => reply.raw(OK),
+            ("select", [_]) => Err("ERR DB index is out of range")?,
+            ("hello", [] | [b"2"]) => reply.raw(b"*4\r\n$6\r\nserver\r\n$5\r\nredis\r\n$5\r\nproto\r\n:2\r\n"),
+            ("hello", _) => Err("NOPROTO unsupported protocol version")?,
+            // What redis-cli and redis-benchmark ask for.
+            ("command", _) => reply.array(0),
+            ("config", [_, b"save"]) => reply.raw(b"*2\r\n$4\r\nsave\r\n$0\r\n\r\n"),
+            ("config", [_, b"appendonly"]) => reply.raw(b"*2\r\n$10\r\nappendonly\r\n$2\r\nno\r\n"),
+            ("config", [get, _]) if get.eq_ignore_ascii_case(b"get") => reply.array(0),
+            _ => Err(refused(given_name, name, args))?,
         }
         Ok(())
     }
+
+    /// SET with its options.
+    fn set(&mut self, db: &mut Database, key: &[u8], value: &[u8], options: &[&[u8]]) -> Result<(), Refusal> {
+        let (mut must_exist, mut expiry) = (None, None);
+        let mut options = options.iter();
+        while let Some(option) = options.next() {
+            match &*option.to_ascii_lowercase() {
+                b"nx" if must_exist != Some(true) => must_exist = Some(false),
+                b"xx" if must_exist != Some(false) => must_exist = Some(true),
+                b"ex" if expiry.is_none() => expiry = Some(millis(options.next().ok_or(SYNTAX)?, 1000, "set")?),
+                b"px" if expiry.is_none() => expiry = Some(millis(options.next().ok_or(SYNTAX)?, 1, "set")?),
+                _ => return Err(SYNTAX.into()),
+            }
+        }
+        if must_exist.is_some_and(|must| must != db.keys.contains_key(key)) {
+            self.reply.bulk(None);
+            return Ok(());
+        }
+        db.put(key, Value::String(value.to_vec()));
+        match expiry {
+            None => db.set_timer(key, None),
+            Some(millis) => self.expire(db, key, millis),
+        };
+        self.reply.raw(OK);
+        Ok(())
+    }
+
+    /// Lets a key expire so many milliseconds from now, and tells whether it is there.
+    fn expire(&self, db: &mut Database, key: &[u8], millis: i64) -> bool {
+        if millis <= 0 || !db.keys.contains_key(key) {
+            return db.keys.remove(key).is_some();
+        }
+        // The timer is the database's own: a strong reference would keep both for ever.
+        let (shared, name) = (Rc::downgrade(&self.db), key.to_vec());
+        let remove = move || shared.upgrade().into_iter().for_each(|db| _ = db.borrow_mut().keys.remove(&name));
+        db.set_timer(key, Some(self.loop_.call_later(Duration::from_millis(millis.unsigned_abs()), remove)));
+        true
+    }
+
+    /// SUBSCRIBE or UNSUBSCRIBE for one channel, and what the client hears of it.
+    fn subscribe(&mut self, name: &str, channel: &[u8]) {
+        if name == "subscribe" {
+            self.channels.insert(channel.to_vec());
+            self.pubsub.borrow_mut().subscribe(channel, &self.transport);
+        } else {
+            self.channels.remove(channel);
+            self.pubsub.borrow_mut().unsubscribe(channel, &self.transport);
+        }
+        self.reply.array(3);
+        self.reply.bulk(name.as_bytes());
+        self.reply.bulk(channel);
+        self.reply.integer(self.channels.len() as i64);
+    }
 }
 
-pub(crate) fn number(text: &[u8]) -> Result<i64, Refusal> {
-    integer(text).ok_or(NO_INTEGER)
+fn add(db: &mut Database, key: &[u8], n: i64) -> Result<i64, Refusal> {
+    let old = db.string(key)?.map_or(Ok(0), integer)?;
+    let new = old.checked_add(n).ok_or("ERR increment or decrement would overflow")?;
+    db.put(key, Value::String(new.to_string().into_bytes()));
+    Ok(new)
 }
 
-/// The place of an index, which counts from the end if it is negative.
-fn position(n: i64, len: usize) -> i64 {
-    if n < 0 { n.saturating_add(len as i64) } else { n }
-}
-
-/// What is between two indices, the last one included.
-fn range(start: i64, stop: i64, len: usize) -> Range<usize> {
-    let (start, stop) = (position(start, len).max(0) as usize, position(stop, len).saturating_add(1).max(0) as usize);
-    let stop = stop.min(len);
-    start.min(stop)..stop
+/// So many units, of so many milliseconds each. Only EXPIRE may look back.
+fn millis(n: &[u8], unit: i64, name: &str) -> Result<i64, Refusal> {
+    // Half of what Redis's clock can count, so that now may be added.
+    let (min, max) = (if name == "expire" { i64::MIN } else { 1 }, i64::MAX / 2);
+    let millis = integer(n)?.checked_mul(unit).filter(|millis| (min..max).contains(millis));
+    millis.ok_or_else(|| format!("ERR invalid expire time in '{name}' command").into())
 }
 
 /// Why there is no such command, or not with these arguments.
-fn refused(given_name: &[u8], name: &[u8], args: &Args) -> Refusal {
-    const MAX_QUOTED: usize = 128;
-    let quoted = |text: &[u8], len: usize| String::from_utf8_lossy(text.get(..len).unwrap_or(text)).into_owned();
-    if has(COMMANDS, name) {
-        return format!("ERR wrong number of arguments for '{}' command", quoted(name, MAX_QUOTED)).into();
+fn refused(given_name: &[u8], name: &str, args: &[&[u8]]) -> Refusal {
+    if COMMANDS.split(' ').any(|known| known == name) {
+        return format!("ERR wrong number of arguments for '{name}' command").into();
     }
-    let mut list = String::new();
-    for arg in args {
-        let room = MAX_QUOTED.saturating_sub(list.len());
-        if room == 0 {
-            break;
-        }
-        list += &format!("'{}' ", quoted(arg, room));
-    }
-    format!("ERR unknown command '{}', with args beginning with: {list}", quoted(given_name, MAX_QUOTED)).into()
-}
-
-fn has(names: &str, name: &[u8]) -> bool {
-    names.split(' ').any(|known| known.as_bytes() == name)
+    let given_name = String::from_utf8_lossy(given_name);
+    let args: String = args.iter().map(|arg| format!("'{:.128}' ", String::from_utf8_lossy(arg))).collect();
+    format!("ERR unknown command '{given_name:.128}', with args beginning with: {args:.128}").into()
 }

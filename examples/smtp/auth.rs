@@ -1,88 +1,61 @@
 //! AUTH (RFC 4954), with the mechanisms LOGIN and PLAIN.
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use foster::Result;
 
-use super::Smtp;
-use super::base64;
 use super::handler::Handler;
+use super::{Refused, Smtp, require};
 
 /// "User Name" and "Password", each with a zero byte, in Base64: what AUTH LOGIN asks for.
 const LOGIN_CHALLENGES: [&str; 2] = ["VXNlciBOYW1lAA==", "UGFzc3dvcmQA"];
 
 impl<H: Handler> Smtp<H> {
-    pub(crate) fn may_auth(&self) -> bool {
-        self.session.ssl.is_some() || !self.settings.auth_require_tls
-    }
-
     pub(crate) async fn smtp_auth(&mut self, arg: &str) -> Result<()> {
-        if self.check_helo_needed("EHLO").await? {
-            return Ok(());
-        }
-        let settings = self.settings.clone();
-        let Some(auth_callback) = settings.auth_callback.as_ref().filter(|_| self.session.extended_smtp) else {
-            return self.push("500 Error: command \"AUTH\" not recognized").await;
+        let user = self.settings.user.clone().filter(|_| self.session.extended_smtp);
+        let user = user.ok_or(Refused("500 Error: command \"AUTH\" not recognized"))?;
+        let is_secret = self.session.ssl.is_some();
+        require(is_secret, "538 5.7.11 Encryption required for requested authentication mechanism")?;
+        require(self.session.login.is_none(), "503 Already authenticated")?;
+        let (mechanism, initial) = match arg.split_once(' ') {
+            Some((mechanism, initial)) => (mechanism, Some(initial)),
+            None => (arg, None),
         };
-        if !self.may_auth() {
-            return self.push("538 5.7.11 Encryption required for requested authentication mechanism").await;
-        }
-        if self.session.login.is_some() {
-            return self.push("503 Already authenticated").await;
-        }
-        let mut args = arg.split_ascii_whitespace();
-        let (mechanism, initial) = (args.next().map(str::to_ascii_uppercase), args.next());
-        if args.next().is_some() {
-            return self.push("501 Too many values").await;
-        }
-        let login_data = match mechanism.as_deref() {
-            Some("LOGIN") => self.auth_login(initial).await?,
-            Some("PLAIN") => self.auth_plain(initial).await?,
-            Some(_) => return self.push("504 5.5.4 Unrecognized authentication type").await,
-            None => return self.push("501 Not enough value").await,
+        let login_data = match &*mechanism.to_ascii_uppercase() {
+            "LOGIN" => self.auth_login(initial).await?,
+            "PLAIN" => self.auth_plain(initial).await?,
+            _ => return Err(Refused("504 5.5.4 Unrecognized authentication type").into()),
         };
-        // Without login data the client has been told why.
-        let Some((login, password)) = login_data else { return Ok(()) };
-        if !auth_callback(&login, &password) {
-            return self.push("535 5.7.8 Authentication credentials invalid").await;
-        }
-        self.session.login = Some(login);
+        require(login_data == user, "535 5.7.8 Authentication credentials invalid")?;
+        self.session.login = Some(user.0);
         self.push("235 2.7.0 Authentication successful").await
     }
 
-    async fn auth_login(&mut self, initial: Option<&str>) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
+    async fn auth_login(&self, initial: Option<&str>) -> Result<(String, String)> {
         let [user_name, password] = LOGIN_CHALLENGES;
-        let Some(login) = self.credentials(initial, user_name).await? else { return Ok(None) };
-        let Some(password) = self.credentials(None, password).await? else { return Ok(None) };
-        Ok(Some((login, password)))
+        Ok((self.credentials(initial, user_name).await?, self.credentials(None, password).await?))
     }
 
-    async fn auth_plain(&mut self, initial: Option<&str>) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
-        let Some(credentials) = self.credentials(initial, "").await? else { return Ok(None) };
+    async fn auth_plain(&self, initial: Option<&str>) -> Result<(String, String)> {
+        let credentials = self.credentials(initial, "").await?;
         // In whose name to act, which is not looked at, then who it is and the password (RFC 4616, 2).
-        let [_, login, password] = *credentials.split(|byte| *byte == 0).collect::<Vec<_>>() else {
-            self.push("501 5.5.2 Can't split auth value").await?;
-            return Ok(None);
-        };
-        Ok(Some((login.to_vec(), password.to_vec())))
+        match *credentials.split('\0').collect::<Vec<_>>() {
+            [_, login, password] => Ok((login.to_owned(), password.to_owned())),
+            _ => Err(Refused("501 5.5.2 Can't split auth value").into()),
+        }
     }
 
-    /// What came with the command, or what the client answers to a challenge. `None` once it was refused.
-    async fn credentials(&mut self, initial: Option<&str>, challenge: &str) -> Result<Option<Vec<u8>>> {
+    /// What came with the command, or what the client answers to a challenge.
+    async fn credentials(&self, initial: Option<&str>, challenge: &str) -> Result<String> {
         let blob = match initial {
-            Some(initial) => initial.as_bytes().to_vec(),
+            Some(initial) => initial.to_owned(),
             None => {
                 self.push(&format!("334 {challenge}")).await?;
-                let Some(line) = self.read_line().await? else { return Ok(None) };
-                line.trim_ascii().to_vec()
+                self.read_line().await?
             }
         };
-        if blob == b"*" {
-            self.push("501 5.7.0 Auth aborted").await?;
-            return Ok(None);
-        }
-        let credentials = base64::decode(&blob);
-        if credentials.is_none() {
-            self.push("501 5.5.2 Can't decode base64").await?;
-        }
-        Ok(credentials)
+        require(blob != "*", "501 5.7.0 Auth aborted")?;
+        let credentials = BASE64_STANDARD.decode(&blob).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        Ok(credentials.ok_or(Refused("501 5.5.2 Can't decode base64"))?)
     }
 }

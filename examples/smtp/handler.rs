@@ -6,7 +6,7 @@ use std::io::{Write as _, stdout};
 use foster::{Address, Error, ExceptionContext, Result, SslObject, TransportRef, get_running_loop};
 
 /// What is known of a client: aiosmtpd's `Session`. A new one begins with STARTTLS.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Session {
     pub(crate) peer: Option<Address>,
     /// What was agreed on, once TLS is spoken.
@@ -15,18 +15,12 @@ pub(crate) struct Session {
     pub(crate) host_name: Option<String>,
     pub(crate) extended_smtp: bool,
     /// Who has logged in.
-    pub(crate) login: Option<Vec<u8>>,
+    pub(crate) login: Option<String>,
 }
 
 impl Session {
     pub(crate) fn new(transport: &TransportRef) -> Self {
-        Session {
-            peer: transport.peername(),
-            ssl: transport.ssl_object(),
-            host_name: None,
-            extended_smtp: false,
-            login: None,
-        }
+        Session { peer: transport.peername(), ssl: transport.ssl_object(), ..Session::default() }
     }
 }
 
@@ -42,23 +36,11 @@ pub(crate) struct Envelope {
 }
 
 /// The hooks of aiosmtpd's handlers. Where the original looks whether a handler has one, here a default does what is
-/// done without. An error is what an exception is there: it goes to [`handle_exception`](Handler::handle_exception).
-///
-/// Each hook gives the answer. One that accepts writes to the envelope itself.
+/// done without. Each gives the answer; one that accepts writes to the envelope itself.
 pub(crate) trait Handler: 'static {
     /// May change what EHLO is answered with.
-    async fn handle_ehlo(
-        &self,
-        _session: &mut Session,
-        _envelope: &mut Envelope,
-        responses: Vec<String>,
-    ) -> Result<Vec<String>> {
+    async fn handle_ehlo(&self, _session: &Session, responses: Vec<String>) -> Result<Vec<String>> {
         Ok(responses)
-    }
-
-    /// Whether the client has shown who it is well enough.
-    fn handle_starttls(&self, _session: &Session, _envelope: &Envelope) -> bool {
-        true
     }
 
     async fn handle_mail(
@@ -82,11 +64,13 @@ pub(crate) trait Handler: 'static {
         Ok("250 OK".to_owned())
     }
 
-    /// What the client is told of an error, which is reported.
-    async fn handle_exception(&self, error: &Error) -> Result<String> {
-        let context = ExceptionContext::new("SMTP session exception", Some(error.clone()));
-        get_running_loop()?.call_exception_handler(&context);
-        Ok(format!("500 Error: {error}"))
+    /// What the client is told of an error of another hook, which is what an exception is there.
+    async fn handle_exception(&self, error: Error) -> String {
+        let status = format!("500 Error: {error}");
+        if let Ok(loop_) = get_running_loop() {
+            loop_.call_exception_handler(&ExceptionContext::new("SMTP session exception", Some(error)));
+        }
+        status
     }
 }
 
@@ -96,21 +80,12 @@ pub(crate) struct Debugging;
 impl Handler for Debugging {
     async fn handle_data(&self, session: &Session, envelope: &mut Envelope) -> Result<String> {
         let mut text = "---------- MESSAGE FOLLOWS ----------\n".to_owned();
-        if !envelope.mail_options.is_empty() {
-            writeln!(text, "mail options: {:?}\n", envelope.mail_options)?;
+        if let Some(peer) = &session.peer {
+            writeln!(text, "X-Peer: {peer}")?;
         }
-        let mut is_in_headers = true;
-        for line in String::from_utf8_lossy(&envelope.content).lines() {
-            if line.is_empty() && is_in_headers {
-                if let Some(peer) = &session.peer {
-                    writeln!(text, "X-Peer: {peer}")?;
-                }
-                is_in_headers = false;
-            }
-            // What could play tricks on a terminal is left out.
-            text.extend(line.chars().filter(|char| !char.is_control() || *char == '\t'));
-            text.push('\n');
-        }
+        // What could play tricks on a terminal is left out.
+        let content = String::from_utf8_lossy(&envelope.content);
+        text.extend(content.chars().filter(|char| !char.is_control() || matches!(char, '\t' | '\n')));
         text.push_str("------------ END MESSAGE ------------\n");
         stdout().write_all(text.as_bytes())?;
         Ok("250 OK".to_owned())

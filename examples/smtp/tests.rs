@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 use std::{env, fs, thread};
 
-use foster::{ExceptionContext, LoopThread, SslContext, get_running_loop, run_in_thread};
+use foster::{ExceptionContext, Loop, LoopThread, SslContext, get_running_loop, run_in_thread};
 
 use super::child::{self, Child, PATIENCE};
 use super::clients::client;
@@ -43,7 +43,7 @@ fn smtplib_sends_a_message_with_dots_at_the_start_of_lines() {
     let script = r#"
 body = b"Subject: dots\r\n\r\n.\r\n..\r\n.hidden\r\nno.dot\r\n\r\nend \xff\r\n"
 assert client.sendmail("ada@example.org", ["bob@example.org", "eve@example.org"], body, ["BODY=8BITMIME"]) == {}
-assert set(client.esmtp_features) == {"pipelining", "size", "8bitmime", "help"}, client.esmtp_features
+assert set(client.esmtp_features) == {"pipelining", "size", "8bitmime"}, client.esmtp_features
 client.sendmail("", ["bob@example.org"], b"second\r\n")
 client.quit()
 "#;
@@ -86,7 +86,7 @@ client.quit()
 fn smtplib_logs_in_over_tls_with_each_mechanism() {
     let identity = Identity::new();
     let context = identity.context();
-    let (server, mut mails) = Open::new(|| Settings { tls_context: Some(context), ..of_ada(true) });
+    let (server, mut mails) = Open::new(|| of_ada(context));
     let script = r#"
 client.ehlo()
 assert "auth" not in client.esmtp_features and "starttls" in client.esmtp_features
@@ -119,20 +119,25 @@ client.quit()
 }
 
 #[test]
-fn smtplib_logs_in_without_tls_only_where_that_is_allowed() {
-    let (server, mut mails) = Open::new(|| of_ada(false));
+fn smtplib_is_told_what_is_wrong_with_a_login() {
+    let identity = Identity::new();
+    let context = identity.context();
+    let (server, mut mails) = Open::new(|| of_ada(context));
     let script = r#"
-for mechanism in ("AUTH NTLM", "AUTH"):
-    assert client.docmd(mechanism)[0] == 503
+client.ehlo()
+secure()
+client.helo()
+assert client.docmd("AUTH PLAIN")[0] == 500
 client.ehlo()
 assert client.docmd("MAIL", "FROM:<ada@example.org>")[0] == 530
 for said, answers in {
-    "AUTH": [501],
+    "AUTH": [504],
     "AUTH PLAIN a b": [501],
     "AUTH NTLM": [504],
     "AUTH PLAIN AGFkYQ==": [501],
     "AUTH PLAIN AGFk": [501],
     "AUTH PLAIN !!!!": [501],
+    "AUTH PLAIN //8=": [501],
     "AUTH PLAIN": [334, 501],
     "AUTH LOGIN": [334, 501],
     "AUTH LOGIN YWRh": [334, 501],
@@ -145,7 +150,8 @@ client.login("ada", "lovelace")
 client.sendmail("ada@example.org", "bob@example.org", "hello")
 client.quit()
 "#;
-    let Some(()) = server.python(script, &[]) else { return };
+    let (ca, _) = identity.paths();
+    let Some(()) = server.python(script, &[ca]) else { return };
     assert_eq!(mails.next().login.as_deref(), Some("ada"));
 }
 
@@ -204,9 +210,9 @@ fn curl_uploads_a_message_in_plain_and_over_tls() {
         curl.args(["--silent", "--show-error", "--max-time", "20", "--url", &url, "--upload-file", mail]);
         curl.args(["--mail-from", "ada@example.org", "--mail-rcpt", "bob@example.org"]);
         succeeded(curl.args(secure).output());
-        let message: Vec<String> = (0..8).map(|_| server.line()).collect();
-        assert!(message[1].starts_with("mail options: [\"SIZE="), "{message:?}");
-        assert_eq!([&*message[3], &*message[6]], ["Subject: hello", ".from curl"]);
+        let message: Vec<String> = (0..6).map(|_| server.line()).collect();
+        assert!(message[1].starts_with("X-Peer: "), "{message:?}");
+        assert_eq!([&*message[2], &*message[4]], ["Subject: hello", ".from curl"]);
     }
 }
 
@@ -279,21 +285,20 @@ fn a_line_over_the_limit_is_refused_and_the_connection_lives() {
     let mut client = server.connect();
     client.says("EHLO client.example");
     client.reads_codes(&["250"]);
-    // Within the reader's limit but over that of commands, and over both by far.
-    for n in [COMMAND_SIZE_LIMIT - 4, 2_000_000] {
+    for n in [LINE_LENGTH_LIMIT - 5, 2_000_000] {
         client.says(&format!("NOOP {}", "x".repeat(n)));
         client.reads("500 Command line too long");
     }
-    client.says(&format!("NOOP {}", "x".repeat(COMMAND_SIZE_LIMIT - 5)));
+    client.says(&format!("NOOP {}", "x".repeat(LINE_LENGTH_LIMIT - 6)));
     client.reads("250 OK");
     // The dot behind the long line does not begin one.
-    for line in ["x".repeat(LINE_LENGTH_LIMIT - 1), "x".repeat(3_000_000) + "\r\n" + &"y".repeat(50_000)] {
+    for line in ["x".repeat(LINE_LENGTH_LIMIT), "x".repeat(3_000_000) + "\r\n" + &"y".repeat(50_000)] {
         client.starts_message();
         client.sends(format!("short\r\n{line}.\r\nshort\r\n.\r\n").as_bytes());
         client.reads("500 Line too long (see RFC5321 4.5.3.1.6)");
     }
     client.starts_message();
-    let longest = "x".repeat(LINE_LENGTH_LIMIT - 2) + "\r\n";
+    let longest = "x".repeat(LINE_LENGTH_LIMIT) + "\r\n";
     client.sends(format!("{longest}.\r\n").as_bytes());
     client.reads("250 OK");
     assert_eq!(mails.next().content, longest.as_bytes());
@@ -307,7 +312,7 @@ fn what_is_wrong_is_answered_and_harms_nobody() {
     for (said, answer) in [
         (&b""[..], "500 Error: bad syntax"),
         (b" ", "500 Error: bad syntax"),
-        (b"\xff\xfe", "500 Error: bad syntax"),
+        (b"\xff\xfe", "500 Error: strict ASCII mode"),
         (b"NOOP \xc3\xbc", "500 Error: strict ASCII mode"),
         (b"MAIL FROM:<a@b>", "503 Error: send HELO first"),
         (b"RCPT TO:<a@b>", "503 Error: send HELO first"),
@@ -323,12 +328,8 @@ fn what_is_wrong_is_answered_and_harms_nobody() {
         (b"AUTH PLAIN", "500 Error: command \"AUTH\" not recognized"),
         (b"STARTTLS", "454 TLS not available"),
         (b"STARTTLS now", "501 Syntax: STARTTLS"),
-        (b"VRFY", "501 Syntax: VRFY <address>"),
-        (b"VRFY <", "502 Could not VRFY <"),
         (b"VRFY ada", "252 Cannot VRFY user, but will accept message and attempt delivery"),
-        (b"EXPN list", "502 EXPN not implemented"),
-        (b"HELP mail", "250 Syntax: MAIL FROM: <address>"),
-        (b"HELP me", "501 Supported commands: AUTH DATA EHLO EXPN HELO HELP MAIL NOOP QUIT RCPT RSET STARTTLS VRFY"),
+        (b"GET / HTTP/1.1", "500 Error: command \"GET\" not recognized"),
         (b"RSET now", "501 Syntax: RSET"),
         (b"QUIT now", "501 Syntax: QUIT"),
         (b"MAIL FROM:<>", "250 OK"),
@@ -347,9 +348,9 @@ fn what_is_wrong_is_answered_and_harms_nobody() {
     client.says("EHLO client.example");
     client.reads_codes(&["250"]);
     for (parameters, answer) in [
-        ("BODY=BINARYMIME", "501 Error: BODY can only be one of 7BIT, 8BITMIME"),
-        ("SIZE", "501 Syntax: MAIL FROM: <address> [SP <mail-parameters>]"),
-        ("SIZE=+5", "501 Syntax: MAIL FROM: <address> [SP <mail-parameters>]"),
+        ("BODY=BINARYMIME", "555 MAIL FROM parameters not recognized or not implemented"),
+        ("SIZE", "555 MAIL FROM parameters not recognized or not implemented"),
+        ("SIZE=many", "552 Error: message size exceeds fixed maximum message size"),
         ("SIZE=33554433", "552 Error: message size exceeds fixed maximum message size"),
         ("SIZE=99999999999999999999999999", "552 Error: message size exceeds fixed maximum message size"),
         ("SMTPUTF8", "555 MAIL FROM parameters not recognized or not implemented"),
@@ -358,19 +359,6 @@ fn what_is_wrong_is_answered_and_harms_nobody() {
         client.says(&format!("MAIL FROM:<a@b> {parameters}"));
         assert_eq!(client.line(), answer, "{parameters}");
     }
-}
-
-#[test]
-fn too_many_unknown_commands_end_the_connection() {
-    let (server, _mails) = Open::new(Settings::default);
-    let mut client = server.connect();
-    for _ in 1..BOGUS_LIMIT {
-        client.says("GET / HTTP/1.1");
-        client.reads("500 Error: command \"GET\" not recognized");
-    }
-    client.says("GET / HTTP/1.1");
-    client.reads("502 5.5.1 Too many unrecognized commands, goodbye.");
-    client.is_closed();
 }
 
 #[test]
@@ -404,7 +392,7 @@ fn a_client_that_makes_no_progress_is_let_go() {
     child::receive_all(&slow);
     mails.is_empty();
     // What is no command does not count. One who reads nothing would keep a mere `close` waiting.
-    for (flood, reads) in [("\r\n".repeat(10), true), ("HELP\r\n".repeat(1000), false)] {
+    for (flood, reads) in [("\r\n".repeat(10), true), ("NOOP\r\n".repeat(1000), false)] {
         let mut client = child::connect(server.address);
         if reads {
             let mut answers = client.try_clone().expect("a socket has a second handle");
@@ -471,7 +459,7 @@ fn a_handler_may_change_what_ehlo_is_answered_with() {
     let mut client = server.connect();
     client.says("EHLO short.example");
     client.reads("250-localhost");
-    client.reads("250 HELP");
+    client.reads("250 8BITMIME");
 }
 
 #[test]
@@ -486,23 +474,6 @@ fn a_panic_of_the_handler_ends_that_connection_alone() {
     stays.sends(b"fine\r\n.\r\n");
     stays.reads("250 OK");
     assert_eq!(mails.next().content, b"fine\r\n");
-}
-
-#[test]
-fn a_handler_may_refuse_what_was_agreed_on_with_starttls() {
-    let identity = Identity::new();
-    let context = identity.context();
-    let settings = || Settings { require_starttls: true, tls_context: Some(context), ..Settings::default() };
-    let (server, _mails) = Open::with(settings, true);
-    let script = r#"
-client.ehlo()
-assert client.docmd("HELP")[0] == 530
-secure()
-assert client.docmd("EHLO", "client.example")[0] == 554
-assert client.quit()[0] == 221
-"#;
-    let (ca, _) = identity.paths();
-    let Some(()) = server.python(script, &[ca]) else { return };
 }
 
 #[test]
@@ -546,7 +517,6 @@ fn wrong_arguments_are_told_in_a_sentence() {
         (&["--cert", "cert.pem"][..], "smtp: --cert and --key need each other\n"),
         (&["--size", "0"], "smtp: --size needs a number of bytes, 1 or more\n"),
         (&["--user", "ada"], "smtp: --user needs a login and a password, with a colon\n"),
-        (&["--auth-require-tls", "maybe"], "smtp: --auth-require-tls needs true or false\n"),
     ] {
         let output = child::run("smtp", args);
         assert_eq!((output.status.code(), &*String::from_utf8_lossy(&output.stderr)), (Some(2), message));
@@ -561,9 +531,8 @@ fn addresses_are_taken_apart() {
         ("<a@b>  SIZE=1 X", Some(("a@b", "SIZE=1 X"))),
         ("<>", Some(("", ""))),
         ("<> BODY=7BIT", Some(("", "BODY=7BIT"))),
-        ("<@relay,@other:a@b>", Some(("a@b", ""))),
-        ("<\"a > b\"@c> X", Some(("\"a > b\"@c", "X"))),
-        (r#"<"a\" > b"@c>"#, Some((r#""a\" > b"@c"#, ""))),
+        ("<@relay,@other:a@b>", None),
+        ("<\"a > b\"@c> X", None),
         ("<Postmaster>", Some(("Postmaster", ""))),
         ("", None),
         ("<", None),
@@ -580,17 +549,7 @@ fn addresses_are_taken_apart() {
         ("<\">", None),
         ("<\"@c>", None),
     ] {
-        assert_eq!(address(arg), expected, "{arg}");
-    }
-}
-
-#[test]
-fn base64_is_decoded_strictly() {
-    for (text, data) in [("", ""), ("YQ==", "a"), ("YWI=", "ab"), ("YWJj", "abc"), ("YWJjZGVm", "abcdef")] {
-        assert_eq!(base64::decode(text.as_bytes()).as_deref(), Some(data.as_bytes()), "{text}");
-    }
-    for text in ["Y", "YQ", "YQ=", "Y===", "====", "=", "YQ==YQ==", "Y Q=", "Y-Q=", "YWJj\n", "\u{ff}\u{ff}"] {
-        assert_eq!(base64::decode(text.as_bytes()), None, "{text}");
+        assert_eq!(getaddr(arg), expected, "{arg}");
     }
 }
 
@@ -629,25 +588,14 @@ impl Mails {
 /// Hands on what it accepts, and fails where it is asked to.
 struct Collecting {
     mails: Sender<Mail>,
-    refuses_tls: bool,
 }
 
 impl Handler for Collecting {
-    async fn handle_ehlo(
-        &self,
-        session: &mut Session,
-        _envelope: &mut Envelope,
-        mut responses: Vec<String>,
-    ) -> Result<Vec<String>> {
+    async fn handle_ehlo(&self, session: &Session, mut responses: Vec<String>) -> Result<Vec<String>> {
         if session.host_name.as_deref() == Some("short.example") {
             responses.drain(1..responses.len() - 1);
         }
         Ok(responses)
-    }
-
-    fn handle_starttls(&self, session: &Session, _envelope: &Envelope) -> bool {
-        assert!(session.ssl.is_some());
-        !self.refuses_tls
     }
 
     async fn handle_mail(
@@ -680,7 +628,7 @@ impl Handler for Collecting {
             to: envelope.rcpt_tos,
             content: envelope.content,
             is_tls: session.ssl.is_some(),
-            login: session.login.as_ref().map(|login| String::from_utf8_lossy(login).into_owned()),
+            login: session.login.clone(),
         })?;
         Ok("250 OK".to_owned())
     }
@@ -688,16 +636,12 @@ impl Handler for Collecting {
 
 impl Open {
     fn new(settings: impl FnOnce() -> Settings + Send + 'static) -> (Self, Mails) {
-        Open::with(settings, false)
-    }
-
-    fn with(settings: impl FnOnce() -> Settings + Send + 'static, refuses_tls: bool) -> (Self, Mails) {
         let (opened, address) = mpsc::channel();
         let (report, reports) = mpsc::channel();
         let (mails, received) = mpsc::channel();
         let thread = run_in_thread(move || async move {
             let options = Options { host: "localhost".to_owned(), port: 0 };
-            app(options, settings(), Collecting { mails, refuses_tls }, move |server| {
+            app(options, settings(), Collecting { mails }, move |server| {
                 let reported = move |_: &Loop, context: &ExceptionContext| {
                     // Nobody hears of it once the test is over.
                     let _ = report.send(context.to_string());
@@ -731,11 +675,10 @@ impl Open {
     }
 }
 
-/// Ada may log in, and everybody has to.
-fn of_ada(auth_require_tls: bool) -> Settings {
-    let user = Some("ada:lovelace".to_owned());
-    let settings = Settings::from_values([None, None, None, user, Some(auth_require_tls.to_string())]);
-    settings.expect("they make sense")
+/// Ada has to log in.
+fn of_ada(context: SslContext) -> Settings {
+    let user = Some(("ada".to_owned(), "lovelace".to_owned()));
+    Settings { tls_context: Some(context), user, ..Settings::default() }
 }
 
 fn succeeded(output: std::io::Result<Output>) -> String {

@@ -1,4 +1,4 @@
-//! The messages of RFC 1928 and RFC 1929: bytes in, values out, and the answers.
+//! The messages of RFC 1928, without authentication: bytes in, values out, and the answers.
 //!
 //! What is taken out of a buffer is `None` as long as its end has not come.
 
@@ -10,13 +10,7 @@ use foster::{Address, Error};
 
 pub(crate) const VERSION: u8 = 5;
 pub(crate) const NO_AUTHENTICATION: u8 = 0;
-pub(crate) const USERNAME_PASSWORD: u8 = 2;
 const NO_ACCEPTABLE_METHOD: u8 = 0xff;
-
-/// The version of the messages of RFC 1929.
-const CREDENTIALS_VERSION: u8 = 1;
-pub(crate) const CREDENTIALS_ACCEPTED: [u8; 2] = [CREDENTIALS_VERSION, 0];
-const CREDENTIALS_REFUSED: [u8; 2] = [CREDENTIALS_VERSION, 1];
 
 const CONNECT: u8 = 1;
 
@@ -70,10 +64,6 @@ impl Refusal {
         Refusal(vec![VERSION, NO_ACCEPTABLE_METHOD])
     }
 
-    pub(crate) fn wrong_credentials() -> Self {
-        Refusal(CREDENTIALS_REFUSED.to_vec())
-    }
-
     pub(crate) fn reply(reply: Reply) -> Self {
         Refusal(reply_from(reply, UNSPECIFIED))
     }
@@ -91,22 +81,6 @@ impl fmt::Display for Refusal {
 
 impl std::error::Error for Refusal {}
 
-/// Who a client says it is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Credentials {
-    name: Vec<u8>,
-    password: Vec<u8>,
-}
-
-impl Credentials {
-    /// `NAME:PASSWORD`, where both fit into a message.
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        let (name, password) = text.split_once(':')?;
-        let fits = [name, password].iter().all(|part| (1..=255).contains(&part.len()));
-        fits.then(|| Credentials { name: name.into(), password: password.into() })
-    }
-}
-
 /// Where a client wants to go.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Request {
@@ -121,18 +95,6 @@ pub(crate) fn take_methods(buffer: &mut Vec<u8>) -> Result<Option<Vec<u8>>, Refu
         [] | [VERSION] => Ok(None),
         [VERSION, n, rest @ ..] => Ok(rest.split_at_checked(usize::from(*n)).map(|(it, rest)| (it.to_vec(), rest))),
         _ => Err(Refusal::speechless()),
-    })
-}
-
-/// VER, ULEN, UNAME, PLEN, PASSWD.
-pub(crate) fn take_credentials(buffer: &mut Vec<u8>) -> Result<Option<Credentials>, Refusal> {
-    take(buffer, |data| match data {
-        [] => Ok(None),
-        [CREDENTIALS_VERSION, rest @ ..] => Ok(split_string(rest).and_then(|(name, rest)| {
-            let (password, rest) = split_string(rest)?;
-            Some((Credentials { name: name.to_vec(), password: password.to_vec() }, rest))
-        })),
-        _ => Err(Refusal::wrong_credentials()),
     })
 }
 

@@ -45,21 +45,6 @@ fn curl_fetches_through_it_over_ipv6() {
 }
 
 #[test]
-fn curl_has_to_say_who_it_is_where_that_is_asked_for() {
-    let Some(web) = WebServer::start("127.0.0.1") else { return };
-    let proxy = Child::serve_with("socks5", &["--user", "ada:love:lace"]);
-    let address = proxy.address.to_string();
-    for (user, code) in [(Some("ada:love:lace"), 0), (Some("ada:wrong"), 97), (Some("bob:love:lace"), 97), (None, 97)] {
-        let url = web.url("127.0.0.1");
-        let mut args = vec!["--socks5-hostname", &address, &url];
-        args.extend(user.iter().flat_map(|user| ["--proxy-user", user]));
-        let Some(fetched) = curl(&args) else { return };
-        let body = if code == 0 { CONTENT.to_owned() } else { String::new() };
-        assert_eq!(fetched, Fetched { code, body }, "{user:?}");
-    }
-}
-
-#[test]
 fn curl_is_told_that_a_connection_was_refused() {
     let proxy = Child::serve("socks5");
     let address = proxy.address.to_string();
@@ -75,7 +60,7 @@ fn curl_is_told_that_a_connection_was_refused() {
 
 #[test]
 fn a_request_may_be_cut_anywhere_and_what_follows_it_is_carried_over() {
-    let proxy = OpenProxy::new(None, LIMITS);
+    let proxy = OpenProxy::new(LIMITS);
     let target = Target::listen();
     let whole = [HELLO, &request_to(target.address), b"early"].concat();
     for at in 0..=whole.len() {
@@ -99,14 +84,14 @@ fn a_request_may_be_cut_anywhere_and_what_follows_it_is_carried_over() {
 
 #[test]
 fn a_request_may_come_byte_by_byte() {
-    let proxy = OpenProxy::new(Some("ada:secret"), LIMITS);
+    let proxy = OpenProxy::new(LIMITS);
     let target = Target::listen();
     let client = proxy.connect();
-    for byte in [&[5, 3, 0, 1, 2], b"\x01\x03ada\x06secret" as &[u8], &request_to(target.address)].concat() {
+    for byte in [&[5, 3, 2, 1, 0], &request_to(target.address)[..]].concat() {
         send(&client, &[byte]);
     }
     let goal = target.accept();
-    assert_eq!(receive(&client, 4), [5, 2, 1, 0]);
+    assert_eq!(receive(&client, 2), CHOSEN);
     assert_eq!(receive(&client, 10), succeeded_from(&goal));
 }
 
@@ -115,7 +100,7 @@ fn what_cannot_be_done_is_said_and_then_the_connection_ends() {
     let no_one = nobody();
     let reply = |code| [&[5, 0, 5, code, 0, 1][..], &[0; 6]].concat();
     let name = |name: &[u8]| [&[5, 1, 0, 3, name.len() as u8][..], name, &[0, 80]].concat();
-    let proxy = OpenProxy::new(None, LIMITS);
+    let proxy = OpenProxy::new(LIMITS);
     for (what, sent, answer) in [
         ("no method", [5, 0].to_vec(), vec![5, 0xff]),
         ("another method", [5, 1, 2].to_vec(), vec![5, 0xff]),
@@ -142,21 +127,6 @@ fn what_cannot_be_done_is_said_and_then_the_connection_ends() {
 }
 
 #[test]
-fn who_says_wrong_or_strange_credentials_is_refused() {
-    let proxy = OpenProxy::new(Some("ada:secret"), LIMITS);
-    for (hello, credentials, answer) in [
-        (&[5, 1, 0][..], &b""[..], &[5, 0xff][..]),
-        (&[5, 1, 2], b"\x01\x03ada\x05wrong", &[5, 2, 1, 1]),
-        (&[5, 1, 2], b"\x01\x00\x00", &[5, 2, 1, 1]),
-        (&[5, 1, 2], b"\x05\x03ada\x06secret", &[5, 2, 1, 1]),
-    ] {
-        let client = proxy.connect();
-        send(&client, &[hello, credentials].concat());
-        assert_eq!(receive_all(&client), answer);
-    }
-}
-
-#[test]
 fn a_failure_to_connect_has_its_code() {
     for (kind, reply) in [
         (ErrorKind::NetworkUnreachable, 3),
@@ -175,7 +145,7 @@ fn a_failure_to_connect_has_its_code() {
 #[test]
 fn a_client_that_does_not_say_what_it_wants_is_dropped() {
     let limits = Limits { handshake: Duration::from_millis(50), ..LIMITS };
-    let proxy = OpenProxy::new(None, limits);
+    let proxy = OpenProxy::new(limits);
     let silent = proxy.connect();
     let slow = proxy.connect();
     send(&slow, &[HELLO, &[5, 1, 0]].concat());
@@ -195,7 +165,7 @@ fn a_connection_that_takes_too_long_is_given_up() {
 
 #[test]
 fn a_client_that_was_refused_and_stays_is_dropped() {
-    let proxy = OpenProxy::new(None, Limits { leave: Duration::from_millis(50), n_clients: 1, ..LIMITS });
+    let proxy = OpenProxy::new(Limits { leave: Duration::from_millis(50), n_clients: 1, ..LIMITS });
     let stays = proxy.connect();
     send(&stays, b"no SOCKS");
     assert_eq!(read_to_end(&stays), b"");
@@ -239,7 +209,7 @@ fn a_client_that_leaves_takes_its_connection_attempt_along() {
 
 #[test]
 fn more_than_is_allowed_wait_to_be_accepted() {
-    let proxy = OpenProxy::new(None, Limits { n_clients: 1, ..LIMITS });
+    let proxy = OpenProxy::new(Limits { n_clients: 1, ..LIMITS });
     let target = Target::listen();
     let (first, goal) = proxy.tunnel_to(&target);
     let second = proxy.connect();
@@ -260,7 +230,7 @@ fn more_than_is_allowed_wait_to_be_accepted() {
 
 #[test]
 fn the_end_of_a_stream_is_passed_on_and_the_other_direction_stays_open() {
-    let proxy = OpenProxy::new(None, Limits { n_clients: 1, ..LIMITS });
+    let proxy = OpenProxy::new(Limits { n_clients: 1, ..LIMITS });
     let target = Target::listen();
     for client_is_first in [true, false] {
         // With a limit of one this also shows that the tunnel before is over.
@@ -280,7 +250,7 @@ fn the_end_of_a_stream_is_passed_on_and_the_other_direction_stays_open() {
 
 #[test]
 fn a_client_that_sends_everything_at_once_and_ends_its_stream_is_answered() {
-    let proxy = OpenProxy::new(None, LIMITS);
+    let proxy = OpenProxy::new(LIMITS);
     let target = Target::listen();
     // Nothing, less, and more than is kept ahead of a connection.
     for n_bytes in [0, 5, 4 * MAX_EARLY] {
@@ -298,7 +268,7 @@ fn a_client_that_sends_everything_at_once_and_ends_its_stream_is_answered() {
 
 #[test]
 fn a_reset_is_passed_on() {
-    let proxy = OpenProxy::new(None, LIMITS);
+    let proxy = OpenProxy::new(LIMITS);
     let target = Target::listen();
     for client_dies in [true, false] {
         let (client, goal) = proxy.tunnel_to(&target);
@@ -312,7 +282,7 @@ fn a_reset_is_passed_on() {
 
 #[test]
 fn an_idle_tunnel_ends() {
-    let proxy = OpenProxy::new(None, Limits { idle: Duration::from_millis(50), ..LIMITS });
+    let proxy = OpenProxy::new(Limits { idle: Duration::from_millis(50), ..LIMITS });
     let target = Target::listen();
     let (client, goal) = proxy.tunnel_to(&target);
     assert_eq!(receive_all(&client), b"");
@@ -362,19 +332,6 @@ fn ctrl_c_stops_it_at_once_with_a_tunnel_open_and_a_client_waiting() {
     assert_eq!((ended.code, &*ended.stderr), (Some(130), &["Error: interrupted by SIGINT".to_owned()][..]));
 }
 
-#[test]
-fn wrong_users_are_said_in_one_sentence() {
-    let long = format!("{}:x", "x".repeat(256));
-    for user in ["ada", "ada:", ":secret", &long] {
-        let output = child::run("socks5", &["--user", user]);
-        let said = "socks5: --user needs NAME:PASSWORD, each of 1 to 255 bytes\n";
-        assert_eq!((output.status.code(), &*String::from_utf8_lossy(&output.stderr)), (Some(2), said));
-    }
-    let help = child::run("socks5", &["--help"]);
-    let usage = String::from_utf8_lossy(&help.stdout);
-    assert!(usage.starts_with("usage: socks5 [--host HOST] [--port PORT] [--user NAME:PASSWORD]\n"), "{usage}");
-}
-
 /// The proxy on a thread of its own; it ends with the test.
 struct OpenProxy {
     address: SocketAddr,
@@ -384,8 +341,8 @@ struct OpenProxy {
 }
 
 impl OpenProxy {
-    fn new(user: Option<&str>, limits: Limits) -> Self {
-        OpenProxy::start(user, limits, |_| {})
+    fn new(limits: Limits) -> Self {
+        OpenProxy::start(limits, |_| {})
     }
 
     /// A proxy whose look-ups last for ever. It tells when one is dropped.
@@ -400,7 +357,7 @@ impl OpenProxy {
         }
 
         let (sender, receiver) = mpsc::channel();
-        let proxy = OpenProxy::start(None, limits, move |server| {
+        let proxy = OpenProxy::start(limits, move |server| {
             server.get_loop().set_resolver(Some(move |_, _| {
                 let told = Told(sender.clone());
                 async move {
@@ -413,12 +370,11 @@ impl OpenProxy {
         (proxy, receiver)
     }
 
-    fn start(user: Option<&str>, limits: Limits, on_serving: impl FnOnce(&foster::Server) + Send + 'static) -> Self {
-        let user = user.map(|user| Credentials::parse(user).expect("it is a user"));
+    fn start(limits: Limits, on_serving: impl FnOnce(&foster::Server) + Send + 'static) -> Self {
         let (sender, address) = mpsc::channel();
         let thread = run_in_thread(move || {
             let options = Options { host: "127.0.0.1".to_owned(), port: 0 };
-            app(options, user, limits, move |server| {
+            app(options, limits, move |server| {
                 on_serving(server);
                 let address = server.sockets()[0].getsockname()?.to_string();
                 Ok(sender.send(address)?)

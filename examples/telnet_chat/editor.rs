@@ -13,14 +13,14 @@ const MAX_LINE: usize = 512;
 /// How many lines are remembered.
 const MAX_HISTORY: usize = 50;
 
-/// The columns of a window that nothing is known of.
-const DEFAULT_WIDTH: usize = 80;
+/// How much of a line is shown: what a window of 80 columns has beside the prompt, and one for a cursor behind the line.
+const N_COLUMNS: usize = 80 - PROMPT.len() - 1;
 
 /// To the beginning of the row, and what stands there is gone.
 pub(crate) const CLEAR: &str = "\r\x1b[K";
 
 /// A line, and those before it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Editor {
     line: Vec<char>,
     /// How many characters stand before the cursor.
@@ -31,19 +31,9 @@ pub(crate) struct Editor {
     n_back: usize,
     /// That line, while another is looked at.
     draft: String,
-    width: usize,
 }
 
 impl Editor {
-    pub(crate) fn new() -> Self {
-        let (line, history, draft) = (Vec::new(), VecDeque::new(), String::new());
-        Editor { line, cursor: 0, history, n_back: 0, draft, width: DEFAULT_WIDTH }
-    }
-
-    pub(crate) fn set_width(&mut self, width: u16) {
-        self.width = if width == 0 { DEFAULT_WIDTH } else { width.into() };
-    }
-
     /// Takes a key; gives the line if it ends it.
     pub(crate) fn press(&mut self, key: Key) -> Option<String> {
         match key {
@@ -72,10 +62,8 @@ impl Editor {
 
     /// Draws the prompt, and the part of the line around the cursor that fits, over the row that the cursor is in.
     pub(crate) fn draw(&self) -> String {
-        // The last column stays free, for a cursor behind the line.
-        let n_columns = self.width.saturating_sub(PROMPT.len() + 1).max(1);
-        let start = self.cursor.saturating_sub(n_columns);
-        let end = self.line.len().min(start + n_columns);
+        let start = self.cursor.saturating_sub(N_COLUMNS);
+        let end = self.line.len().min(start + N_COLUMNS);
         let shown: String = self.line[start..end].iter().collect();
         let n_behind = end - self.cursor;
         let back = if n_behind > 0 { format!("\x1b[{n_behind}D") } else { String::new() };

@@ -72,10 +72,10 @@ impl Keys {
                 self.state = State::Escape;
                 None
             }
-            ctrl::C | ctrl::D => Some(Key::Leave),
-            ctrl::H | 0x7f => Some(Key::Backspace),
-            ctrl::U => Some(Key::EraseLine),
-            ctrl::W => Some(Key::EraseWord),
+            _ if byte == ctrl(b'c') || byte == ctrl(b'd') => Some(Key::Leave),
+            _ if byte == ctrl(b'h') || byte == 0x7f => Some(Key::Backspace),
+            _ if byte == ctrl(b'u') => Some(Key::EraseLine),
+            _ if byte == ctrl(b'w') => Some(Key::EraseWord),
             _ => self.char(byte).filter(|char| !char.is_control()).map(Key::Char),
         }
     }
@@ -94,10 +94,7 @@ impl Keys {
     }
 }
 
-mod ctrl {
-    pub(super) const C: u8 = 0x03;
-    pub(super) const D: u8 = 0x04;
-    pub(super) const H: u8 = 0x08;
-    pub(super) const U: u8 = 0x15;
-    pub(super) const W: u8 = 0x17;
+/// What a key sends that is pressed together with Ctrl.
+const fn ctrl(key: u8) -> u8 {
+    key & 0x1f
 }

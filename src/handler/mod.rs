@@ -18,6 +18,9 @@ pub(crate) use request::Connected;
 /// The future is polled at once, and if it is ready then, it is never queued. One that waits is a child of the
 /// connection's nursery: it is cancelled when the connection is lost, with that reason. It need not be `Send`.
 ///
+/// It runs in a `tracing` span `request` with the fields `method`, `path`, `peer` and, once there is one, `status`, if a
+/// subscriber wants spans of the level DEBUG from the target `foster` (`RUST_LOG=foster=debug`), and in none otherwise.
+///
 /// ```
 /// use foster::{Handler, Request};
 /// use foster::http::Response;

@@ -248,6 +248,11 @@ impl BodyWriter {
         n_buffered
     }
 
+    /// How many bytes wait for the reader.
+    pub(crate) fn n_buffered(&self) -> usize {
+        self.queue.borrow().n_buffered
+    }
+
     /// The body is over, one way or the other. Only the first end counts.
     pub(crate) fn end(&self, end: Result<HeaderList, BodyError>) {
         let (waker, source) = {

@@ -110,6 +110,9 @@ pub struct RequestHead {
     pub(crate) method: Method,
     pub(crate) version: Version,
     pub(crate) target: Span,
+    /// Empty for CONNECT, and for an absolute target that ends with its authority.
+    pub(crate) path: Span,
+    pub(crate) query: Option<Span>,
     /// The number of the `Host` field.
     pub(crate) host: Option<u16>,
 }
@@ -127,7 +130,7 @@ impl RequestHead {
 
     /// The target as it came: Werkzeug's `raw_uri`.
     pub fn target(&self) -> &str {
-        std::str::from_utf8(self.target.cut(&self.buffer.text)).unwrap_or_default()
+        self.cut(self.target)
     }
 
     /// The target in its form.
@@ -139,12 +142,19 @@ impl RequestHead {
 
     /// The path, with its percent-encoding: `*` for the whole server, empty for CONNECT.
     pub fn path(&self) -> &str {
-        self.target_form().path()
+        match self.cut(self.path) {
+            "" if self.method != Method::CONNECT => "/",
+            path => path,
+        }
+    }
+
+    fn cut(&self, span: Span) -> &str {
+        std::str::from_utf8(span.cut(&self.buffer.text)).unwrap_or_default()
     }
 
     /// What stands behind the question mark, if there is one: Werkzeug's `query_string`.
     pub fn query(&self) -> Option<&str> {
-        self.target_form().query()
+        self.query.map(|query| self.cut(query))
     }
 
     /// The host the request is for, with its port if one was given: of the target if it names one, else `Host`. `None`

@@ -27,6 +27,11 @@ impl HeaderList {
         HeaderList { fields: Vec::new() }
     }
 
+    pub(crate) const EMPTY: &HeaderList = {
+        static EMPTY: HeaderList = HeaderList::new();
+        &EMPTY
+    };
+
     /// Adds a field, beside others of its name: Werkzeug's `add`.
     pub fn append(&mut self, name: HeaderName, value: HeaderValue) {
         self.fields.push((name, value));

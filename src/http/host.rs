@@ -3,7 +3,10 @@
 /// Whether `text` is `uri-host [":" port]` of RFC 9110, 7.2: a name, an IPv4 address or a bracketed IPv6 address. An
 /// empty host is one: RFC 9110 asks for it where the target has no authority.
 pub(crate) fn is_host(text: &[u8]) -> bool {
+    // Nearly every host is a name or an IPv4 address and maybe a port.
+    let n_plain = text.iter().position(|&byte| !IN_REG_NAME[usize::from(byte)]).unwrap_or(text.len());
     let rest = match text.strip_prefix(b"[") {
+        _ if n_plain == text.len() || text[n_plain] == b':' => &text[n_plain..],
         Some(inner) => {
             let Some(end) = memchr::memchr(b']', inner) else { return false };
             let (address, rest) = (&inner[..end], &inner[end + 1..]);

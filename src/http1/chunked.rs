@@ -16,6 +16,8 @@ pub(super) struct ChunkDecoder {
     state: State,
     /// The size while its digits come, then how much of the data is to come.
     size: u64,
+    /// The sizes of all chunks in sum.
+    n_announced: u64,
     n_digits: u8,
     n_extension_bytes: u32,
 }
@@ -41,7 +43,7 @@ pub(super) enum Piece<'a> {
 
 impl ChunkDecoder {
     pub(super) fn new() -> Self {
-        ChunkDecoder { state: State::Digits, size: 0, n_digits: 0, n_extension_bytes: 0 }
+        ChunkDecoder { state: State::Digits, size: 0, n_announced: 0, n_digits: 0, n_extension_bytes: 0 }
     }
 
     /// Takes the next piece from the start of `data`; `None` once all of it was taken and more is needed.
@@ -89,7 +91,7 @@ impl ChunkDecoder {
             (State::Extension, b'\t' | b' '..=b'~' | 0x80..) => self.extend(limits)?,
             (State::Extension, _) => return Err(HttpError::ChunkExtension),
             (State::SizeLf, b'\n') if self.size == 0 => State::Trailers,
-            (State::SizeLf, b'\n') => State::Data,
+            (State::SizeLf, b'\n') => self.announce(limits)?,
             (State::DataCr, b'\r') => State::DataLf,
             (State::DataLf, b'\n') => {
                 (self.size, self.n_digits) = (0, 0);
@@ -109,8 +111,17 @@ impl ChunkDecoder {
         Ok(State::Digits)
     }
 
+    /// A chunk that goes beyond the limit is refused before its data comes, wherever that is cut.
+    fn announce(&mut self, limits: &Limits) -> Result<State, HttpError> {
+        self.n_announced = self.n_announced.saturating_add(self.size);
+        match limits.body {
+            Some(limit) if self.n_announced > limit => Err(HttpError::BodyTooLarge { limit }),
+            _ => Ok(State::Data),
+        }
+    }
+
     fn extend(&mut self, limits: &Limits) -> Result<State, HttpError> {
-        self.n_extension_bytes += 1;
+        self.n_extension_bytes = self.n_extension_bytes.saturating_add(1);
         if self.n_extension_bytes as usize > limits.chunk_extensions {
             return Err(HttpError::ChunkExtensionsTooLong { limit: limits.chunk_extensions });
         }
@@ -130,8 +141,7 @@ impl ChunkDecoder {
             }
         }
         let n_before = stash.bytes().len();
-        let is_complete = stash.add(data, limits.trailers, true)?;
-        if !is_complete {
+        if !stash.add(data, limits.trailers, true) {
             *data = &[];
             return Ok(None);
         }

@@ -2,6 +2,8 @@
 
 use crate::http::{HeaderList, HeaderName, HeaderValue, StatusCode, header};
 
+use super::parse::is_forbidden_trailer;
+
 /// How the body of a message is marked off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BodyFraming {
@@ -77,10 +79,10 @@ pub(super) fn chunk_size(n: usize, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Writes the last chunk with the trailers.
+/// Writes the last chunk with the trailers, but for those that no message may have there.
 pub(super) fn last_chunk(trailers: &HeaderList, out: &mut Vec<u8>) {
     out.extend_from_slice(b"0\r\n");
-    for (name, value) in trailers.iter() {
+    for (name, value) in trailers.iter().filter(|(name, _)| !is_forbidden_trailer(name.as_str())) {
         field(name, value, out);
     }
     out.extend_from_slice(b"\r\n");

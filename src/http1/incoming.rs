@@ -10,15 +10,14 @@ use super::stash::Stash;
 pub(super) enum Incoming {
     /// So much is to come.
     Length(u64),
-    /// With how much has come.
-    Chunked(ChunkDecoder, u64),
+    Chunked(ChunkDecoder),
     /// Everything up to the end of the stream.
     Close,
 }
 
 impl Incoming {
     pub(super) fn chunked() -> Self {
-        Incoming::Chunked(ChunkDecoder::new(), 0)
+        Incoming::Chunked(ChunkDecoder::new())
     }
 
     /// Takes the next piece from the start of `data`; `None` once all of it was taken and more is needed.
@@ -39,16 +38,7 @@ impl Incoming {
                 Ok(Some(Piece::Data(piece)))
             }
             Incoming::Close => Ok(Some(Piece::Data(std::mem::take(data)))),
-            Incoming::Chunked(decoder, n_received) => {
-                let piece = decoder.next(data, stash, limits)?;
-                if let Some(Piece::Data(piece)) = &piece {
-                    *n_received = n_received.saturating_add(piece.len() as u64);
-                    if let Some(limit) = limits.body.filter(|limit| *n_received > *limit) {
-                        return Err(HttpError::BodyTooLarge { limit });
-                    }
-                }
-                Ok(piece)
-            }
+            Incoming::Chunked(decoder) => decoder.next(data, stash, limits),
         }
     }
 }

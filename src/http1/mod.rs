@@ -1,6 +1,8 @@
-//! HTTP/1.1 and 1.0 (RFC 9110, RFC 9112): machines without I/O.
+//! HTTP/1.1 and 1.0 (RFC 9110, RFC 9112): machines without I/O, and a client on one of them.
 
 mod chunked;
+mod client;
+mod client_connection;
 mod encode;
 mod fields;
 mod incoming;
@@ -11,4 +13,6 @@ mod server;
 mod stash;
 
 pub(crate) use protocol::{Http1Protocol, Site};
+pub use client::{Client, ClientError, ClientRequest, ClientResponse, Connect, Upgraded};
+pub use client_connection::{ClientConnection, ClientEvent, IncomingResponse};
 pub use server::{BodySize, IncomingRequest, ServerConnection, ServerEvent};

@@ -24,29 +24,27 @@ pub(super) struct Read<H> {
     pub(super) framing: Framing,
 }
 
-/// Reads the head of a request from the start of `bytes`; `None` if it is not complete.
+/// Reads the head of a request from the start of `bytes`; `None` if it is not complete. Empty lines before it count.
+///
+/// # Errors
+///
+/// What is wrong first, and so the same however the head was cut on its way.
 pub(super) fn parse_request(bytes: &[u8], limits: &Limits) -> Result<Option<Read<RequestHead>>, HttpError> {
     let Some(n_skipped) = skip_empty_lines(bytes)? else { return Ok(None) };
-    let text = &bytes[n_skipped..];
+    let text = beginning(bytes, limits.head).get(n_skipped..).unwrap_or_default();
     let mut room = [const { MaybeUninit::uninit() }; ROOM];
     let mut request = httparse::Request::new(&mut []);
     let room = &mut room[..limits.headers.min(ROOM)];
-    let n = match request.parse_with_uninit_headers(text, room) {
-        Ok(Status::Complete(n)) => n,
-        Ok(Status::Partial) => return too_much_of_a_request(text, limits).map_or(Ok(None), Err),
-        Err(err) => return Err(too_much_of_a_request(text, limits).unwrap_or_else(|| request_error(err, text, limits))),
-    };
-    let (Some(method), Some(target), Some(version)) = (request.method, request.path, request.version) else {
-        return Err(HttpError::RequestLine);
+    let parsed = request.parse_with_uninit_headers(text, room);
+    let (Ok(Status::Complete(n)), Some(method), Some(target), Some(version)) =
+        (parsed, request.method, request.path, request.version)
+    else {
+        return fault_of_request(text, n_skipped, limits).map_or(Ok(None), Err);
     };
     let text = &text[..n];
-    check_line_ends(text, request.headers)?;
     let line = request.headers.first().map_or(n - 2, |first| Span::of(first.name.as_bytes(), text).start());
-    if line > limits.request_line {
-        return Err(HttpError::RequestLineTooLong { limit: limits.request_line });
-    }
-    if n > limits.head {
-        return Err(HttpError::HeadTooLarge { limit: limits.head });
+    if !has_line_ends(text, request.headers) || line > limits.request_line || n_skipped + n > limits.head {
+        return Err(fault_of_request(text, n_skipped, limits).unwrap_or(HttpError::LineEnd));
     }
 
     let mut buffer = HeadBuffer::copy_of(text);
@@ -58,40 +56,34 @@ pub(super) fn parse_request(bytes: &[u8], limits: &Limits) -> Result<Option<Read
     }
     check_host(&buffer, &framing, is_11)?;
     let method = Method::from_bytes(method.as_bytes()).map_err(|_| HttpError::RequestLine)?;
-    check_target(target, &method, limits)?;
-    let target = Span::of(target.as_bytes(), text);
+    let form = check_target(target, &method, limits)?;
+    let span = |piece: &str| Span::of(piece.as_bytes(), text);
+    let (path, query) = (span(form.path()), form.query().map(span));
     let version = if is_11 { Version::HTTP_11 } else { Version::HTTP_10 };
-    let head = RequestHead { buffer, method, version, target, host: framing.host };
+    let head = RequestHead { buffer, method, version, target: span(target), path, query, host: framing.host };
     Ok(Some(Read { n: n_skipped + n, head, framing }))
 }
 
 /// Reads the head of a response from the start of `bytes`; `None` if it is not complete.
+///
+/// # Errors
+///
+/// As [`parse_request`].
 pub(super) fn parse_response(bytes: &[u8], limits: &Limits) -> Result<Option<Read<ResponseHead>>, HttpError> {
     let mut room = [const { MaybeUninit::uninit() }; ROOM];
     let mut response = httparse::Response::new(&mut []);
     let room = &mut room[..limits.headers.min(ROOM)];
     let config = httparse::ParserConfig::default();
-    let n = match config.parse_response_with_uninit_headers(&mut response, bytes, room) {
-        Ok(Status::Complete(n)) => n,
-        Ok(Status::Partial) if bytes.len() > limits.head => {
-            return Err(HttpError::HeadTooLarge { limit: limits.head });
-        }
-        Ok(Status::Partial) => return Ok(None),
-        Err(err) => {
-            return Err(match err {
-                httparse::Error::Version => HttpError::Version,
-                httparse::Error::Status | httparse::Error::Token => HttpError::StatusLine,
-                _ => field_error(err, limits),
-            });
-        }
+    let text = beginning(bytes, limits.head);
+    let parsed = config.parse_response_with_uninit_headers(&mut response, text, room);
+    let (Ok(Status::Complete(n)), Some(version), Some(code), Some(reason)) =
+        (parsed, response.version, response.code, response.reason)
+    else {
+        return fault_of_response(text, limits).map_or(Ok(None), Err);
     };
-    let (Some(version), Some(code), Some(reason)) = (response.version, response.code, response.reason) else {
-        return Err(HttpError::StatusLine);
-    };
-    let text = &bytes[..n];
-    check_line_ends(text, response.headers)?;
-    if n > limits.head {
-        return Err(HttpError::HeadTooLarge { limit: limits.head });
+    let text = &text[..n];
+    if !has_line_ends(text, response.headers) || n > limits.head {
+        return Err(fault_of_response(text, limits).unwrap_or(HttpError::LineEnd));
     }
     let mut buffer = HeadBuffer::copy_of(text);
     keep_fields(&mut buffer, text, response.headers);
@@ -106,26 +98,26 @@ pub(super) fn parse_response(bytes: &[u8], limits: &Limits) -> Result<Option<Rea
 }
 
 /// Reads a section of trailers with its empty line; `None` if it is not complete.
+///
+/// # Errors
+///
+/// As [`parse_request`].
 pub(super) fn parse_trailers(bytes: &[u8], limits: &Limits) -> Result<Option<(usize, HeaderList)>, HttpError> {
     if bytes.starts_with(b"\r\n") {
         return Ok(Some((2, HeaderList::new())));
     }
     let mut room = [httparse::EMPTY_HEADER; ROOM];
-    let (n, fields) = match httparse::parse_headers(bytes, &mut room[..limits.headers.min(ROOM)]) {
-        Ok(Status::Complete(complete)) => complete,
-        Ok(Status::Partial) if bytes.len() > limits.trailers => {
-            return Err(HttpError::TrailersTooLarge { limit: limits.trailers });
-        }
-        Ok(Status::Partial) => return Ok(None),
-        Err(err) => return Err(field_error(err, limits)),
+    let text = beginning(bytes, limits.trailers);
+    let Ok(Status::Complete((n, fields))) = httparse::parse_headers(text, &mut room[..limits.headers.min(ROOM)]) else {
+        return fault_of_trailers(text, limits).map_or(Ok(None), Err);
     };
-    if n > limits.trailers {
-        return Err(HttpError::TrailersTooLarge { limit: limits.trailers });
+    let text = &text[..n];
+    if !has_line_ends(text, fields) || n > limits.trailers {
+        return Err(fault_of_trailers(text, limits).unwrap_or(HttpError::LineEnd));
     }
-    check_line_ends(&bytes[..n], fields)?;
     let mut trailers = HeaderList::new();
     for field in fields {
-        if FORBIDDEN_TRAILERS.iter().any(|name| name.eq_ignore_ascii_case(field.name)) {
+        if is_forbidden_trailer(field.name) {
             return Err(HttpError::Trailer);
         }
         let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| HttpError::HeaderName)?;
@@ -133,6 +125,11 @@ pub(super) fn parse_trailers(bytes: &[u8], limits: &Limits) -> Result<Option<(us
         trailers.append(name, value);
     }
     Ok(Some((n, trailers)))
+}
+
+/// Whether a field may not stand behind the body.
+pub(super) fn is_forbidden_trailer(name: &str) -> bool {
+    FORBIDDEN_TRAILERS.iter().any(|forbidden| forbidden.eq_ignore_ascii_case(name))
 }
 
 /// What frames, routes or authenticates a message stands in its head or nowhere (RFC 9110, 6.5.1).
@@ -162,14 +159,19 @@ fn skip_empty_lines(bytes: &[u8]) -> Result<Option<usize>, HttpError> {
     }
 }
 
-/// httparse takes a bare LF for a line end; we do not (RFC 9112, 2.2 leaves it to the recipient).
-fn check_line_ends(text: &[u8], fields: &[httparse::Header<'_>]) -> Result<(), HttpError> {
-    let mut is_fine = text.ends_with(b"\r\n") && (fields.is_empty() || text.ends_with(b"\r\n\r\n"));
-    for field in fields {
-        let start = Span::of(field.name.as_bytes(), text).start();
-        is_fine &= start == 0 || text[..start].ends_with(b"\r\n");
-    }
-    if is_fine { Ok(()) } else { Err(HttpError::LineEnd) }
+/// No more than makes the limit and one byte: what lies beyond it must not change what is wrong.
+fn beginning(bytes: &[u8], limit: usize) -> &[u8] {
+    &bytes[..bytes.len().min(limit.saturating_add(1))]
+}
+
+/// Whether all lines end in CRLF. httparse takes a bare LF for a line end; we do not (RFC 9112, 2.2 leaves it to the
+/// recipient).
+fn has_line_ends(text: &[u8], fields: &[httparse::Header<'_>]) -> bool {
+    text.ends_with(b"\r\n\r\n")
+        && fields.iter().all(|field| {
+            let start = Span::of(field.name.as_bytes(), text).start();
+            start == 0 || text[..start].ends_with(b"\r\n")
+        })
 }
 
 fn keep_fields(buffer: &mut HeadBuffer, text: &[u8], fields: &[httparse::Header<'_>]) {
@@ -189,34 +191,90 @@ fn check_host(buffer: &HeadBuffer, framing: &Framing, is_11: bool) -> Result<(),
     }
 }
 
-fn check_target(target: &str, method: &Method, limits: &Limits) -> Result<(), HttpError> {
+fn check_target<'a>(target: &'a str, method: &Method, limits: &Limits) -> Result<Target<'a>, HttpError> {
     // A fragment is never sent (RFC 9112, 3.2), and what lies beyond ASCII has to be percent-encoded.
-    if target.bytes().any(|byte| byte == b'#' || (!byte.is_ascii() && !limits.allows_unusual_targets)) {
+    let is_ascii = limits.allows_unusual_targets || target.is_ascii();
+    if !is_ascii || memchr::memchr(b'#', target.as_bytes()).is_some() {
         return Err(HttpError::Target);
     }
-    if target.starts_with('/') && *method != Method::CONNECT {
-        return Ok(());
-    }
-    let form = Target::parse(target, *method == Method::CONNECT, *method == Method::OPTIONS);
-    form.map(drop).ok_or(HttpError::Target)
+    Target::parse(target, *method == Method::CONNECT, *method == Method::OPTIONS).ok_or(HttpError::Target)
 }
 
-/// The limit that the beginning of a request has passed already, if it has.
-fn too_much_of_a_request(text: &[u8], limits: &Limits) -> Option<HttpError> {
-    let end = memchr::memchr(b'\n', &text[..text.len().min(limits.request_line)]);
-    if end.is_none() && text.len() >= limits.request_line {
-        return Some(HttpError::RequestLineTooLong { limit: limits.request_line });
+/// What is wrong with a head, or its beginning, that was not taken; `None` if more of it is needed to say so.
+fn fault_of_request(text: &[u8], n_skipped: usize, limits: &Limits) -> Option<HttpError> {
+    let line = &text[..text.len().min(limits.request_line)];
+    if line.len() == limits.request_line && memchr::memchr(b'\n', line).is_none() {
+        let too_long = HttpError::RequestLineTooLong { limit: limits.request_line };
+        return Some(request_error(line, limits).unwrap_or(too_long));
     }
-    (text.len() > limits.head).then_some(HttpError::HeadTooLarge { limit: limits.head })
+    let too_large = (n_skipped + text.len() > limits.head).then_some(HttpError::HeadTooLarge { limit: limits.head });
+    first_fault(text, too_large, |text| request_error(text, limits))
 }
 
-fn request_error(err: httparse::Error, text: &[u8], limits: &Limits) -> HttpError {
+fn fault_of_response(text: &[u8], limits: &Limits) -> Option<HttpError> {
+    let too_large = (text.len() > limits.head).then_some(HttpError::HeadTooLarge { limit: limits.head });
+    first_fault(text, too_large, |text| response_error(text, limits))
+}
+
+fn fault_of_trailers(text: &[u8], limits: &Limits) -> Option<HttpError> {
+    let too_large = (text.len() > limits.trailers).then_some(HttpError::TrailersTooLarge { limit: limits.trailers });
+    first_fault(text, too_large, |text| {
+        let mut room = [httparse::EMPTY_HEADER; ROOM];
+        let parsed = httparse::parse_headers(text, &mut room[..limits.headers.min(ROOM)]);
+        parsed.err().map(|err| field_error(err, limits))
+    })
+}
+
+/// What httparse finds up to the first bare LF, else that; or what it finds in all of the text, else that it is too
+/// large.
+fn first_fault(
+    text: &[u8],
+    too_large: Option<HttpError>,
+    parse_error: impl FnOnce(&[u8]) -> Option<HttpError>,
+) -> Option<HttpError> {
+    match memchr::memchr_iter(b'\n', text).find(|&at| at == 0 || text[at - 1] != b'\r') {
+        Some(at) => Some(parse_error(&text[..=at]).unwrap_or(HttpError::LineEnd)),
+        None => parse_error(text).or(too_large),
+    }
+}
+
+fn request_error(text: &[u8], limits: &Limits) -> Option<HttpError> {
+    let mut room = [const { MaybeUninit::uninit() }; ROOM];
+    let room = &mut room[..limits.headers.min(ROOM)];
+    let err = httparse::Request::new(&mut []).parse_with_uninit_headers(text, room).err()?;
     match err {
-        httparse::Error::Token | httparse::Error::Status => HttpError::RequestLine,
-        httparse::Error::Version if names_a_version(text) => HttpError::Version,
-        httparse::Error::Version => HttpError::RequestLine,
-        _ => field_error(err, limits),
+        httparse::Error::Token | httparse::Error::Status => Some(HttpError::RequestLine),
+        httparse::Error::Version | httparse::Error::NewLine => version_error(text, err),
+        _ => Some(field_error(err, limits)),
     }
+}
+
+/// What is wrong behind the target: another version and another protocol differ, and only a whole line can tell.
+fn version_error(text: &[u8], err: httparse::Error) -> Option<HttpError> {
+    let end = memchr::memchr(b'\n', text);
+    let line = &text[..end.unwrap_or(text.len())];
+    let version = line.splitn(3, |&byte| byte == b' ').nth(2).unwrap_or_default();
+    if err == httparse::Error::NewLine {
+        let is_longer = version.get(8).is_some_and(|&byte| byte != b'\r');
+        return Some(if is_longer { HttpError::RequestLine } else { HttpError::LineEnd });
+    }
+    end?;
+    let version = version.strip_suffix(b"\r").unwrap_or(version);
+    let is_version = matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor]
+        if major.is_ascii_digit() && minor.is_ascii_digit());
+    Some(if is_version { HttpError::Version } else { HttpError::RequestLine })
+}
+
+fn response_error(text: &[u8], limits: &Limits) -> Option<HttpError> {
+    let mut room = [const { MaybeUninit::uninit() }; ROOM];
+    let room = &mut room[..limits.headers.min(ROOM)];
+    let config = httparse::ParserConfig::default();
+    let err = config.parse_response_with_uninit_headers(&mut httparse::Response::new(&mut []), text, room).err()?;
+    Some(match err {
+        httparse::Error::Version => HttpError::Version,
+        httparse::Error::Status | httparse::Error::Token => HttpError::StatusLine,
+        _ => field_error(err, limits),
+    })
 }
 
 fn field_error(err: httparse::Error, limits: &Limits) -> HttpError {
@@ -226,11 +284,4 @@ fn field_error(err: httparse::Error, limits: &Limits) -> HttpError {
         httparse::Error::TooManyHeaders => HttpError::TooManyHeaders { limit: limits.headers },
         _ => HttpError::HeaderName,
     }
-}
-
-/// Whether the first line ends in `HTTP/` and two digits with a dot between: another version, not another protocol.
-fn names_a_version(text: &[u8]) -> bool {
-    let line = text.split(|&byte| byte == b'\r' || byte == b'\n').next().unwrap_or_default();
-    let version = line.rsplit(|&byte| byte == b' ').next().unwrap_or_default();
-    matches!(version, [b'H', b'T', b'T', b'P', b'/', major, b'.', minor] if major.is_ascii_digit() && minor.is_ascii_digit())
 }

@@ -10,7 +10,7 @@ use super::chunked::Piece;
 use super::encode::{self, BodyFraming};
 use super::incoming::Incoming;
 use super::outgoing::Outgoing;
-use super::parse::parse_request;
+use super::parse::{parse_request, parse_trailers};
 use super::stash::Stash;
 
 /// The server's side of a connection of HTTP/1.1 or 1.0: bytes in, events out, and the other way round. It does no I/O
@@ -115,6 +115,7 @@ struct Exchange {
     keeps_alive: bool,
     expects_continue: bool,
     takes_trailers: bool,
+    has_upgrade: bool,
 }
 
 impl ServerConnection {
@@ -163,60 +164,37 @@ impl ServerConnection {
         event
     }
 
-    /// The stream of the client has ended.
+    /// The stream of the client has ended: what it sent before has to be taken first, a request that waits for the
+    /// response before it included.
     ///
     /// # Errors
     ///
-    /// [`HttpError::Incomplete`] within a request.
+    /// Within a request: what is wrong with it if that can be said, else [`HttpError::Incomplete`].
     pub fn receive_eof(&mut self) -> Result<(), HttpError> {
-        let is_incomplete = match self.reading {
-            Reading::Head => !self.stash.is_empty(),
-            Reading::Body(_) => true,
-            Reading::Done | Reading::Closed | Reading::Switched => false,
+        let end = match self.reading {
+            Reading::Head if self.stash.has_only_line_ends() => Ok(()),
+            Reading::Head => parse_request(self.stash.bytes(), &self.limits).and(Err(HttpError::Incomplete)),
+            Reading::Body(_) => parse_trailers(self.stash.bytes(), &self.limits).and(Err(HttpError::Incomplete)),
+            Reading::Done | Reading::Closed | Reading::Switched => Ok(()),
         };
         if !matches!(self.reading, Reading::Switched) {
             self.reading = Reading::Closed;
         }
+        self.stash.clear();
         self.exchange.keeps_alive = false;
-        if is_incomplete { Err(HttpError::Incomplete) } else { Ok(()) }
+        end
     }
 
     fn receive_head<'a>(&mut self, data: &mut &'a [u8]) -> Result<Option<ServerEvent<'a>>, HttpError> {
-        let read = if self.stash.is_empty() {
-            let read = parse_request(data, &self.limits)?;
-            if let Some(read) = &read {
-                *data = &data[read.n..];
-            }
-            read
-        } else {
-            None
-        };
-        let read = match read {
-            Some(read) => read,
-            None if data.is_empty() => return Ok(None),
-            None => {
-                let n_before = self.stash.bytes().len();
-                if !self.stash.add(data, self.limits.head, false)? {
-                    *data = &[];
-                    return Ok(None);
-                }
-                match parse_request(self.stash.bytes(), &self.limits)? {
-                    Some(read) => {
-                        *data = &data[read.n - n_before..];
-                        self.stash.clear();
-                        read
-                    }
-                    None if self.stash.bytes().len() > self.limits.head => {
-                        return Err(HttpError::HeadTooLarge { limit: self.limits.head });
-                    }
-                    None => {
-                        *data = &[];
-                        return Ok(None);
-                    }
-                }
+        let read = match self.stash.take_head(data, &self.limits, parse_request) {
+            Ok(Some(read)) => read,
+            Ok(None) => return Ok(None),
+            Err(err) => {
+                // Its answer has nothing to do with the request before it.
+                self.exchange = Exchange { is_11: true, ..Exchange::default() };
+                return Err(err);
             }
         };
-
         let framing = read.framing;
         let is_11 = read.head.version == Version::HTTP_11;
         let size = match framing.content_length {
@@ -235,6 +213,8 @@ impl ServerConnection {
         self.writing = Writing::Head;
         // An expectation of HTTP/1.0 is ignored (RFC 9110, 10.1.1), and one without a body has nothing to wait for.
         let expects_continue = framing.expects_continue && is_11 && size != BodySize::Known(0);
+        // An upgrade of HTTP/1.0 is ignored (RFC 9110, 7.8).
+        let has_upgrade = framing.has_upgrade && is_11;
         self.exchange = Exchange {
             is_11,
             is_head: read.head.method == Method::HEAD,
@@ -242,8 +222,8 @@ impl ServerConnection {
             keeps_alive: framing.keeps_alive(is_11),
             expects_continue,
             takes_trailers: framing.takes_trailers,
+            has_upgrade,
         };
-        let has_upgrade = framing.has_upgrade && is_11;
         let request = IncomingRequest { head: read.head, body: size, expects_continue, has_upgrade };
         Ok(Some(ServerEvent::Request(request)))
     }
@@ -262,7 +242,7 @@ impl ServerConnection {
 
     /// Whether nothing of the next request has come and nothing of the last one is left: the connection is idle.
     pub fn is_idle(&self) -> bool {
-        matches!(self.reading, Reading::Head) && self.stash.is_empty() && self.writing == Writing::Idle
+        matches!(self.reading, Reading::Head) && self.stash.has_only_line_ends() && self.writing == Writing::Idle
     }
 
     /// Whether not a byte has come since the connection was made, or since the last request.
@@ -304,8 +284,9 @@ impl ServerConnection {
     /// more is read.
     pub fn close_after_response(&mut self) {
         self.exchange.keeps_alive = false;
-        if self.is_idle() || (matches!(self.reading, Reading::Head) && self.writing == Writing::Idle) {
+        if matches!(self.reading, Reading::Head) {
             self.reading = Reading::Closed;
+            self.stash.clear();
         }
     }
 
@@ -351,6 +332,9 @@ impl ServerConnection {
             return Err(HttpError::State("there is no request that waits for its response"));
         }
         if self.exchange.is_11 {
+            if status == StatusCode::CONTINUE {
+                self.exchange.expects_continue = false;
+            }
             encode::status_line(status, out);
             encode::fields(headers, out);
             out.extend_from_slice(b"\r\n");
@@ -362,8 +346,12 @@ impl ServerConnection {
     ///
     /// # Errors
     ///
-    /// [`HttpError::State`] if no request waits for its response, or its body has not come yet.
+    /// [`HttpError::State`] if no request waits for its response, its body has not come yet, or it did not ask for
+    /// another protocol (RFC 9110, 15.2.2).
     pub fn send_switching_protocols(&mut self, headers: &HeaderList, out: &mut Vec<u8>) -> Result<(), HttpError> {
+        if !self.exchange.has_upgrade {
+            return Err(HttpError::State("only a request with Connection: upgrade and Upgrade switches protocols"));
+        }
         self.begin_switch()?;
         encode::status_line(StatusCode::SWITCHING_PROTOCOLS, out);
         out.extend_from_slice(b"connection: upgrade\r\n");
@@ -449,6 +437,10 @@ impl ServerConnection {
         } else if !self.exchange.is_11 {
             out.extend_from_slice(b"connection: keep-alive\r\n");
         }
+        // Who sends `Upgrade` has to say that it is for this connection alone (RFC 9110, 7.8).
+        if !headers.is_empty() && headers.contains(&header::UPGRADE) {
+            out.extend_from_slice(b"connection: upgrade\r\n");
+        }
         out.extend_from_slice(b"\r\n");
         self.writing = if is_suppressed { Writing::Suppressed } else { Writing::Body(Outgoing::new(framing)) };
         Ok(())
@@ -470,6 +462,10 @@ impl ServerConnection {
         };
         if status == StatusCode::NO_CONTENT || (self.exchange.is_connect && status.is_success()) {
             return Ok((BodyFraming::Nothing, true));
+        }
+        if status == StatusCode::RESET_CONTENT && !self.exchange.is_head {
+            // It has no content, and has to say so (RFC 9110, 15.3.6).
+            return Ok((BodyFraming::Length(0), true));
         }
         if self.exchange.is_head || status == StatusCode::NOT_MODIFIED {
             let length = match (given, size) {
@@ -535,7 +531,8 @@ impl ServerConnection {
         Ok(())
     }
 
-    /// Writes the whole answer to a request that was refused, unless a response has begun. Close after it.
+    /// Writes the whole answer to a request that was refused, unless a response has begun. Close after it. A status of
+    /// 1xx answers nothing: it becomes 500.
     pub fn send_error(&mut self, status: StatusCode, date: Option<&[u8]>, out: &mut Vec<u8>) {
         if !matches!(self.writing, Writing::Idle | Writing::Head) {
             return;
@@ -543,6 +540,7 @@ impl ServerConnection {
         self.exchange.keeps_alive = false;
         self.exchange.expects_continue = false;
         self.writing = Writing::Head;
+        let status = if status.is_informational() { StatusCode::INTERNAL_SERVER_ERROR } else { status };
         let reason = status.canonical_reason().unwrap_or("Error");
         let text = HeaderValue::from_static("text/plain; charset=utf-8");
         let size = BodySize::Known(reason.len() as u64);
@@ -552,6 +550,7 @@ impl ServerConnection {
             .and_then(|()| self.send_end(&HeaderList::new(), out));
         debug_assert_eq!(sent, Ok(()), "a response of one piece is always complete");
         self.reading = Reading::Closed;
+        self.stash.clear();
     }
 
     /// Goes on to the next request once both sides are done.

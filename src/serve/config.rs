@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::access_log::AccessLog;
 use crate::http::Limits;
 
 /// How a server serves. The names are Hypercorn's where it has the option.
@@ -35,6 +36,7 @@ pub struct Config {
     pub(crate) limits: Limits,
     pub(crate) include_date_header: bool,
     pub(crate) server_header: Option<crate::http::HeaderValue>,
+    pub(crate) access_log: Option<AccessLog>,
     #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
     pub(crate) ssl: Option<foster_compat::SslContext>,
 }
@@ -69,6 +71,7 @@ impl Default for Config {
             limits: Limits::default(),
             include_date_header: true,
             server_header: None,
+            access_log: None,
             #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
             ssl: None,
         }
@@ -155,6 +158,12 @@ impl Config {
     /// A `Server` field for the responses of handlers that have none. None unless set: it tells an attacker more than a client.
     pub fn server_header(mut self, value: crate::http::HeaderValue) -> Self {
         self.server_header = Some(value);
+        self
+    }
+
+    /// Writes a line for each request. Off unless set.
+    pub fn access_log(mut self, log: AccessLog) -> Self {
+        self.access_log = Some(log);
         self
     }
 

@@ -1,6 +1,6 @@
 //! [`HttpServer`]: a server that serves, as its program sees it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foster_compat::Address;
 use tokio::sync::watch;
@@ -16,14 +16,20 @@ pub struct HttpServer {
 #[derive(Debug)]
 struct State {
     addresses: Vec<Address>,
-    /// Of each worker there ever was.
-    counters: Mutex<Vec<Arc<Counters>>>,
+    tally: Mutex<Tally>,
     stop: watch::Sender<bool>,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    /// Of the workers that are gone.
+    past: Stats,
+    live: Vec<Arc<Counters>>,
 }
 
 impl HttpServer {
     pub(super) fn new(addresses: Vec<Address>, stop: watch::Sender<bool>) -> Self {
-        HttpServer { state: Arc::new(State { addresses, counters: Mutex::default(), stop }) }
+        HttpServer { state: Arc::new(State { addresses, tally: Mutex::default(), stop }) }
     }
 
     /// Where it listens, in the order of [`Config::bind`](crate::Config::bind); several for a host with several
@@ -34,8 +40,8 @@ impl HttpServer {
 
     /// What was counted since it started.
     pub fn stats(&self) -> Stats {
-        let counters = self.state.counters.lock().unwrap_or_else(PoisonError::into_inner);
-        counters.iter().map(|counters| counters.stats()).fold(Stats::default(), Stats::plus)
+        let tally = self.tally();
+        tally.live.iter().map(|counters| counters.stats()).fold(tally.past, Stats::plus)
     }
 
     /// Tells it to stop, as a signal does: nothing more is accepted, idle connections are closed, requests under way
@@ -50,6 +56,18 @@ impl HttpServer {
     }
 
     pub(super) fn add_counters(&self, counters: Arc<Counters>) {
-        self.state.counters.lock().unwrap_or_else(PoisonError::into_inner).push(counters);
+        self.tally().live.push(counters);
+    }
+
+    /// Keeps what a worker has counted that is gone.
+    pub(super) fn retire_counters(&self, counters: &Arc<Counters>) {
+        let mut tally = self.tally();
+        tally.live.retain(|live| !Arc::ptr_eq(live, counters));
+        // Whatever it had open went with it.
+        tally.past = tally.past.plus(Stats { n_connections: 0, n_requests: 0, ..counters.stats() });
+    }
+
+    fn tally(&self) -> MutexGuard<'_, Tally> {
+        self.state.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

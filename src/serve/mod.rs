@@ -1,16 +1,22 @@
 //! Serving HTTP.
 
+mod access_log;
 mod config;
 mod http_server;
 mod place;
+mod reservation;
 #[expect(clippy::module_inception, reason = "the function is named serve, and what it needs stands around it")]
 mod serve;
 mod stats;
 mod worker;
+mod workers;
 
+pub use access_log::AccessLog;
 pub use config::Config;
 pub use http_server::HttpServer;
 pub use serve::{Serve, serve};
 pub use stats::Stats;
+pub use workers::{ServeWorkers, serve_workers};
 
+pub(crate) use access_log::{Entry, Known, Logger};
 pub(crate) use stats::{Count, Counters};

@@ -20,6 +20,8 @@ const FIRST_PASSED: usize = 3;
 pub(super) struct Spot {
     pub(super) place: Listening,
     pub(super) is_secure: bool,
+    /// Others listen on the same port.
+    pub(super) is_shared: bool,
 }
 
 #[derive(Debug)]
@@ -50,7 +52,7 @@ pub(super) fn spots(config: &Config) -> Result<Vec<Spot>> {
                 Place::Named(text) => parse(text, &mut passed)?,
             };
             let is_secure = has_tls && !bind.is_insecure && place.is_internet();
-            Ok(Spot { place, is_secure })
+            Ok(Spot { place, is_secure, is_shared: false })
         })
         .collect()
 }
@@ -109,6 +111,6 @@ fn passed_socket(text: &str, number: &str, passed: &mut ListenFd) -> Result<List
     Err(missing())
 }
 
-fn wrong(text: &str, why: &str) -> foster_compat::Error {
+pub(super) fn wrong(text: &str, why: &str) -> foster_compat::Error {
     ValueError::new(format!("cannot bind {text:?}: {why}")).into()
 }

@@ -3,9 +3,10 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
-use foster_compat::{Error, Loop, Nursery, NurseryError, Result, open_nursery};
+use foster_compat::{Error, Loop, Nursery, NurseryError, Result, finally, open_nursery};
 use tokio::sync::watch;
 
+use super::access_log::AccessLog;
 use super::config::Config;
 use super::http_server::HttpServer;
 use super::place::spots;
@@ -20,6 +21,8 @@ use crate::handler::Handler;
 /// way say `Connection: close`, and tells handlers that ask ([`Request::shutdown`](crate::Request::shutdown)); after
 /// `graceful_timeout` it cancels what is left. A second signal cancels it at once. It has a nursery of its own, so
 /// nothing of it is left when it returns; cancelled from outside, it aborts its connections.
+///
+/// It is one loop whatever [`Config::workers`] says, which is for [`serve_workers`](crate::serve_workers).
 ///
 /// # Errors
 ///
@@ -56,21 +59,29 @@ pub(super) struct Options {
     pub(super) on_serving: Option<Box<dyn FnOnce(HttpServer)>>,
 }
 
-impl<H: Handler> Serve<H> {
-    /// Stops when `trigger` is ready, instead of on signals: Hypercorn's `shutdown_trigger`.
-    pub fn shutdown_trigger(mut self, trigger: impl Future<Output = ()> + 'static) -> Self {
-        self.options.shutdown_trigger = Some(Box::pin(trigger));
-        self
-    }
+macro_rules! serve_options {
+    () => {
+        /// Stops when `trigger` is ready, instead of on signals: Hypercorn's `shutdown_trigger`.
+        pub fn shutdown_trigger(mut self, trigger: impl Future<Output = ()> + 'static) -> Self {
+            self.options.shutdown_trigger = Some(Box::pin(trigger));
+            self
+        }
 
-    /// Called once it accepts connections: to print its addresses, or to keep the handle.
-    pub fn on_serving(mut self, call: impl FnOnce(HttpServer) + 'static) -> Self {
-        self.options.on_serving = Some(Box::new(call));
-        self
-    }
+        /// Called once it accepts connections: to print its addresses, or to keep the handle.
+        pub fn on_serving(mut self, call: impl FnOnce(HttpServer) + 'static) -> Self {
+            self.options.on_serving = Some(Box::new(call));
+            self
+        }
+    };
+}
+pub(super) use serve_options;
+
+impl<H: Handler> Serve<H> {
+    serve_options!();
 
     async fn run(self) -> Result<()> {
         let Serve { handler, config, options } = self;
+        let access_log = config.access_log.clone();
         let served = open_nursery(async |nursery: Nursery| {
             let (stop, stopping) = watch::channel(false);
             let counters = std::sync::Arc::default();
@@ -82,7 +93,15 @@ impl<H: Handler> Serve<H> {
             worker.serve(&nursery, stopping).await;
             Ok(())
         });
-        served.await.map(drop).map_err(only_error)
+        logged(access_log, served).await.map(drop).map_err(only_error)
+    }
+}
+
+/// Waits at the end, whatever it is, until the access log is written.
+pub(super) async fn logged<T>(log: Option<AccessLog>, served: impl Future<Output = T>) -> T {
+    match log {
+        Some(log) => finally(served, log.flushed()).await,
+        None => served.await,
     }
 }
 

@@ -3,9 +3,10 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use foster_compat::{Address, Loop, Nursery, Result, Server, Shared, create_server, move_on_after};
+use foster_compat::{Address, IntoProtocol, Loop, Nursery, Result, Server, Shared, create_server, move_on_after};
 use tokio::sync::watch;
 
+use super::access_log::AccessLog;
 use super::config::Config;
 use super::place::{Listening, Spot};
 use super::stats::Counters;
@@ -13,7 +14,7 @@ use crate::handler::Handler;
 use crate::http1::{Http1Protocol, Site};
 
 /// What a loop serves with.
-pub(super) struct Worker<H> {
+pub(super) struct Worker<H: Handler> {
     site: Rc<Site<H>>,
     servers: Vec<Server>,
 }
@@ -27,10 +28,15 @@ impl<H: Handler> Worker<H> {
         spots: Vec<Spot>,
         counters: Arc<Counters>,
     ) -> Result<Self> {
-        let site = Rc::new(Site::new(handler, config.clone(), counters, Loop::new(nursery)));
+        let access_log = config.access_log.as_ref().map(AccessLog::start).transpose()?;
+        let site = Rc::new(Site::new(handler, config.clone(), counters, access_log, Loop::new(nursery)));
         let mut servers = Vec::with_capacity(spots.len());
         for spot in spots {
-            servers.push(listen(nursery, &site, spot).await?);
+            let factory = {
+                let site = site.clone();
+                move || Shared(Http1Protocol::new(&site))
+            };
+            servers.push(listen(nursery, config, factory, spot, true).await?);
         }
         Ok(Worker { site, servers })
     }
@@ -59,15 +65,17 @@ impl<H: Handler> Worker<H> {
     }
 }
 
-async fn listen<H: Handler>(nursery: &Nursery, site: &Rc<Site<H>>, spot: Spot) -> Result<Server> {
-    let config = &site.config;
-    let factory = {
-        let site = site.clone();
-        move || Shared(Http1Protocol::new(&site))
-    };
+/// A server at `spot`, which listens at once or is only bound.
+pub(super) async fn listen<P: IntoProtocol>(
+    nursery: &Nursery,
+    config: &Config,
+    factory: impl FnMut() -> P + 'static,
+    spot: Spot,
+    is_serving: bool,
+) -> Result<Server> {
     macro_rules! configured {
         ($server:expr) => {{
-            let mut server = $server.backlog(config.backlog);
+            let mut server = $server.backlog(config.backlog).start_serving(is_serving);
             if let Some(limit) = config.max_connections {
                 server = server.max_connections(limit);
             }
@@ -76,7 +84,7 @@ async fn listen<H: Handler>(nursery: &Nursery, site: &Rc<Site<H>>, spot: Spot) -
     }
     let server = match spot.place {
         Listening::Address(host, port) => {
-            configured!(create_server(nursery, factory, host, port)).reuse_port(config.workers > 1)
+            configured!(create_server(nursery, factory, host, port)).reuse_port(spot.is_shared)
         }
         Listening::Socket(socket) => configured!(create_server(nursery, factory, "", 0)).sock(socket),
         #[cfg(unix)]

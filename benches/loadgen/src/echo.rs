@@ -3,6 +3,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
 
 use crate::Options;
+use crate::answers::Answers;
 use crate::report::Report;
 use crate::socket;
 use crate::wire::Wire;
@@ -10,9 +11,7 @@ use bench_epoll::{Epoll, Interest};
 
 pub(crate) fn run(options: &Options) -> io::Result<()> {
     let mut first = options.wire(socket::connect(options.port)?)?;
-    if options.n_lines == 0 {
-        socket::check_echo(&mut first, options.size)?;
-    }
+    options.check(&mut first, false)?;
     drop(first);
     let outgoing = Outgoing::new(options);
     let mut epoll = Epoll::new()?;
@@ -27,7 +26,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
             under_way: VecDeque::new(),
             n_unsent: 0,
             send_from: 0,
-            n_received: 0,
+            answers: options.answers(),
             waits_to_write: false,
         });
     }
@@ -42,7 +41,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         let n_ready = epoll.wait(Some(Duration::from_millis(100)))?;
         let now = Instant::now();
         if !report.tick(now) {
-            return report.print(options.size / options.n_lines.max(1));
+            return report.print(options.reported_size());
         }
         for index in 0..n_ready {
             let ready = epoll.ready(index);
@@ -70,8 +69,7 @@ struct Connection {
     n_unsent: usize,
     /// Where in its message the next byte to send is.
     send_from: usize,
-    /// Bytes received of the answer that is not complete yet.
-    n_received: usize,
+    answers: Answers,
     waits_to_write: bool,
 }
 
@@ -109,13 +107,13 @@ impl Connection {
         Ok(())
     }
 
-    /// Reads what one readiness event stands for and returns how many messages that completed. Only lengths are looked
-    /// at: what is under test is the server, and the bytes were compared before the run.
+    /// Reads what one readiness event stands for and returns how many messages that completed.
     fn receive(&mut self, buffer: &mut [u8], options: &Options, report: &mut Report) -> io::Result<usize> {
+        let mut n_messages = 0;
         loop {
             match self.wire.read(buffer) {
                 Ok(0) => return Err(io::Error::other("the server closed a connection")),
-                Ok(n_bytes) => self.n_received += n_bytes,
+                Ok(n_bytes) => n_messages += self.answers.count(&buffer[..n_bytes])?,
                 Err(err) if err.kind() == ErrorKind::WouldBlock => break,
                 Err(err) => return Err(err),
             }
@@ -123,8 +121,6 @@ impl Connection {
                 break;
             }
         }
-        let n_messages = self.n_received / options.answer_size();
-        self.n_received %= options.answer_size();
         let now = Instant::now();
         let mut n_left = n_messages;
         while n_left > 0 {
@@ -151,8 +147,9 @@ struct Outgoing {
 
 impl Outgoing {
     fn new(options: &Options) -> Outgoing {
-        let n_copies = options.depth.min((LARGEST_WRITE / options.size).max(1));
-        Outgoing { size: options.size, bytes: options.message().repeat(n_copies) }
+        let message = options.message(false);
+        let n_copies = options.depth.min((LARGEST_WRITE / message.len()).max(1));
+        Outgoing { size: message.len(), bytes: message.repeat(n_copies) }
     }
 }
 

@@ -1,31 +1,41 @@
-//! A single-threaded epoll load generator for echo servers on 127.0.0.1.
+//! A single-threaded epoll load generator for echo and HTTP servers on 127.0.0.1.
 //!
 //! ```text
 //! loadgen echo  --port P [--connections N] [--size BYTES] [--depth D] [--secs T] [--warm-up T] [--tls 1] [--lines L]
-//! loadgen churn --port P [--connections N] [--size BYTES] [--secs T] [--warm-up T]
-//! loadgen idle  --port P [--connections N] [--size BYTES] [--addresses A] [--tls 1]
+//!               [--http PATH]
+//! loadgen churn --port P [--connections N] [--size BYTES] [--secs T] [--warm-up T] [--http PATH]
+//! loadgen idle  --port P [--connections N] [--size BYTES] [--addresses A] [--tls 1] [--http PATH]
 //! loadgen udp   --port P [--connections N] [--size BYTES] [--depth D] [--secs T] [--warm-up T]
+//! loadgen abuse --port P [--connections N] [--slow N] [--non-readers N] [--addresses A] [--http PATH]
 //! ```
 //!
 //! `echo` keeps D messages under way on each of N connections, `churn` keeps N connections being opened, used for one
 //! message and closed, `udp` is `echo` with datagrams. They print one line of JSON. `idle` opens N connections, echoes
 //! one message on each, prints one line of JSON and holds them until its standard input ends.
 //!
-//! With `--tls` a connection speaks TLS 1.3. With `--lines` a message is L lines, counted each, and the answer to all of
-//! them is one byte.
+//! With `--tls` a connection speaks TLS 1.3. With `--lines` a message is L lines, counted each, and the answer to all
+//! of them is one byte. With `--http` a message is a request for PATH, with BYTES of body if that is `/echo`.
+//!
+//! `abuse` holds N idle connections to an HTTP server as `idle` does, beside others that never finish a request or
+//! never read an answer; the head of `abuse.rs` says how.
 //!
 //! No `unsafe` here: what needs it is in `bench-epoll`.
 
+mod abuse;
+mod answers;
 mod churn;
 mod echo;
 mod histogram;
+mod http;
 mod idle;
 mod report;
+mod responses;
 mod socket;
 mod udp;
 mod wire;
 
 use std::io;
+use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +43,9 @@ use std::time::Duration;
 use rustls::ClientConfig;
 use socket2::Socket;
 
+use answers::Answers;
+use http::Http;
+use responses::Responses;
 use wire::Wire;
 
 struct Options {
@@ -49,6 +62,11 @@ struct Options {
     tls: Option<Arc<ClientConfig>>,
     /// Lines of a message that is answered with one byte; 0 for messages that are echoed.
     n_lines: usize,
+    /// Sends requests and counts responses if there is one.
+    http: Option<Http>,
+    /// Connections that send a byte of a head every second, and ones that ask and do not read.
+    n_slow: usize,
+    n_non_readers: usize,
     /// Loopback source addresses over which idle connections are spread.
     n_addresses: usize,
 }
@@ -61,7 +79,8 @@ fn main() -> ExitCode {
         "churn" => churn::run(&options),
         "idle" => idle::run(&options),
         "udp" => udp::run(&options),
-        other => Err(io::Error::other(format!("unknown command {other:?}: use echo, churn, idle or udp"))),
+        "abuse" => abuse::run(&options),
+        other => Err(io::Error::other(format!("unknown command {other:?}: use echo, churn, idle, udp or abuse"))),
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -83,11 +102,19 @@ impl Options {
             warm_up: Duration::from_millis(150),
             tls: None,
             n_lines: 0,
+            http: None,
+            n_slow: 0,
+            n_non_readers: 0,
             // 10,000 connections are then 100 ports of each: the kernel searches a crowded address for a free port for long.
             n_addresses: 100,
         };
+        let mut path = None;
         while let Some(name) = arguments.next() {
             let text = arguments.next().unwrap_or_default();
+            if name == "--http" {
+                path = Some(text);
+                continue;
+            }
             let number: f64 =
                 text.parse().map_err(|_| io::Error::other(format!("{name} needs a number, not {text:?}")))?;
             match name.as_str() {
@@ -99,25 +126,53 @@ impl Options {
                 "--warm-up" => options.warm_up = Duration::from_secs_f64(number.clamp(0.0, 60.0)),
                 "--tls" => options.tls = Some(wire::client_config()?),
                 "--lines" => options.n_lines = number as usize,
+                "--slow" => options.n_slow = number as usize,
+                "--non-readers" => options.n_non_readers = number as usize,
                 "--addresses" => options.n_addresses = (number as usize).clamp(1, 250),
                 _ => return Err(io::Error::other(format!("unknown option {name}"))),
             }
         }
+        options.http = path.map(|path| Http::new(&path, options.size));
         Ok(options)
     }
 
-    /// The bytes that an answer has.
-    fn answer_size(&self) -> usize {
-        if self.n_lines > 0 { 1 } else { self.size }
+    /// Sends one message and compares what comes back.
+    fn check(&self, wire: &mut Wire, is_last: bool) -> io::Result<()> {
+        match &self.http {
+            Some(http) => http.check(wire, is_last),
+            // Lines are not echoed.
+            None if self.n_lines > 0 => Ok(()),
+            None => socket::check_echo(wire, self.size),
+        }
     }
 
-    /// A message, which for lines is as many of the same length.
-    fn message(&self) -> Vec<u8> {
+    /// A message, which for lines is as many of the same length. Only HTTP tells the server of the last.
+    fn message(&self, is_last: bool) -> Vec<u8> {
+        if let Some(http) = &self.http {
+            return http.request(is_last);
+        }
         let mut message = vec![b'x'; self.size];
         if let Some(length) = self.size.checked_div(self.n_lines) {
             (1..=self.n_lines).for_each(|n| message[n * length - 1] = b'\n');
         }
         message
+    }
+
+    fn answers(&self) -> Answers {
+        match self.http {
+            Some(_) => Answers::Http(Responses::default()),
+            None => Answers::Sized { size: if self.n_lines > 0 { 1 } else { self.size }, n_received: 0 },
+        }
+    }
+
+    /// The bytes of one of the counted things, in the direction that has more of them.
+    fn reported_size(&self) -> usize {
+        self.http.as_ref().map_or(self.size / self.n_lines.max(1), Http::answer_size)
+    }
+
+    /// The address of a connection among many: each has ports of its own. 127.0.0.1 is left to the server.
+    fn source(&self, index: usize) -> Ipv4Addr {
+        Ipv4Addr::new(127, 0, 0, 2 + (index % self.n_addresses) as u8)
     }
 
     /// Takes a connected socket, and shakes hands if need be.

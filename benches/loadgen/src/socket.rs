@@ -64,7 +64,7 @@ pub(crate) fn check_echo(wire: &mut Wire, size: usize) -> io::Result<()> {
 }
 
 /// Bytes that all differ from their neighbours, so that a lost or doubled piece shows.
-fn message(size: usize) -> Vec<u8> {
+pub(crate) fn message(size: usize) -> Vec<u8> {
     (0..size).map(|index| (index * 131 + 7) as u8).collect()
 }
 

@@ -21,7 +21,7 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
         epoll.add(&socket, Interest::Read, token)?;
         clients.push(Client { socket, under_way: VecDeque::new() });
     }
-    let message = options.message();
+    let message = options.message(false);
     let mut buffer = vec![0; 64 * 1024];
     let mut report = Report::start(options);
     let mut looked_at = Instant::now();

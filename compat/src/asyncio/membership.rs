@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use crate::error::Result;
 use crate::nursery::{Closed, Nursery};
-use crate::runtime::{CancelReason, Exit, FirstStep, NewTask, NodeId, Source, Supervisor, TaskName, log_warning};
+use crate::runtime::{CancelReason, Exit, NewTask, NodeId, Source, Supervisor, TaskName, log_warning};
 
 /// From [`join`](Membership::join) to the end of the last task after [`leave`](Membership::leave).
 pub(crate) struct Membership {
@@ -65,31 +65,10 @@ impl Membership {
         });
     }
 
-    /// As [`start_soon`](Membership::start_soon), with the first step taken at once. A task that ends in it is told to
-    /// the transport before this returns, and cost no entry in the queue.
-    pub(crate) fn start_eagerly(
-        &self,
-        transport: Rc<dyn Supervisor>,
-        name: &'static str,
-        mut task: Pin<Box<dyn Future<Output = Result<()>>>>,
-    ) {
-        let parent = self.node.get();
-        if parent.is_none() {
-            return log_warning(&format!("a task of a lost connection was not started: {name}"));
-        }
-        self.n_children.set(self.n_children.get() + 1);
-        let core = self.nursery.core().clone();
-        match core.first_step(parent, &mut task) {
-            FirstStep::Ended(exit) => {
-                let exit = core.drop_future(parent, task, exit);
-                transport.child_ended(exit, false);
-            }
-            FirstStep::Suspended(context) => {
-                let name = TaskName::Type(name);
-                let new = NewTask { future: task, supervisor: transport, parent, is_background: false, name };
-                core.spawn_in(new, context);
-            }
-        }
+    /// Runs `step` where the first step of a task would run; a transport that has left has no scope any more.
+    pub(crate) fn run_in_scope(&self, step: &mut dyn FnMut()) {
+        let node = self.node.get();
+        if node.is_none() { step() } else { self.nursery.core().run_inside(node, step) }
     }
 
     /// One of the tasks has ended; `is_over` says that the transport has left and waits for the last of them.

@@ -132,4 +132,9 @@ pub use crate::nursery::{Gather, gather, sleep};
 
 pub(crate) use loop_state::LoopState;
 #[cfg(feature = "testing")]
-pub(crate) use {acceptor::ConnectionOptions, stream_io::StreamIo, stream_transport::StreamTransport};
+pub(crate) use {
+    acceptor::ConnectionOptions,
+    datagram::{DatagramEndpoint, DatagramIo},
+    stream_io::StreamIo,
+    stream_transport::StreamTransport,
+};

@@ -32,10 +32,10 @@ pub trait BaseTransport {
     /// [`TransportRef::start_soon`](crate::TransportRef::start_soon).
     fn start_soon_boxed(&self, name: &'static str, task: Pin<Box<dyn Future<Output = Result<()>>>>);
 
-    /// As [`start_soon_boxed`](BaseTransport::start_soon_boxed), with the first step taken before it returns. A
-    /// transport that does not know better queues it.
-    fn start_eagerly_boxed(&self, name: &'static str, task: Pin<Box<dyn Future<Output = Result<()>>>>) {
-        self.start_soon_boxed(name, task);
+    /// Runs `step` in the scope of the connection: see [`TransportRef::in_scope`](crate::TransportRef::in_scope). A
+    /// transport without a scope of its own just runs it.
+    fn run_in_scope(&self, step: &mut dyn FnMut()) {
+        step();
     }
 
     /// The nursery that the errors of a strict connection end, for a layer on top of this transport.

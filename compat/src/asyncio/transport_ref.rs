@@ -7,7 +7,7 @@ use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use super::extra_info::{Address, ExtraInfo, TransportSocket};
@@ -42,18 +42,39 @@ impl TransportRef {
     }
 
     /// As [`start_soon`](TransportRef::start_soon), but the first step is taken at once, before this returns: Python
-    /// 3.12's `eager_start`, for a transport. A task that ends in it, as the handler of a request that has its answer
-    /// at hand, is never queued.
+    /// 3.12's `eager_start`. A task that ends in it is never queued.
     ///
-    /// The first step stands in the scope of the connection. Called from a callback of an exclusive protocol, it runs
-    /// while that protocol is borrowed.
+    /// # Panics
+    ///
+    /// If the first step does.
     pub fn start_eagerly<F>(&self, task: F)
     where
         F: Future + 'static,
         F::Output: Outcome,
     {
         let name = std::any::type_name::<F>();
-        self.0.start_eagerly_boxed(name, Box::pin(async move { task.await.into_result() }));
+        let mut task: Pin<Box<dyn Future<Output = Result<()>>>> = Box::pin(async move { task.await.into_result() });
+        self.in_scope(|| {
+            // The first step of the task asks everything again, so nobody has to be woken by this one.
+            match task.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Pending => self.0.start_soon_boxed(name, task),
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(err)) => self.0.start_soon_boxed(name, Box::pin(async { Err(err) })),
+            }
+        });
+    }
+
+    /// Calls `step` as the first step of a task of this connection would be: in the connection's scope, and with context
+    /// variables of its own, which tasks started inside inherit. Not in asyncio.
+    ///
+    /// A future may be polled here with a waker that wakes nobody, and handed to
+    /// [`start_soon`](TransportRef::start_soon) if it was not ready: that is how
+    /// [`start_eagerly`](TransportRef::start_eagerly) does it.
+    pub fn in_scope<R>(&self, step: impl FnOnce() -> R) -> R {
+        let mut step = Some(step);
+        let mut value = None;
+        self.0.run_in_scope(&mut || value = step.take().map(|step| step()));
+        value.expect("a transport runs what it is given")
     }
 
     /// Gives the transport another protocol: `transport.set_protocol`. The next callback is the new one's; its

@@ -29,7 +29,7 @@ pub(crate) use log::info as log_info;
 pub(crate) use log::warning as log_warning;
 pub(crate) use ready::{Callback, Event, Item, Source};
 pub(crate) use report::{ExceptionHandler, Failure};
-pub(crate) use tasks::{Exit, FirstStep, NewTask, Payload, Supervisor, TaskId, TaskName};
+pub(crate) use tasks::{Exit, NewTask, Payload, Supervisor, TaskId, TaskName};
 pub(crate) use timers::TimerKey;
 pub(crate) use tree::{Kind, Node, NodeId, Owner};
 pub(crate) use wake::{Door, Knock, SourceKey};

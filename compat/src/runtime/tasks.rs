@@ -54,11 +54,20 @@ pub(crate) enum Exit {
     Cancelled,
 }
 
-/// What came of a step that was taken before the task was made.
-pub(crate) enum FirstStep {
-    Ended(Exit),
-    /// With the context variables of the task to be.
-    Suspended(Option<Rc<Context>>),
+/// What the code around a [`run_inside`](Core::run_inside) finds again.
+struct Outside<'a> {
+    core: &'a Core,
+    context: Option<Rc<Context>>,
+    by_cancel: bool,
+    keeps_result: bool,
+}
+
+impl Drop for Outside<'_> {
+    fn drop(&mut self) {
+        self.core.set_context(self.context.take());
+        self.core.by_cancel.set(self.by_cancel);
+        self.core.keeps_result.set(self.keeps_result);
+    }
 }
 
 /// Who is told when a task ends: the state of a nursery.
@@ -156,30 +165,17 @@ impl Core {
         id
     }
 
-    /// Polls a future that is to become a task below `parent`, before it is one: Python's eager start.
-    ///
-    /// It stands in the scope of `parent` and has the context variables of the caller, and whatever it sets in them is
-    /// its own. A future that suspends has left wakers that wake nobody, so it has to be spawned at once: the first
-    /// step of the task asks everything again.
-    pub(crate) fn first_step(&self, parent: NodeId, future: &mut TaskFuture) -> FirstStep {
-        let before = self.context();
-        let by_cancel = self.by_cancel.replace(false);
-        let keeps_result = self.keeps_result.replace(false);
-        let polled = {
-            let _inside = self.enter(parent);
-            let mut cx = TaskContext::from_waker(Waker::noop());
-            catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(&mut cx)))
+    /// Runs `step` as the first step of a task below `node` would be run: in its scope, with the context variables of
+    /// the caller, and whatever it sets in them is its own.
+    pub(crate) fn run_inside(&self, node: NodeId, step: &mut dyn FnMut()) {
+        let _outside = Outside {
+            core: self,
+            context: self.context(),
+            by_cancel: self.by_cancel.replace(false),
+            keeps_result: self.keeps_result.replace(false),
         };
-        self.by_cancel.set(by_cancel);
-        self.keeps_result.set(keeps_result);
-        let after = self.take_context();
-        self.set_context(before);
-        match polled {
-            Ok(Poll::Ready(Ok(()))) => FirstStep::Ended(Exit::Finished),
-            Ok(Poll::Ready(Err(err))) => FirstStep::Ended(Exit::Failed(err)),
-            Ok(Poll::Pending) => FirstStep::Suspended(after),
-            Err(payload) => FirstStep::Ended(Exit::Panicked(payload)),
-        }
+        let _inside = self.enter(node);
+        step();
     }
 
     pub(crate) fn with_slot<R>(&self, id: TaskId, look: impl FnOnce(&mut Slot) -> R) -> Option<R> {
@@ -277,7 +273,7 @@ impl Core {
 
     /// Drops a future with its own scope current, so that a `Drop` inside sees where it is. A panic there counts as
     /// the task's.
-    pub(crate) fn drop_future(&self, node: NodeId, future: TaskFuture, exit: Exit) -> Exit {
+    fn drop_future(&self, node: NodeId, future: TaskFuture, exit: Exit) -> Exit {
         let _inside = self.enter(node);
         match catch_unwind(AssertUnwindSafe(|| drop(future))) {
             Err(payload) if !matches!(exit, Exit::Panicked(_)) => Exit::Panicked(payload),

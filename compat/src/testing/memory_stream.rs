@@ -16,8 +16,8 @@ use super::wire::Wire;
 use crate::asyncio::{Address, StreamIo};
 
 /// What the addresses of the two ends are, from the block for documentation (RFC 5737).
-const SOCKNAME: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 8888);
-const PEERNAME: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
+pub(super) const SOCKNAME: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 8888);
+pub(super) const PEERNAME: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 2);
 
 /// The port of the first peer; those of its server's next ones follow.
 pub(super) const FIRST_PORT: u16 = 50000;

@@ -8,6 +8,8 @@
 //! - [`Faults`] are what may go wrong on the way: short reads and writes, resets, silence, delay. A protocol that keeps
 //!   its word only if what was sent together also comes together fails with `split_reads(1)`.
 //! - [`serve`] gives a factory any number of clients.
+//! - [`bind_datagram`] and [`connect_datagram`] do for a datagram protocol what [`connect`] does: the test holds a
+//!   [`DatagramPeer`], which sends as anybody and reads what was sent to whom.
 //!
 //! # Examples
 //!
@@ -91,15 +93,20 @@
 //! }
 //! ```
 
+mod datagram_peer;
+mod datagram_wire;
 mod faults;
 mod in_memory_server;
+mod memory_datagrams;
 mod memory_stream;
 mod peer;
 mod script;
 mod script_error;
 mod trace;
+mod traced_datagrams;
 mod wire;
 
+pub use datagram_peer::{DatagramPeer, MAX_DATAGRAM, bind_datagram, connect_datagram};
 pub use faults::Faults;
 pub use in_memory_server::{InMemoryServer, serve};
 pub use peer::{DEFAULT_CAPACITY, Peer};

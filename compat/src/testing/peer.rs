@@ -10,7 +10,7 @@ use super::faults::Faults;
 use super::wire::Wire;
 use crate::nursery::primitive;
 
-/// How many unread bytes a [`Peer`] takes unless set: Linux's `net.core.rmem_default`.
+/// How many unread bytes a [`Peer`] or a [`DatagramPeer`](super::DatagramPeer) takes unless set: Linux's `net.core.rmem_default`.
 pub const DEFAULT_CAPACITY: usize = 212_992;
 
 /// The other end of a connection that [`connect`](super::connect) has made.

@@ -15,8 +15,9 @@ const MAX_SHOWN: usize = 48;
 /// Writes down the callbacks of one protocol or of many, in the order they came: a cheap clone.
 ///
 /// The lines are `made`, `data 'abc'`, `get_buffer`, `buffer_updated 3`, `eof`, `pause_writing`, `resume_writing` and
-/// `lost None`, each written before the protocol is called. More than 48 bytes are shown as `data <49>`. An `io::Error`
-/// is shown by its kind, `lost ConnectionReset`, any other by its message.
+/// `lost None`, and of a datagram protocol `datagram 'abc' from 192.0.2.2:50000` and `error ConnectionRefused`, each
+/// written before the protocol is called. More than 48 bytes are shown as `data <49>`. An `io::Error` is shown by its
+/// kind, `lost ConnectionReset`, any other by its message.
 ///
 /// # Examples
 ///
@@ -55,7 +56,8 @@ impl Trace {
     }
 
     /// Wraps a protocol: what [`connect`](super::connect) and factories take in its place, as it is for a
-    /// [`Protocol`], or in [`Buffered`](crate::Buffered) or [`Shared`](crate::Shared) for the other kinds.
+    /// [`Protocol`] or a [`DatagramProtocol`](crate::DatagramProtocol), or in [`Buffered`](crate::Buffered) or
+    /// [`Shared`](crate::Shared) for the other kinds.
     pub fn wrap<P>(&self, protocol: P) -> Traced<P> {
         let mut log = self.log.borrow_mut();
         log.n_protocols += 1;
@@ -181,7 +183,7 @@ impl Calls {
 /// A protocol whose callbacks a [`Trace`] records; derefs to the protocol.
 #[derive(Debug)]
 pub struct Traced<P> {
-    protocol: P,
+    pub(super) protocol: P,
     number: usize,
     trace: Trace,
 }
@@ -192,7 +194,7 @@ impl<P> Traced<P> {
         self.number
     }
 
-    fn record(&self, line: &str) {
+    pub(super) fn record(&self, line: &str) {
         self.trace.record(self.number, line.to_owned());
     }
 
@@ -200,15 +202,8 @@ impl<P> Traced<P> {
         self.trace.record(self.number, format!("data {}", show(data)));
     }
 
-    fn record_lost(&self, exc: Option<&Error>) {
-        let exc = match exc {
-            None => "None".to_owned(),
-            Some(err) => match err.downcast_ref::<io::Error>() {
-                Some(err) => format!("{:?}", err.kind()),
-                None => err.to_string(),
-            },
-        };
-        self.trace.record(self.number, format!("lost {exc}"));
+    pub(super) fn record_lost(&self, exc: Option<&Error>) {
+        self.trace.record(self.number, format!("lost {}", exc.map_or_else(|| "None".to_owned(), show_error)));
     }
 }
 
@@ -327,7 +322,7 @@ impl<P: SharedProtocol> SharedProtocol for Traced<P> {
     }
 }
 
-/// A protocol that does nothing, of either kind that reads by itself.
+/// A protocol that does nothing, of each kind that reads by itself.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Silent;
 
@@ -336,6 +331,14 @@ impl Protocol for Silent {}
 impl SharedProtocol for Silent {}
 
 /// The payload in single quotes, or its length.
-fn show(data: &[u8]) -> String {
+pub(super) fn show(data: &[u8]) -> String {
     if data.len() > MAX_SHOWN { format!("<{}>", data.len()) } else { format!("'{}'", data.escape_ascii()) }
+}
+
+/// The kind of an error of the operating system, or what another says.
+pub(super) fn show_error(err: &Error) -> String {
+    match err.downcast_ref::<io::Error>() {
+        Some(err) => format!("{:?}", err.kind()),
+        None => err.to_string(),
+    }
 }

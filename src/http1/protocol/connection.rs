@@ -13,7 +13,7 @@ use super::site::{Drain, Site};
 use crate::handler::{Connected, Handler, Upgraded};
 use crate::http::{BodyError, BodyWriter, HeaderList, HttpError, StatusCode};
 use crate::http1::ServerConnection;
-use crate::serve::Count;
+use crate::serve::{Count, Entry};
 
 /// A connection of HTTP/1.1 as its transport calls it.
 pub(crate) struct Http1Protocol<H: Handler> {
@@ -53,6 +53,8 @@ pub(super) struct Connection<H: Handler> {
     pub(super) has_eof: Cell<bool>,
     /// Another protocol has the transport, or the transport is lost.
     pub(super) is_over: Cell<bool>,
+    /// What the access log will say of the current request, if there is one.
+    pub(super) entry: RefCell<Option<Box<Entry>>>,
     site_key: Cell<usize>,
 }
 
@@ -78,6 +80,7 @@ impl<H: Handler> Http1Protocol<H> {
             is_processing: Cell::new(false),
             has_eof: Cell::new(false),
             is_over: Cell::new(false),
+            entry: RefCell::default(),
             site_key: Cell::new(usize::MAX),
         });
         Http1Protocol { connection }
@@ -208,6 +211,7 @@ impl<H: Handler> Connected for Connection<H> {
                 machine.send_switching_protocols(headers, &mut outbox.bytes)?;
             }
         }
+        self.log_status(if is_connect { StatusCode::OK } else { StatusCode::SWITCHING_PROTOCOLS }, "");
         self.flush();
         self.is_over.set(true);
         let leftover = Bytes::from(self.held.take());

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::connection::Connection;
 use crate::handler::Handler;
 use crate::http::{BodyError, StatusCode};
-use crate::serve::Count;
+use crate::serve::{Count, Known};
 
 /// What a connection waits for, each with a time-out of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -180,7 +180,7 @@ impl<H: Handler> Connection<H> {
             Wait::KeepAlive(_) | Wait::Linger => self.close(),
             // Nothing came at all: there is nobody to be told.
             Wait::Head if self.machine.borrow().is_untouched() => self.close(),
-            Wait::Head => self.refuse(StatusCode::REQUEST_TIMEOUT, now),
+            Wait::Head => self.refuse(StatusCode::REQUEST_TIMEOUT, Known::Nothing, now),
             Wait::Body => {
                 let body = self.body.take();
                 self.machine.borrow_mut().abandon_request();

@@ -1,16 +1,20 @@
 //! One request and its answer.
 
-use std::future::poll_fn;
-use std::panic::AssertUnwindSafe;
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use foster_compat::{Error, ExceptionContext, Panicked, Result};
+use foster_compat::{Error, ExceptionContext, Panicked, Result, TransportRef};
 use futures::FutureExt;
 use tokio::time::Instant;
+use tracing::Instrument;
 
 use super::connection::Connection;
+use super::span::{record_status, request_span};
 use crate::handler::{Handler, Request};
 use crate::http::{
     BodyError, BodyKind, Fault, HeaderList, HttpError, IntoResponse, Response, ResponseBody, StatusCode, header,
@@ -19,38 +23,78 @@ use crate::http1::{BodySize, ServerConnection};
 use crate::serve::Count;
 
 /// A body in pieces is written once so much of it is there, or when its maker waits.
-const MAX_UNSENT: usize = 64 * 1024;
+const MAX_UNSENT: usize = 128 * 1024;
 
-/// Notes that an exchange has ended, or was cancelled.
-struct Pending<H: Handler> {
+/// What a handler has come to; a panic is one more way to fail.
+type Answer = Result<Result<Response>, Box<dyn Any + Send>>;
+
+/// Notes that an exchange that had to wait was cancelled.
+struct Waiting<H: Handler> {
     connection: Rc<Connection<H>>,
     is_done: bool,
 }
 
-impl<H: Handler> Drop for Pending<H> {
+impl<H: Handler> Drop for Waiting<H> {
     fn drop(&mut self) {
-        let counters = &self.connection.site.counters;
-        counters.add(Count::RequestOver);
         if !self.is_done {
-            // A panic in the body of a response ends the connection, which reports it.
-            counters.add(if std::thread::panicking() { Count::Failed } else { Count::Cancelled });
+            self.connection.site.counters.add(Count::Cancelled);
+            self.connection.count_end();
         }
     }
 }
 
 impl<H: Handler> Connection<H> {
-    /// Starts to answer, and takes the first step of it at once.
+    /// Starts to answer. The first step is taken at once: a handler that has its answer at hand is never queued.
     pub(super) fn answer(&self, request: Request) {
         self.site.counters.add(Count::Request);
-        let exchange = self.rc().exchange(request);
-        self.with_transport(|transport| transport.start_eagerly(exchange));
+        self.log_request(&request);
+        self.with_transport(|transport| transport.in_scope(|| self.take_first_step(transport, request)));
     }
 
-    async fn exchange(self: Rc<Self>, request: Request) {
-        let mut pending = Pending { connection: self.clone(), is_done: false };
+    fn take_first_step(&self, transport: &TransportRef, request: Request) {
+        let span = request_span(&request);
+        let entered = span.enter();
         // The call itself may panic, too, and so may what makes a response of its answer.
-        let answer = async { self.site.handler.call(request).await.into_response() };
-        let response = match AssertUnwindSafe(answer).catch_unwind().await {
+        let first = catch_unwind(AssertUnwindSafe(|| {
+            let mut handling = self.site.begin_handling(request);
+            let future = handling.as_mut().as_pin_mut()?;
+            // The task that goes on asks everything again in its first step, so nobody has to be woken by this one.
+            match future.poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(answer) => {
+                    let response = answer.into_response();
+                    self.site.keep_handling(handling);
+                    Some(Ok(response))
+                }
+                Poll::Pending => Some(Err(handling)),
+            }
+        }));
+        match first {
+            Ok(Some(Ok(response))) => self.answered(Ok(response)),
+            Ok(Some(Err(handling))) => {
+                drop(entered);
+                transport.start_soon(self.rc().wait_for(handling).instrument(span));
+            }
+            Ok(None) => debug_assert!(false, "a call was just begun"),
+            Err(panic) => self.answered(Err(panic)),
+        }
+    }
+
+    /// Goes on with a handler that was not ready.
+    async fn wait_for(self: Rc<Self>, mut handling: Pin<Box<Option<H::Future>>>) {
+        let mut waiting = Waiting { connection: self.clone(), is_done: false };
+        let answer = poll_fn(|cx| match handling.as_mut().as_pin_mut() {
+            Some(future) => future.poll(cx).map(IntoResponse::into_response),
+            None => Poll::Pending,
+        });
+        let answer = AssertUnwindSafe(answer).catch_unwind().await;
+        waiting.is_done = true;
+        drop(handling);
+        self.answered(answer);
+    }
+
+    /// Sends what the handler has answered, as far as it goes without waiting.
+    fn answered(&self, answer: Answer) {
+        let response = match answer {
             Ok(Ok(response)) => response,
             Ok(Err(err)) => self.error_response(err),
             Err(payload) => {
@@ -59,16 +103,14 @@ impl<H: Handler> Connection<H> {
             }
         };
         // Nobody is left to be answered, or the handler has given the connection away.
-        let was_over = self.is_over.get();
-        let sent = if was_over { Ok(()) } else { self.respond(response).await };
-        pending.is_done = was_over || !self.is_over.get();
-        drop(pending);
-        if let Err(err) = sent {
-            self.cut(err);
+        if self.is_over.get() {
+            return self.end_exchange(Ok(()));
         }
-        self.is_answering.set(false);
-        self.flush_if_idle();
-        self.go_on();
+        match self.begin_response(response) {
+            Ok(Some(body)) => self.start_streaming(body),
+            Ok(None) => self.end_exchange(Ok(())),
+            Err(err) => self.end_exchange(Err(err.into())),
+        }
     }
 
     /// The answer to a request whose handler has failed.
@@ -89,28 +131,8 @@ impl<H: Handler> Connection<H> {
         self.site.loop_.call_exception_handler(&context);
     }
 
-    /// The response cannot be completed: the client has to see that.
-    fn cut(&self, err: Error) {
-        if self.is_over.get() {
-            return;
-        }
-        if client_fault(&err).is_none() {
-            self.report("a response could not be completed", err);
-        }
-        self.flush();
-        // What was pipelined behind it waits for a response that never ends.
-        self.machine.borrow_mut().abandon_request();
-        self.with_transport(|transport| {
-            if let Some(socket) = transport.socket().filter(|_| self.is_10.get()) {
-                // An end of the stream would look like the end of the body. A socket without a reset has no other way.
-                let _ = socket.set_zero_linger();
-            }
-            transport.abort();
-        });
-    }
-
-    async fn respond(&self, response: Response) -> Result<()> {
-        let mut response = response;
+    /// Puts the head, and a body that is there as a whole, into what goes out. Gives a body that is still to be made.
+    fn begin_response(&self, mut response: Response) -> Result<Option<ResponseBody>, HttpError> {
         if !self.is_processing.get() {
             self.site.now.set(Instant::now());
             self.outbox.replace(self.site.take_outbox());
@@ -120,25 +142,31 @@ impl<H: Handler> Connection<H> {
                 response.headers.append(header::SERVER, server.clone());
             }
         }
-        let mut body = response.take_body();
-        let size = match body.content_length() {
+        let size = match response.body.content_length() {
             Some(length) => BodySize::Known(length),
             None => BodySize::Unknown,
         };
         if let Err(err) = self.send_head(&response, size) {
             self.report("a response was refused", err.into());
-            let date = self.site.date(self.site.now.get());
-            let mut outbox = self.outbox.borrow_mut();
             let status = StatusCode::INTERNAL_SERVER_ERROR;
-            self.machine.borrow_mut().send_error(status, date.as_ref().map(|date| &date[..]), &mut outbox.bytes);
-            return Ok(());
+            self.send_error(status);
+            record_status(status);
+            self.log_status(status, status.canonical_reason().unwrap_or_default());
+            return Ok(None);
         }
-        if let BodyKind::Full(bytes) = &mut body.kind {
-            let bytes = std::mem::take(bytes);
-            self.send_piece(bytes)?;
-            return self.send_end(&HeaderList::new());
+        record_status(response.status);
+        self.log_response(&response);
+        let bytes = match &mut response.body.kind {
+            BodyKind::Full(bytes) => std::mem::take(bytes),
+            BodyKind::Stream(_) | BodyKind::Incoming(_) => Bytes::new(),
+        };
+        // A response without a body is over before its maker is asked for anything.
+        let has_body = self.send_piece(bytes)?;
+        if has_body && !matches!(response.body.kind, BodyKind::Full(_)) {
+            return Ok(Some(response.body));
         }
-        self.stream(body).await
+        self.send_end(HeaderList::EMPTY)?;
+        Ok(None)
     }
 
     fn send_head(&self, response: &Response, size: BodySize) -> Result<(), HttpError> {
@@ -160,6 +188,13 @@ impl<H: Handler> Connection<H> {
         })
     }
 
+    /// Puts the whole answer to a request that is refused into what goes out.
+    pub(super) fn send_error(&self, status: StatusCode) {
+        let date = self.site.date(self.site.now.get());
+        let mut outbox = self.outbox.borrow_mut();
+        self.machine.borrow_mut().send_error(status, date.as_ref().map(|date| &date[..]), &mut outbox.bytes);
+    }
+
     /// Takes a step that may end the reading within a body, the rest of which the client still sends.
     fn watch_for_unread<R>(&self, step: impl FnOnce(&mut ServerConnection) -> R) -> R {
         let mut machine = self.machine.borrow_mut();
@@ -176,23 +211,35 @@ impl<H: Handler> Connection<H> {
         let mut outbox = self.outbox.borrow_mut();
         let framed = self.machine.borrow_mut().frame_data(piece.len(), &mut outbox.bytes)?;
         let Some(behind) = framed else { return Ok(false) };
+        self.log_sent(piece.len());
         outbox.push(piece);
         outbox.bytes.extend_from_slice(behind);
         Ok(true)
     }
 
-    fn send_end(&self, trailers: &HeaderList) -> Result<()> {
+    fn send_end(&self, trailers: &HeaderList) -> Result<(), HttpError> {
         let mut outbox = self.outbox.borrow_mut();
-        self.watch_for_unread(|machine| machine.send_end(trailers, &mut outbox.bytes))?;
-        Ok(())
+        self.watch_for_unread(|machine| machine.send_end(trailers, &mut outbox.bytes))
+    }
+
+    /// Sends a body as far as it is ready, and leaves the rest to a task.
+    fn start_streaming(&self, body: ResponseBody) {
+        let streaming = self.rc().stream(body).in_current_span();
+        self.with_transport(|transport| transport.start_eagerly(streaming));
+    }
+
+    async fn stream(self: Rc<Self>, body: ResponseBody) {
+        let mut waiting = Waiting { connection: self.clone(), is_done: false };
+        let sent = AssertUnwindSafe(self.send_body(body)).catch_unwind().await;
+        // A connection that is lost meanwhile has cancelled what is left of the response.
+        waiting.is_done = !self.is_over.get();
+        if waiting.is_done {
+            self.end_exchange(sent.unwrap_or_else(|payload| Err(Panicked::new(payload).into())));
+        }
     }
 
     /// Sends a body as it is made, no faster than the client takes it.
-    async fn stream(&self, mut body: ResponseBody) -> Result<()> {
-        // A response without a body is over before its maker is asked for anything.
-        if !self.send_piece(Bytes::new())? {
-            return self.send_end(&HeaderList::new());
-        }
+    async fn send_body(&self, mut body: ResponseBody) -> Result<()> {
         loop {
             let chunk = poll_fn(|cx| {
                 let chunk = body.poll_chunk(cx);
@@ -216,7 +263,7 @@ impl<H: Handler> Connection<H> {
         }
         let takes_trailers = self.machine.borrow().takes_trailers();
         let trailers = if takes_trailers { body.take_trailers() } else { HeaderList::new() };
-        self.send_end(&trailers)
+        Ok(self.send_end(&trailers)?)
     }
 
     fn must_flush(&self) -> bool {
@@ -234,6 +281,44 @@ impl<H: Handler> Connection<H> {
             transport.poll_drained(cx)
         })
         .await
+    }
+
+    /// The exchange is over: what came behind it has its turn.
+    fn end_exchange(&self, sent: Result<()>) {
+        self.count_end();
+        if let Err(err) = sent {
+            self.cut(err);
+        }
+        self.is_answering.set(false);
+        if !self.is_processing.get() {
+            self.flush_if_idle();
+            self.go_on();
+        }
+    }
+
+    fn count_end(&self) {
+        self.site.counters.add(Count::RequestOver);
+        self.log_end();
+    }
+
+    /// The response cannot be completed: the client has to see that.
+    fn cut(&self, err: Error) {
+        if self.is_over.get() {
+            return;
+        }
+        if client_fault(&err).is_none() {
+            self.report("a response could not be completed", err);
+        }
+        self.flush();
+        // What was pipelined behind it waits for a response that never ends.
+        self.machine.borrow_mut().abandon_request();
+        self.with_transport(|transport| {
+            if let Some(socket) = transport.socket().filter(|_| self.is_10.get()) {
+                // An end of the stream would look like the end of the body. A socket without a reset has no other way.
+                let _ = socket.set_zero_linger();
+            }
+            transport.abort();
+        });
     }
 }
 

@@ -12,9 +12,11 @@
 mod connection;
 mod deadline;
 mod exchange;
+mod logging;
 mod outbox;
 mod reading;
 mod site;
+mod span;
 
 pub(crate) use connection::Http1Protocol;
 pub(crate) use site::Site;

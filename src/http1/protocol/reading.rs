@@ -9,7 +9,7 @@ use super::connection::Connection;
 use crate::handler::{Handler, Request};
 use crate::http::{Body, BodyError, BodySource, HttpError, StatusCode, Version};
 use crate::http1::{BodySize, IncomingRequest, ServerEvent};
-use crate::serve::Count;
+use crate::serve::{Count, Known};
 
 /// Held bytes of requests behind the one that is answered, above which reading stops.
 const MAX_HELD: usize = 16 * 1024;
@@ -135,14 +135,19 @@ impl<H: Handler> Connection<H> {
         self.outbox.replace(self.site.take_outbox());
         self.is_processing.set(true);
         let mut data = data;
+        // Whether a head that is broken begins in what came now: nothing but a log wants to know.
+        let begins_here = self.site.access_log.is_some() && self.machine.borrow().is_idle();
+        let n_requests = self.n_requests.get();
         while !self.must_hold() {
+            let before = data;
             let event = self.machine.borrow_mut().receive_data(&mut data);
             match event {
                 Ok(Some(ServerEvent::Request(request))) => self.begin(request, &mut data),
                 Ok(Some(event)) => self.take_body_event(event),
                 Ok(None) => break,
                 Err(err) => {
-                    self.fail(err, now);
+                    let begins_here = begins_here || self.n_requests.get() > n_requests;
+                    self.fail(err, if begins_here { Known::Bytes(before) } else { Known::Nothing }, now);
                     break;
                 }
             }
@@ -201,7 +206,7 @@ impl<H: Handler> Connection<H> {
                 Err(err) => {
                     self.is_answering.set(false);
                     drop(body);
-                    return self.refuse(err.status(), self.site.now.get());
+                    return self.refuse(err.status(), Known::Head(&request.head), self.site.now.get());
                 }
             }
         }
@@ -246,11 +251,11 @@ impl<H: Handler> Connection<H> {
     }
 
     /// The request breaks the rules.
-    fn fail(&self, err: HttpError, now: Instant) {
+    fn fail(&self, err: HttpError, known: Known<'_>, now: Instant) {
         if self.is_answering.get() || !self.machine.borrow().may_refuse() {
             return self.break_body(err);
         }
-        self.refuse(err.status(), now);
+        self.refuse(err.status(), known, now);
     }
 
     /// The body of a request that is being answered, or was, cannot be read any further.
@@ -264,14 +269,12 @@ impl<H: Handler> Connection<H> {
     }
 
     /// Answers without a handler, and closes.
-    pub(super) fn refuse(&self, status: StatusCode, now: Instant) {
+    pub(super) fn refuse(&self, status: StatusCode, known: Known<'_>, now: Instant) {
         self.site.counters.add(Count::Refused);
+        self.log_refused(known, status);
         self.has_unread.set(true);
-        let date = self.site.date(now);
-        {
-            let mut outbox = self.outbox.borrow_mut();
-            self.machine.borrow_mut().send_error(status, date.as_ref().map(|date| &date[..]), &mut outbox.bytes);
-        }
+        self.site.now.set(now);
+        self.send_error(status);
         self.flush_if_idle();
         self.settle_if_idle(now);
     }

@@ -1,6 +1,7 @@
 //! [`Site`]: what the connections of one worker share.
 
 use std::cell::{Cell, RefCell};
+use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -10,18 +11,22 @@ use slab::Slab;
 use tokio::time::Instant;
 
 use super::outbox::Outbox;
+use crate::handler::{Handler, Request};
 use crate::http::Limits;
-use crate::serve::{Config, Counters};
+use crate::serve::{Config, Counters, Logger};
 
 /// The handler, the configuration and what is kept once instead of per connection.
-pub(crate) struct Site<H> {
+pub(crate) struct Site<H: Handler> {
     pub(crate) handler: H,
     pub(crate) config: Config,
     pub(crate) limits: Rc<Limits>,
     pub(crate) counters: Arc<Counters>,
+    pub(crate) access_log: Option<Logger>,
     pub(crate) loop_: Loop,
     /// Set once the server was told to stop.
     pub(crate) shutdown: Event,
+    /// The box of the last call that was ready at once, for the next one.
+    handling: RefCell<Option<Handling<H>>>,
     /// Kept for the next connection that writes.
     outbox: RefCell<Outbox>,
     /// When the bytes that are processed came in.
@@ -45,8 +50,17 @@ struct Date {
 /// `Sun, 06 Nov 1994 08:49:37 GMT`
 const DATE_LEN: usize = 29;
 
-impl<H> Site<H> {
-    pub(crate) fn new(handler: H, config: Config, counters: Arc<Counters>, loop_: Loop) -> Self {
+/// A call of the handler; nothing once it has ended.
+pub(super) type Handling<H> = Pin<Box<Option<<H as Handler>::Future>>>;
+
+impl<H: Handler> Site<H> {
+    pub(crate) fn new(
+        handler: H,
+        config: Config,
+        counters: Arc<Counters>,
+        access_log: Option<Logger>,
+        loop_: Loop,
+    ) -> Self {
         // A listener that is kept here would go on listening after the server has closed it.
         let config = Config { bind: Vec::new(), ..config };
         Site {
@@ -54,13 +68,34 @@ impl<H> Site<H> {
             limits: Rc::new(config.limits.clone()),
             config,
             counters,
+            access_log,
             loop_,
             shutdown: Event::new(),
+            handling: RefCell::new(None),
             outbox: RefCell::default(),
             now: Cell::new(Instant::now()),
             date: Cell::new(Date { text: [b' '; DATE_LEN], until: Instant::now() }),
             connections: RefCell::default(),
         }
+    }
+
+    /// Calls the handler, in a box that need not be allocated for every request.
+    pub(super) fn begin_handling(&self, request: Request) -> Handling<H> {
+        let spare = self.handling.take();
+        let call = self.handler.call(request);
+        match spare {
+            Some(mut handling) => {
+                handling.set(Some(call));
+                handling
+            }
+            None => Box::pin(Some(call)),
+        }
+    }
+
+    /// Drops what is left of a call that has ended, and keeps its box.
+    pub(super) fn keep_handling(&self, mut handling: Handling<H>) {
+        handling.set(None);
+        self.handling.replace(Some(handling));
     }
 
     /// The value of `Date`, made once a second.

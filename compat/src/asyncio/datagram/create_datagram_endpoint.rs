@@ -8,13 +8,13 @@ use std::pin::Pin;
 
 use socket2::{Socket, Type};
 
-use super::datagram_io::DatagramIo;
 use super::datagram_socket::DatagramSocket;
 use super::endpoint::DatagramEndpoint;
 #[cfg(unix)]
 use super::open_socket::open_unix;
 use super::open_socket::{OpenOptions, Opened, open_inet};
 use super::protocol_cell::IntoDatagramProtocol;
+use super::socket_io::SocketIo;
 use super::transport_ref::DatagramTransportRef;
 use crate::asyncio::establish::made;
 use crate::asyncio::exceptions::ValueError;
@@ -208,7 +208,7 @@ impl<'n, P: IntoDatagramProtocol> CreateDatagramEndpoint<'n, P> {
     async fn make(mut self) -> Result<(DatagramTransportRef, P::Handle)> {
         let lp = LoopState::of(self.nursery.core());
         let opened = self.open(&lp).await?;
-        let io = DatagramIo::new(opened.socket)?;
+        let io = SocketIo::new(opened.socket)?;
         let (cell, handle) = (self.factory)()?.into_datagram_protocol();
         let endpoint = DatagramEndpoint::start(&lp, self.nursery, cell, io, opened.remote, self.is_strict)?;
         let transport = DatagramTransportRef::new(endpoint);

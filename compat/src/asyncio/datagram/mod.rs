@@ -3,7 +3,6 @@
 //! Read `protocol.rs` for what a program writes, then `endpoint/mod.rs` for the life of an endpoint.
 
 mod create_datagram_endpoint;
-#[cfg_attr(not(unix), path = "datagram_io_without_descriptors.rs")]
 mod datagram_io;
 mod datagram_socket;
 mod endpoint;
@@ -11,6 +10,8 @@ mod open_socket;
 mod protocol;
 mod protocol_cell;
 mod send_queue;
+#[cfg_attr(not(unix), path = "socket_io_without_descriptors.rs")]
+mod socket_io;
 mod socket_options;
 mod transport;
 mod transport_ref;
@@ -21,3 +22,6 @@ pub use protocol::{DatagramProtocol, SharedDatagramProtocol};
 pub use protocol_cell::{DatagramProtocolCell, IntoDatagramProtocol};
 pub use transport::DatagramTransport;
 pub use transport_ref::DatagramTransportRef;
+
+#[cfg(feature = "testing")]
+pub(crate) use {datagram_io::DatagramIo, endpoint::DatagramEndpoint};

@@ -340,11 +340,8 @@ impl<S: StreamIo> BaseTransport for StreamTransport<S> {
         self.membership.start_soon(self.me(), name, task);
     }
 
-    fn start_eagerly_boxed(&self, name: &'static str, task: Pin<Box<dyn Future<Output = Result<()>>>>) {
-        if self.is_lost.get() {
-            return log_warning(&format!("a task of a lost connection was not started: {name}"));
-        }
-        self.membership.start_eagerly(self.me(), name, task);
+    fn run_in_scope(&self, step: &mut dyn FnMut()) {
+        self.membership.run_in_scope(step);
     }
 
     fn strict_nursery(&self) -> Option<Nursery> {

@@ -5,6 +5,7 @@ use std::rc::Rc;
 use std::task::Waker;
 
 use super::DatagramEndpoint;
+use crate::asyncio::datagram::datagram_io::DatagramIo;
 use crate::asyncio::datagram::protocol_cell::{Call, DatagramProtocolCell};
 use crate::asyncio::loop_state::{Deferred, Later};
 use crate::error::{Error, Result};
@@ -14,7 +15,7 @@ use crate::runtime::{Failure, log_warning};
 /// keeps one for a socket.
 const MAX_SEND_ERRORS: usize = 64;
 
-impl DatagramEndpoint {
+impl<S: DatagramIo> DatagramEndpoint<S> {
     pub(super) fn call(&self, call: Call<'_>) -> Result<(), Failure> {
         let protocol = self.protocol.borrow().clone();
         match protocol {
@@ -102,7 +103,7 @@ impl DatagramEndpoint {
     }
 }
 
-impl Deferred for DatagramEndpoint {
+impl<S: DatagramIo> Deferred for DatagramEndpoint<S> {
     fn deliver(self: Rc<Self>, later: Later) {
         self.deliver_later(later);
     }

@@ -3,6 +3,7 @@
 use std::task::Waker;
 
 use super::{DatagramEndpoint, LOST};
+use crate::asyncio::datagram::datagram_io::DatagramIo;
 use crate::asyncio::datagram::protocol_cell::Call;
 use crate::asyncio::datagram::transport_ref::DatagramTransportRef;
 use crate::asyncio::exceptions::is_expected;
@@ -10,7 +11,7 @@ use crate::asyncio::reporting::report;
 use crate::error::Error;
 use crate::runtime::{Exit, Failure, Supervisor};
 
-impl DatagramEndpoint {
+impl<S: DatagramIo> DatagramEndpoint<S> {
     pub(super) fn on_lost(&self) {
         if self.is_lost.replace(true) {
             return;
@@ -96,7 +97,7 @@ impl DatagramEndpoint {
     }
 }
 
-impl Supervisor for DatagramEndpoint {
+impl<S: DatagramIo> Supervisor for DatagramEndpoint<S> {
     fn child_ended(&self, exit: Exit, _is_background: bool) {
         let message = "Fatal error: a task of the datagram endpoint failed.";
         let failure = match exit {

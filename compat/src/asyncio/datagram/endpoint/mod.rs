@@ -48,7 +48,7 @@ const LOST: u8 = 4;
 const ERROR: u8 = 5;
 const CANCELLED: u8 = Event::CANCELLED.kind;
 
-pub(super) struct DatagramEndpoint {
+pub(crate) struct DatagramEndpoint<S: DatagramIo> {
     me: Weak<Self>,
     lp: Rc<LoopState>,
     membership: Membership,
@@ -56,7 +56,7 @@ pub(super) struct DatagramEndpoint {
     /// Set once the transport is registered.
     wakers: OnceCell<[Waker; 3]>,
     /// Closed when `connection_lost` has returned.
-    io: RefCell<Option<DatagramIo>>,
+    io: RefCell<Option<S>>,
     protocol: RefCell<Option<DatagramProtocolCell>>,
     /// The only address that datagrams may go to.
     remote: Option<Address>,
@@ -87,17 +87,17 @@ pub(super) struct DatagramEndpoint {
     drain_waiters: RefCell<Vec<Waker>>,
 }
 
-impl DatagramEndpoint {
+impl<S: DatagramIo> DatagramEndpoint<S> {
     /// Takes a socket in with its protocol; `connection_made` comes in the next turn.
-    pub(super) fn start(
+    pub(crate) fn start(
         lp: &Rc<LoopState>,
         nursery: &Nursery,
         protocol: DatagramProtocolCell,
-        io: DatagramIo,
+        io: S,
         remote: Option<Address>,
         is_strict: bool,
     ) -> Result<Rc<Self>, Closed> {
-        let is_connected = remote.is_some() && io.socket().peer_addr().is_ok();
+        let is_connected = remote.is_some() && io.peername().is_some();
         let endpoint = Rc::new_cyclic(|me| DatagramEndpoint {
             me: me.clone(),
             lp: lp.clone(),
@@ -174,7 +174,7 @@ impl DatagramEndpoint {
     }
 }
 
-impl Source for DatagramEndpoint {
+impl<S: DatagramIo> Source for DatagramEndpoint<S> {
     fn woken(self: Rc<Self>, core: &Core, kind: u8) {
         if kind == ERROR {
             self.io.borrow().iter().for_each(DatagramIo::saw_error);
@@ -214,25 +214,25 @@ impl Source for DatagramEndpoint {
     }
 }
 
-impl SocketAccess for DatagramEndpoint {
+impl<S: DatagramIo> SocketAccess for DatagramEndpoint<S> {
     fn with_socket(&self, look: &mut dyn FnMut(SockRef<'_>)) {
         if let Some(io) = &*self.io.borrow() {
-            look(io.socket());
+            io.with_socket(look);
         }
     }
 }
 
-impl BaseTransport for DatagramEndpoint {
+impl<S: DatagramIo> BaseTransport for DatagramEndpoint<S> {
     fn get_extra_info(&self, name: &str) -> Option<ExtraInfo> {
         let own = self.extras.borrow().get(name);
         if own.is_some() {
             return own;
         }
         let io = self.io.borrow();
-        let socket = io.as_ref()?.socket();
+        let io = io.as_ref()?;
         match name {
-            "peername" => Address::from_sock_addr(&socket.peer_addr().ok()?).map(ExtraInfo::Address),
-            "sockname" => Address::from_sock_addr(&socket.local_addr().ok()?).map(ExtraInfo::Address),
+            "peername" => io.peername().map(ExtraInfo::Address),
+            "sockname" => io.sockname().map(ExtraInfo::Address),
             "socket" => Some(ExtraInfo::Socket(TransportSocket::new(self.me()))),
             _ => None,
         }

@@ -1,13 +1,14 @@
 //! The receiving side: one callback for each datagram.
 
 use super::{DatagramEndpoint, READ};
+use crate::asyncio::datagram::datagram_io::DatagramIo;
 use crate::asyncio::datagram::protocol_cell::Call;
 use crate::asyncio::stream_transport::would_block;
 
 /// The datagrams that are handed over in one turn at most: as many as libuv takes from a socket at a time.
 const MAX_BATCH: usize = 32;
 
-impl DatagramEndpoint {
+impl<S: DatagramIo> DatagramEndpoint<S> {
     /// Receives as asyncio does, a datagram for each turn of the loop; but a turn that would hold nothing else need not
     /// be waited for, and nobody can tell.
     pub(super) fn on_read(&self) {

@@ -22,7 +22,7 @@ use crate::runtime::{Alarm, Event};
 /// When to try again if nobody will tell that there is room: the finest step of the clock.
 const SEND_RETRY_DELAY: Duration = Duration::from_millis(1);
 
-impl DatagramEndpoint {
+impl<S: DatagramIo> DatagramEndpoint<S> {
     /// Sends what waits until the socket takes no more, as asyncio's `_sendto_ready`.
     pub(super) fn on_write(&self) {
         if self.n_lost.get() > 0 {
@@ -110,7 +110,7 @@ impl DatagramEndpoint {
     }
 }
 
-impl DatagramTransport for DatagramEndpoint {
+impl<S: DatagramIo> DatagramTransport for DatagramEndpoint<S> {
     fn sendto(&self, data: &[u8], addr: Option<&Address>) -> Result<()> {
         if self.is_lost.get() && self.remote.is_none() {
             count_lost_write(&self.n_lost, SEND_FAILED);

@@ -250,10 +250,10 @@ impl BaseTransport for TlsTransport {
         }
     }
 
-    fn start_eagerly_boxed(&self, name: &'static str, task: Pin<Box<dyn StdFuture<Output = Result<()>>>>) {
+    fn run_in_scope(&self, step: &mut dyn FnMut()) {
         match self.below() {
-            Some(below) => below.start_eagerly_boxed(name, task),
-            None => log_warning(&format!("a task of a lost connection was not started: {name}")),
+            Some(below) => below.run_in_scope(step),
+            None => step(),
         }
     }
 
