@@ -315,6 +315,7 @@ impl<H: Handler> Connection<H> {
             self.report("a response could not be completed", err);
         }
         self.flush();
+        // What was pipelined behind it waits for a response that never ends.
         self.machine.borrow_mut().abandon_request();
         self.with_transport(|transport| {
             if let Some(socket) = transport.socket().filter(|_| self.is_10.get()) {
