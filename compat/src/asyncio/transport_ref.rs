@@ -5,6 +5,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
@@ -42,11 +43,8 @@ impl TransportRef {
     }
 
     /// As [`start_soon`](TransportRef::start_soon), but the first step is taken at once, before this returns: Python
-    /// 3.12's `eager_start`. A task that ends in it is never queued.
-    ///
-    /// # Panics
-    ///
-    /// If the first step does.
+    /// 3.12's `eager_start`. A task that ends in it is never queued; one that fails or panics in it ends the connection
+    /// a turn later, as it would have.
     pub fn start_eagerly<F>(&self, task: F)
     where
         F: Future + 'static,
@@ -56,10 +54,12 @@ impl TransportRef {
         let mut task: Pin<Box<dyn Future<Output = Result<()>>>> = Box::pin(async move { task.await.into_result() });
         self.in_scope(|| {
             // The first step of the task asks everything again, so nobody has to be woken by this one.
-            match task.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-                Poll::Pending => self.0.start_soon_boxed(name, task),
-                Poll::Ready(Ok(())) => {}
-                Poll::Ready(Err(err)) => self.0.start_soon_boxed(name, Box::pin(async { Err(err) })),
+            let mut cx = Context::from_waker(Waker::noop());
+            match catch_unwind(AssertUnwindSafe(|| task.as_mut().poll(&mut cx))) {
+                Ok(Poll::Pending) => self.0.start_soon_boxed(name, task),
+                Ok(Poll::Ready(Ok(()))) => {}
+                Ok(Poll::Ready(Err(err))) => self.0.start_soon_boxed(name, Box::pin(async { Err(err) })),
+                Err(payload) => self.0.start_soon_boxed(name, Box::pin(async { resume_unwind(payload) })),
             }
         });
     }

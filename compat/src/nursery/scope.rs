@@ -381,9 +381,9 @@ impl RemoteScope {
     }
 }
 
-/// Why the running code is being cancelled, if it is: for a clean-up that wants to know.
+/// Why the running code is being cancelled, if it is: for a `Drop` that wants to know.
 ///
-/// Inside a shield this asks the scopes around the shield.
+/// `None` inside a shield and in the clean-up of a [`finally`](crate::finally), which are not being cancelled.
 pub fn cancel_reason() -> Option<CancelReason> {
     let core = try_current()?;
     let scope = core.scope();
