@@ -1,9 +1,14 @@
 //! `alloc [--messages N]`: allocations and bytes allocated by an echo server's thread, per message in steady state and
-//! per connection from accept to close. The client runs in the main thread, which is not counted.
+//! per connection from accept to close; then those of an HTTP server's, per request. The client runs in the main thread,
+//! which is not counted.
 
 mod counting;
 #[cfg(feature = "foster")]
 mod foster;
+#[cfg(feature = "foster")]
+mod foster_http;
+#[cfg(feature = "foster")]
+mod requests;
 mod tokio_tasks;
 
 use std::io::{self, Read, Write};
@@ -22,16 +27,30 @@ fn main() -> io::Result<()> {
     measure("tokio", tokio_tasks::serve, n_messages)?;
     #[cfg(feature = "foster")]
     measure("foster", foster::serve, n_messages)?;
+    #[cfg(feature = "foster")]
+    measure_http("foster", foster_http::serve_http, n_messages)?;
+    Ok(())
+}
+
+#[cfg(feature = "foster")]
+fn measure_http(name: &str, server: Server, n_requests: usize) -> io::Result<()> {
+    let port = start(server)?;
+    let mut stream = connect(port)?;
+    let get = &b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\n\r\n"[..];
+    let mut post = b"POST /echo HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 16384\r\n\r\n".to_vec();
+    post.resize(post.len() + 16 * 1024, b'x');
+    for (case, request, depth) in [("GET /", get, 1), ("GET /, 16 at once", get, 16), ("POST of 16 KiB", &post, 1)] {
+        let n_rounds = (n_requests / depth).max(1);
+        requests::ask(&mut stream, request, depth, n_rounds / 20 + 1)?;
+        let before = counts_at_rest();
+        requests::ask(&mut stream, request, depth, n_rounds)?;
+        print(name, case, before, n_rounds * depth);
+    }
     Ok(())
 }
 
 fn measure(name: &str, server: Server, n_messages: usize) -> io::Result<()> {
-    let port = free_port()?;
-    // Never joined: it ends with the process.
-    std::thread::spawn(move || {
-        counting::count_this_thread();
-        server(port);
-    });
+    let port = start(server)?;
     let mut stream = connect(port)?;
     for (case, size, depth) in [("64 B", 64, 1), ("64 B, 32 at once", 64, 32), ("16 KiB", 16 * 1024, 1)] {
         let n_rounds = (n_messages / depth).max(1);
@@ -47,6 +66,17 @@ fn measure(name: &str, server: Server, n_messages: usize) -> io::Result<()> {
     visit(port, n_visits)?;
     print(name, "connect, 64 B, close", before, n_visits);
     Ok(())
+}
+
+/// Starts the server in a thread of its own, which is counted.
+fn start(server: Server) -> io::Result<u16> {
+    let port = free_port()?;
+    // Never joined: it ends with the process.
+    std::thread::spawn(move || {
+        counting::count_this_thread();
+        server(port);
+    });
+    Ok(port)
 }
 
 fn echo(stream: &mut TcpStream, size: usize, depth: usize, n_rounds: usize) -> io::Result<()> {
