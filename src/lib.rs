@@ -37,6 +37,8 @@ pub mod http1;
 mod serve;
 #[cfg(all(feature = "http1", feature = "testing"))]
 pub mod testing;
+#[cfg(feature = "tower")]
+pub mod tower;
 
 #[cfg(feature = "http1")]
 pub use handler::{Handler, Request, Upgraded};

@@ -164,6 +164,25 @@ impl Body {
         }
     }
 
+    /// Everything that is left and the trailers, if all of it has come in one piece.
+    #[cfg(feature = "tower")]
+    pub(crate) fn take_whole(&mut self) -> Option<(Option<Bytes>, Option<HeaderList>)> {
+        match &mut self.source {
+            Source::Full(bytes) => Some((bytes.take(), None)),
+            Source::Queue(queue) => {
+                let mut queue = queue.borrow_mut();
+                let is_whole = matches!(queue.end, Some(Ok(_))) && queue.chunks.len() <= 1 && queue.limit.is_none();
+                if !is_whole {
+                    return None;
+                }
+                queue.n_buffered = 0;
+                let bytes = queue.chunks.pop_front();
+                drop(queue);
+                Some((bytes, self.trailers()))
+            }
+        }
+    }
+
     /// A body and the end that fills it.
     pub(crate) fn channel(source: Rc<dyn BodySource>, declared: Option<u64>) -> (BodyWriter, Body) {
         let queue = Rc::new(RefCell::new(Queue {

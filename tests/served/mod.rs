@@ -21,7 +21,7 @@ pub(crate) struct Served {
 
 impl Served {
     /// One loop.
-    pub(crate) fn new<H: Handler>(factory: impl Fn() -> H + Send + 'static, config: Config) -> Self {
+    pub(crate) fn new<H: Handler>(factory: impl FnOnce() -> H + Send + 'static, config: Config) -> Self {
         Served::start(|on_serving| {
             run_in_thread(move || serve(factory(), config).on_serving(on_serving).shutdown_trigger(pending()))
         })

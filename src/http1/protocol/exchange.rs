@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use foster_compat::{Error, ExceptionContext, Panicked, Result, TransportRef};
+use foster_compat::{Error, ExceptionContext, Panicked, Result, TransportRef, checkpoint};
 use futures::FutureExt;
 use tokio::time::Instant;
 use tracing::Instrument;
@@ -259,6 +259,11 @@ impl<H: Handler> Connection<H> {
             if self.must_flush() {
                 self.flush();
                 self.drained().await?;
+                // A body that is always ready must not keep the loop from its other work, nor from hearing of the end.
+                checkpoint().await;
+                if self.with_transport(|transport| transport.is_closing()) == Some(true) {
+                    return Ok(());
+                }
             }
         }
         let takes_trailers = self.machine.borrow().takes_trailers();
@@ -310,6 +315,7 @@ impl<H: Handler> Connection<H> {
             self.report("a response could not be completed", err);
         }
         self.flush();
+        // What was pipelined behind it waits for a response that never ends.
         self.machine.borrow_mut().abandon_request();
         self.with_transport(|transport| {
             if let Some(socket) = transport.socket().filter(|_| self.is_10.get()) {

@@ -118,6 +118,10 @@ impl<H: Handler> Connection<H> {
             let held = self.held.take();
             self.release(Holds::HELD);
             self.process_once(&held);
+            if self.held.borrow().len() == held.len() {
+                // Whatever it waits for, asking again at once is no answer.
+                break;
+            }
         }
         if self.has_eof.get() && self.held.borrow().is_empty() {
             self.end_body();
