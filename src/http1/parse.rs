@@ -58,7 +58,8 @@ pub(super) fn parse_request(bytes: &[u8], limits: &Limits) -> Result<Option<Read
     let method = Method::from_bytes(method.as_bytes()).map_err(|_| HttpError::RequestLine)?;
     let form = check_target(target, &method, limits)?;
     let span = |piece: &str| Span::of(piece.as_bytes(), text);
-    let (path, query) = (span(form.path()), form.query().map(span));
+    let path = if form == Target::Asterisk { target } else { form.path() };
+    let (path, query) = (span(path), form.query().map(span));
     let version = if is_11 { Version::HTTP_11 } else { Version::HTTP_10 };
     let head = RequestHead { buffer, method, version, target: span(target), path, query, host: framing.host };
     Ok(Some(Read { n: n_skipped + n, head, framing }))

@@ -85,7 +85,7 @@ impl Stash {
 
     /// Whether there is nothing but line ends: empty lines, which no message has to follow.
     pub(super) fn has_only_line_ends(&self) -> bool {
-        self.bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
+        self.bytes.chunks(2).all(|end| b"\r\n".starts_with(end))
     }
 
     /// Forgets everything, and gives the memory back: an idle connection holds none.

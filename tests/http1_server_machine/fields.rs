@@ -212,4 +212,6 @@ fn a_head_that_ends_early_is_incomplete() {
     for input in ["", "\r\n", "\r\n\r"] {
         assert_eq!(play_every_way(input.as_bytes()).events, [], "{input:?}");
     }
+    assert_eq!(play_every_way(b"\r\r").error(), Some(&HttpError::LineEnd));
+    assert_eq!(play_every_way(b"\r\n\r\r").error(), Some(&HttpError::LineEnd));
 }

@@ -1,6 +1,7 @@
 //! Request lines: their form, versions and targets.
 
-use foster::http::{HttpError, Limits};
+use foster::http::{HttpError, Limits, RequestHead};
+use foster::http1::{ServerConnection, ServerEvent};
 
 use crate::wire::{every_way, play_every_way, refused, refused_under, taken};
 
@@ -221,4 +222,39 @@ fn a_request_line_ends_in_crlf() {
         ],
     );
     refused(400, HttpError::RequestLine, &["GET /\r\n HTTP/1.1\r\nHost: a\r\n\r\n", "GET\r / HTTP/1.1\r\n\r\n"]);
+}
+
+/// The head of a request with that line.
+fn head(line: &str) -> RequestHead {
+    let mut connection = ServerConnection::new(Default::default());
+    let input = format!("{line} HTTP/1.1\r\nHost: other.org:81\r\n\r\n");
+    let Ok(Some(ServerEvent::Request(request))) = connection.receive_data(&mut input.as_bytes()) else {
+        panic!("{line} is a request")
+    };
+    request.head
+}
+
+#[test]
+fn a_head_gives_path_query_and_host_of_each_form() {
+    let table = [
+        ("GET /", "/", None, "other.org:81"),
+        ("GET /a/../b?c?d=/e", "/a/../b", Some("c?d=/e"), "other.org:81"),
+        ("GET /a?", "/a", Some(""), "other.org:81"),
+        ("GET //a//b", "//a//b", None, "other.org:81"),
+        ("OPTIONS /a", "/a", None, "other.org:81"),
+        ("GET http://example.org", "/", None, "example.org"),
+        ("GET http://example.org?q", "/", Some("q"), "example.org"),
+        ("GET HTTP://example.org:8080/a?b", "/a", Some("b"), "example.org:8080"),
+        ("OPTIONS *", "*", None, "other.org:81"),
+        ("CONNECT example.org:443", "", None, "example.org:443"),
+    ];
+    for (line, path, query, host) in table {
+        let head = head(line);
+        assert_eq!((head.path(), head.query(), head.host()), (path, query, Some(host)), "{line}");
+        assert_eq!((head.target_form().path(), head.target_form().query()), (path, query), "{line}");
+        assert_eq!(head.request_line(), format!("{line} HTTP/1.1").as_bytes());
+        let copy = head.clone();
+        drop(head);
+        assert_eq!((copy.path(), copy.query(), copy.host()), (path, query, Some(host)), "{line}");
+    }
 }

@@ -32,6 +32,9 @@ pub(crate) struct Head {
 
 impl Head {
     fn of(request: &IncomingRequest) -> Self {
+        let form = request.head.target_form();
+        assert_eq!((request.head.path(), request.head.query()), (form.path(), form.query()));
+        assert!(request.head.host().is_some() || request.head.version() == foster::http::Version::HTTP_10);
         Head {
             method: request.head.method().to_string(),
             target: request.head.target().to_owned(),
