@@ -12,10 +12,11 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use foster::http::Response;
 use foster::{CancelScope, Config, Error, Handler, Request, Result, sleep, sleep_forever};
+use tokio::time::Instant;
 
 use crate::served::{BOUND, Served, ask, until};
 

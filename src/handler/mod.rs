@@ -10,7 +10,7 @@ use crate::http::IntoResponse;
 pub use request::Request;
 pub use upgraded::Upgraded;
 
-pub(crate) use request::Connected;
+pub(crate) use request::{Connected, Ends};
 
 /// Answers requests: what [`serve`](crate::serve()) serves. Every `Fn(Request) -> impl Future` is one whose result is a
 /// response or makes one.

@@ -20,9 +20,28 @@ pub struct Request {
 /// What a request can ask of the connection it came on.
 pub(crate) trait Connected {
     fn transport(&self) -> TransportRef;
+    fn ends(&self) -> &Ends;
     fn shutdown(&self) -> Event;
     fn send_informational(&self, status: StatusCode, headers: &HeaderList) -> Result<(), HttpError>;
     fn switch(&self, headers: &HeaderList, is_connect: bool) -> Result<Upgraded, HttpError>;
+}
+
+/// The two ends of a connection: what asking the operating system each time would cost.
+#[derive(Debug, Default)]
+pub(crate) struct Ends {
+    pub(crate) peername: Option<Address>,
+    pub(crate) sockname: Option<Address>,
+    pub(crate) is_secure: bool,
+}
+
+impl Ends {
+    pub(crate) fn of(transport: &TransportRef) -> Self {
+        Ends {
+            peername: transport.peername(),
+            sockname: transport.sockname(),
+            is_secure: transport.get_extra_info("sslcontext").is_some(),
+        }
+    }
 }
 
 impl Request {
@@ -87,17 +106,17 @@ impl Request {
 
     /// The address of the peer: the client's, or that of a proxy in front.
     pub fn peername(&self) -> Option<Address> {
-        self.connection.transport().peername()
+        self.connection.ends().peername.clone()
     }
 
     /// The own address.
     pub fn sockname(&self) -> Option<Address> {
-        self.connection.transport().sockname()
+        self.connection.ends().sockname.clone()
     }
 
     /// Whether the connection is encrypted: the scheme is `https`.
     pub fn is_secure(&self) -> bool {
-        self.connection.transport().get_extra_info("sslcontext").is_some()
+        self.connection.ends().is_secure
     }
 
     /// The transport of the connection, for what it knows: TLS, options of the socket. What is written to it breaks the

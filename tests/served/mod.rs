@@ -9,6 +9,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use foster::{Config, Handler, HttpServer, LoopThread, Result, run_in_thread, serve, serve_workers};
+use tokio::time::Instant;
 
 /// Longer than anything takes on a loaded machine.
 pub(crate) const BOUND: Duration = Duration::from_secs(60);
@@ -109,7 +110,7 @@ pub(crate) fn say(stream: &mut (impl Read + Write), request: &str) -> Answer {
 
 /// Looks again and again until something is so.
 pub(crate) fn until(mut is_so: impl FnMut() -> bool) {
-    let began = std::time::Instant::now();
+    let began = Instant::now();
     while !is_so() {
         assert!(began.elapsed() < BOUND, "it never becomes so");
         std::thread::sleep(Duration::from_millis(2));

@@ -10,7 +10,7 @@ use super::deadline::Deadline;
 use super::outbox::Outbox;
 use super::reading::Holds;
 use super::site::{Drain, Site};
-use crate::handler::{Connected, Handler, Upgraded};
+use crate::handler::{Connected, Ends, Handler, Upgraded};
 use crate::http::{BodyError, BodyWriter, HeaderList, HttpError, StatusCode};
 use crate::http1::ServerConnection;
 use crate::serve::{Count, Entry};
@@ -25,6 +25,8 @@ pub(super) struct Connection<H: Handler> {
     pub(super) me: Weak<Self>,
     pub(super) site: Rc<Site<H>>,
     pub(super) transport: OnceCell<TransportRef>,
+    /// Once somebody has asked.
+    ends: OnceCell<Box<Ends>>,
     pub(super) machine: RefCell<ServerConnection>,
     /// Empty, and without memory, but while something is being written.
     pub(super) outbox: RefCell<Outbox>,
@@ -64,6 +66,7 @@ impl<H: Handler> Http1Protocol<H> {
             me: me.clone(),
             site: site.clone(),
             transport: OnceCell::new(),
+            ends: OnceCell::new(),
             machine: RefCell::new(ServerConnection::new(site.limits.clone())),
             outbox: RefCell::default(),
             held: RefCell::default(),
@@ -182,6 +185,10 @@ impl<H: Handler> Drain for Connection<H> {
 impl<H: Handler> Connected for Connection<H> {
     fn transport(&self) -> TransportRef {
         self.transport()
+    }
+
+    fn ends(&self) -> &Ends {
+        self.ends.get_or_init(|| Box::new(Ends::of(&self.transport())))
     }
 
     fn shutdown(&self) -> Event {

@@ -1,7 +1,7 @@
 //! What the access log is told, if there is one.
 
 use super::connection::Connection;
-use crate::handler::{Handler, Request};
+use crate::handler::{Connected, Handler, Request};
 use crate::http::{Response, StatusCode};
 use crate::serve::{Entry, Known};
 
@@ -46,7 +46,7 @@ impl<H: Handler> Connection<H> {
 
     pub(super) fn log_refused(&self, known: Known<'_>, status: StatusCode) {
         if let Some(log) = &self.site.access_log {
-            log.refused(known, status, &self.transport());
+            log.refused(known, status, self.ends());
         }
     }
 

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use foster_compat::TransportRef;
+use foster_compat::Address;
 use tokio::time::Instant;
 
 use super::date::common;
@@ -13,7 +13,7 @@ use super::format::Format;
 use super::json::write_object;
 use super::line::write_line;
 use super::writer::Writer;
-use crate::handler::Request;
+use crate::handler::{Ends, Request};
 use crate::http::{Response, StatusCode, header};
 
 /// So much of a request line is written down that could not be read: the default limit of one.
@@ -72,7 +72,7 @@ impl Logger {
     }
 
     /// Writes down a request that no handler has seen, answered with a status and its phrase.
-    pub(crate) fn refused(&self, known: Known<'_>, status: StatusCode, transport: &TransportRef) {
+    pub(crate) fn refused(&self, known: Known<'_>, status: StatusCode, ends: &Ends) {
         let (head, request_line) = match known {
             Known::Nothing => (None, None),
             Known::Bytes(bytes) => (None, Some(first_line(bytes))),
@@ -81,8 +81,8 @@ impl Logger {
         self.write(&Record {
             head,
             request_line,
-            peer: transport.peername().and_then(|address| address.ip()),
-            is_secure: transport.get_extra_info("sslcontext").is_some(),
+            peer: ends.peername.as_ref().and_then(Address::ip),
+            is_secure: ends.is_secure,
             status: Some(status),
             n_sent: status.canonical_reason().map_or(0, str::len) as u64,
             fields: &[],
