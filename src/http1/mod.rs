@@ -12,7 +12,7 @@ mod protocol;
 mod server;
 mod stash;
 
-pub(crate) use protocol::{Http1Protocol, Site};
 pub use client::{Client, ClientError, ClientRequest, ClientResponse, Connect, Upgraded};
 pub use client_connection::{ClientConnection, ClientEvent, IncomingResponse};
+pub(crate) use protocol::{Http1Protocol, Site};
 pub use server::{BodySize, IncomingRequest, ServerConnection, ServerEvent};
