@@ -138,3 +138,152 @@ fn main() -> Result<()> {
         None => run(serve(probe, config).on_serving(|server| announce(&server))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpStream;
+
+    use super::child::{self, Child, receive, receive_all};
+    use super::*;
+
+    fn send(mut client: &TcpStream, text: &str) {
+        client.write_all(text.as_bytes()).expect("the server reads");
+    }
+
+    fn get(path: &str) -> String {
+        format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n")
+    }
+
+    /// The answer to a request that is the last of its connection, head and body.
+    fn last_answer(server: &Child, request: &str) -> (String, Vec<u8>) {
+        let client = server.connect();
+        send(&client, &request.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"));
+        let all = receive_all(&client);
+        let at = all.windows(4).position(|window| window == b"\r\n\r\n").expect("a head ends") + 4;
+        (String::from_utf8_lossy(&all[..at]).into_owned(), all[at..].to_vec())
+    }
+
+    /// Reads one answer whose body is known.
+    fn read_answer(mut client: &TcpStream, body: &str) {
+        let mut all = Vec::new();
+        while !all.ends_with(format!("\r\n\r\n{body}").as_bytes()) {
+            let mut byte = [0];
+            client.read_exact(&mut byte).expect("there is more of the answer");
+            all.push(byte[0]);
+        }
+    }
+
+    #[test]
+    fn it_answers_each_path_as_it_says() {
+        let server = Child::serve("probe");
+        let body = |request: &str| String::from_utf8_lossy(&last_answer(&server, request).1).into_owned();
+        assert_eq!(body(&get("/")), "Hello, World!");
+        assert_eq!(body(&get("/users/7")), "7");
+        assert_eq!(body(&get("/nothing")), "no body");
+        assert_eq!(body("POST /anything HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n"), "no body");
+        let (head, json) = last_answer(&server, &get("/json"));
+        assert!(head.contains("\r\ncontent-type: application/json\r\n"), "{head}");
+        assert_eq!(json, br#"{"message":"Hello, World!"}"#);
+        let (head, stream) = last_answer(&server, "GET /stream HTTP/1.0\r\n\r\n");
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+        assert_eq!(stream.len(), N_CHUNKS * CHUNK_SIZE);
+        let client = server.connect();
+        send(&client, "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nthere");
+        read_answer(&client, "there");
+    }
+
+    #[test]
+    fn a_signal_closes_idle_clients_at_once_and_ends_it_well() {
+        for (signal, workers) in [("INT", None), ("TERM", None), ("TERM", Some("2"))] {
+            let args: &[&str] = if let Some(n) = workers { &["--workers", n] } else { &[] };
+            let server = Child::serve_with("probe", args);
+            let clients = [server.connect(), server.connect(), server.connect()];
+            for client in &clients[1..] {
+                send(client, &get("/"));
+                read_answer(client, "Hello, World!");
+                client.set_read_timeout(Some(child::STOPS_WITHIN)).expect("the time-out is not zero");
+            }
+            server.signal(signal);
+            for client in &clients {
+                assert_eq!(receive_all(client), b"");
+            }
+            let ended = server.ends();
+            assert_eq!((ended.code, &*ended.stderr), (Some(0), &[][..]), "{signal}");
+        }
+    }
+
+    #[test]
+    fn a_busy_client_gets_its_answer_after_the_signal_and_the_connection_closes() {
+        let server = Child::serve("probe");
+        let client = server.connect();
+        send(&client, "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhello");
+        let idle = server.connect();
+        send(&idle, &get("/"));
+        read_answer(&idle, "Hello, World!");
+        read_answer(&client, "hello");
+        server.signal("TERM");
+        assert_eq!(receive_all(&idle), b"");
+        assert!(TcpStream::connect(server.address).is_err(), "nobody is accepted any more");
+        send(&client, "world");
+        assert_eq!(receive(&client, 5), b"world");
+        assert_eq!(receive_all(&client), b"");
+        let ended = server.ends();
+        assert_eq!((ended.code, &*ended.stderr), (Some(0), &[][..]));
+    }
+
+    #[test]
+    fn what_takes_longer_than_the_graceful_timeout_or_a_second_signal_is_cut() {
+        for is_told_twice in [true, false] {
+            let timeout = if is_told_twice { "1000" } else { "0.05" };
+            let server = Child::serve_with("probe", &["--graceful-timeout", timeout]);
+            let client = server.connect();
+            send(&client, "PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhello");
+            read_answer(&client, "hello");
+            let idle = server.connect();
+            send(&idle, &get("/"));
+            read_answer(&idle, "Hello, World!");
+            server.signal("INT");
+            // The first has arrived once this is closed, so that the second is not merged with it.
+            assert_eq!(receive_all(&idle), b"");
+            if is_told_twice {
+                server.signal("INT");
+            }
+            assert_eq!(receive_all(&client), b"");
+            let ended = server.ends();
+            assert_eq!((ended.code, &*ended.stderr), (Some(0), &[][..]), "told twice: {is_told_twice}");
+        }
+    }
+
+    #[test]
+    fn its_limits_are_the_servers() {
+        let args = ["--max-request-line", "100", "--max-headers", "3", "--max-body-size", "10", "--max-requests", "1"];
+        let server = Child::serve_with("probe", &args);
+        let status = |request: &str| last_answer(&server, request).0[9..12].to_owned();
+        assert_eq!(status(&get(&format!("/{}", "x".repeat(100)))), "414");
+        assert_eq!(status("GET / HTTP/1.1\r\nHost: x\r\nA: 1\r\nB: 2\r\n\r\n"), "431", "Connection is the fourth");
+        assert_eq!(status("PUT / HTTP/1.1\r\nHost: x\r\nContent-Length: 11\r\n\r\n"), "413");
+        let client = server.connect();
+        send(&client, &get("/"));
+        let all = receive_all(&client);
+        assert!(String::from_utf8_lossy(&all).contains("\r\nconnection: close\r\n"));
+    }
+
+    #[test]
+    fn what_cannot_be_is_said_in_one_sentence() {
+        let server = Child::serve("probe");
+        let port = server.address.port().to_string();
+        let output = child::run("probe", &["--port", &port]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(said.contains(&format!("address 127.0.0.1:{port}")) && said.lines().count() == 1, "{said}");
+        for (args, wanted) in [
+            (&["--workers", "x"], "probe: \"x\" is not a number that fits\n"),
+            (&["--keep-alive", "-1"], "probe: \"-1\" is not a number of seconds\n"),
+            (&["--cert", "x"], "probe: --cert and --key go together\n"),
+        ] {
+            let output = child::run("probe", args);
+            assert_eq!((output.status.code(), &*String::from_utf8_lossy(&output.stderr)), (Some(2), wanted));
+        }
+    }
+}

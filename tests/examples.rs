@@ -23,6 +23,8 @@ examples! {
     finger at "../examples/finger.rs"
     nursery at "../examples/nursery.rs"
     own_nursery at "../examples/own_nursery.rs"
+    #[cfg(all(feature = "http1", feature = "tls"))]
+    probe at "../examples/probe.rs"
     resp at "../examples/resp.rs"
     #[cfg(feature = "tls")]
     smtp at "../examples/smtp.rs"

@@ -83,16 +83,26 @@ impl Child {
     }
 
     /// Presses Ctrl-C and waits for the end; the connections of the clients have to end at once.
-    pub(crate) fn interrupt(mut self, clients: &[&TcpStream]) -> Ended {
+    pub(crate) fn interrupt(self, clients: &[&TcpStream]) -> Ended {
         for client in clients {
             client.set_read_timeout(Some(STOPS_WITHIN)).expect("the time-out is not zero");
         }
-        let kill = Command::new("kill").args(["-INT", &self.process.id().to_string()]).status();
-        assert!(kill.expect("kill is installed").success());
+        self.signal("INT");
         for client in clients {
             let rest = receive_all(client);
             assert!(rest.is_empty(), "a client got {:?}", String::from_utf8_lossy(&rest));
         }
+        self.ends()
+    }
+
+    /// Sends the process a signal.
+    pub(crate) fn signal(&self, name: &str) {
+        let kill = Command::new("kill").args([&format!("-{name}"), &self.process.id().to_string()]).status();
+        assert!(kill.expect("kill is installed").success());
+    }
+
+    /// Waits for the end of the process.
+    pub(crate) fn ends(mut self) -> Ended {
         // Both channels close when the process ends. That is not held to a second: to exit with 130 from `main`, a
         // debug build reads all its debug information first, which is long where everybody wants the processor.
         let mut ended = Ended { code: None, stdout: Vec::new(), stderr: Vec::new() };

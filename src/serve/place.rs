@@ -2,6 +2,7 @@
 
 use std::net::TcpListener;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use foster_compat::{Result, ValueError};
 use listenfd::ListenFd;
@@ -41,7 +42,6 @@ pub(super) enum Listening {
 /// A [`ValueError`] that says what is wrong with which of them.
 pub(super) fn spots(config: &Config) -> Result<Vec<Spot>> {
     let has_tls = config.has_tls();
-    let mut passed = ListenFd::from_env();
     let default = [Bind { place: Place::Named(DEFAULT_BIND.to_owned()), is_insecure: false }];
     let binds = if config.bind.is_empty() { &default } else { &config.bind[..] };
     binds
@@ -49,7 +49,7 @@ pub(super) fn spots(config: &Config) -> Result<Vec<Spot>> {
         .map(|bind| {
             let place = match &bind.place {
                 Place::Socket(listener) => Listening::Socket(listener.try_clone()?),
-                Place::Named(text) => parse(text, &mut passed)?,
+                Place::Named(text) => parse(text)?,
             };
             let is_secure = has_tls && !bind.is_insecure && place.is_internet();
             Ok(Spot { place, is_secure, is_shared: false })
@@ -63,12 +63,12 @@ impl Listening {
     }
 }
 
-fn parse(text: &str, passed: &mut ListenFd) -> Result<Listening> {
+fn parse(text: &str) -> Result<Listening> {
     if let Some(path) = text.strip_prefix("unix:") {
         return unix_path(path);
     }
     if let Some(number) = text.strip_prefix("fd://") {
-        return passed_socket(text, number, passed);
+        return passed_socket(text, number);
     }
     let (host, port) = match text.rsplit_once(':') {
         // An IPv6 address without brackets has its colons for itself.
@@ -97,10 +97,15 @@ fn unix_path(path: &str) -> Result<Listening> {
     Err(wrong(path, "this system has no Unix sockets"))
 }
 
-fn passed_socket(text: &str, number: &str, passed: &mut ListenFd) -> Result<Listening> {
+/// Takes a socket that was passed, once. Asking the environment which there are takes them out of it, so that is left to
+/// the first server that wants one, and what it does not take is kept for the next.
+fn passed_socket(text: &str, number: &str) -> Result<Listening> {
+    static PASSED: Mutex<Option<ListenFd>> = Mutex::new(None);
     let number: usize = number.parse().map_err(|_| wrong(text, "it is no number of a descriptor"))?;
     let missing = || wrong(text, "no such socket was passed: LISTEN_FDS and LISTEN_PID say which were, from 3 on");
     let index = number.checked_sub(FIRST_PASSED).ok_or_else(missing)?;
+    let mut passed = PASSED.lock().unwrap_or_else(PoisonError::into_inner);
+    let passed = passed.get_or_insert_with(ListenFd::from_env);
     if let Ok(Some(listener)) = passed.take_tcp_listener(index) {
         return Ok(Listening::Socket(listener));
     }

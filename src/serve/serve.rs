@@ -87,6 +87,8 @@ impl<H: Handler> Serve<H> {
             let counters = std::sync::Arc::default();
             let worker = Worker::listen(&nursery, handler, &config, spots(&config)?, std::sync::Arc::clone(&counters));
             let worker = worker.await?;
+            // With it goes a listener that was given: it would go on listening after the server has closed it.
+            drop(config);
             let server = HttpServer::new(worker.addresses()?, stop);
             server.add_counters(counters);
             options.begin(&nursery, &server)?;

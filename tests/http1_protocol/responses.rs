@@ -153,7 +153,7 @@ fn a_stream_goes_out_when_its_maker_waits_and_not_before() {
 }
 
 #[test]
-fn a_stream_of_many_pieces_goes_out_64_kib_at_a_time_in_order() {
+fn a_stream_of_many_pieces_goes_out_in_order_with_few_writes() {
     paused(async |nursery| {
         for (n_pieces, size) in [(2000, 100), (100, 5000), (20, 100_000)] {
             let handler = move |_: Request| async move {

@@ -29,6 +29,13 @@ impl Served {
         .expect("the server starts")
     }
 
+    /// One loop, if it can be bound.
+    pub(crate) fn try_new<H: Handler>(factory: impl Fn() -> H + Send + 'static, config: Config) -> Result<Self> {
+        Served::start(|on_serving| {
+            run_in_thread(move || serve(factory(), config).on_serving(on_serving).shutdown_trigger(pending()))
+        })
+    }
+
     /// As many as the configuration says.
     pub(crate) fn workers<H: Handler>(
         factory: impl Fn() -> H + Send + Sync + 'static,
@@ -82,6 +89,12 @@ pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect(address).expect("the server listens");
     stream.set_read_timeout(Some(BOUND)).expect("a socket has time-outs");
     stream
+}
+
+/// Closes a client so that the server gets a reset.
+pub(crate) fn reset(stream: TcpStream) {
+    let socket = tokio::net::TcpSocket::from_std_stream(stream);
+    socket.set_zero_linger().expect("a socket can be reset");
 }
 
 #[derive(Debug, PartialEq, Eq)]
