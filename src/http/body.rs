@@ -1,7 +1,6 @@
 //! [`Body`]: the body of a message that comes in, pulled by who reads it.
 
 use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -12,6 +11,7 @@ use ::http::StatusCode;
 use bytes::{Bytes, BytesMut};
 use futures::Stream;
 
+use super::chunks::Chunks;
 use super::error::HttpError;
 use super::header_list::HeaderList;
 
@@ -41,8 +41,7 @@ pub(crate) trait BodySource {
 }
 
 struct Queue {
-    chunks: VecDeque<Bytes>,
-    n_buffered: usize,
+    chunks: Chunks,
     /// As the reader has taken it.
     n_read: u64,
     declared: Option<u64>,
@@ -84,7 +83,7 @@ impl Body {
         }
     }
 
-    /// The next piece as it came, never empty; `None` at the end.
+    /// The next piece, never empty; `None` at the end. Small ones that came together are put together.
     ///
     /// # Errors
     ///
@@ -105,8 +104,7 @@ impl Body {
             if let Some(limit) = queue.limit.filter(|limit| n_least > *limit) {
                 return Poll::Ready(Err(BodyError::TooLarge { limit }));
             }
-            if let Some(chunk) = queue.chunks.pop_front() {
-                queue.n_buffered -= chunk.len();
+            if let Some(chunk) = queue.chunks.pop() {
                 queue.n_read = queue.n_read.saturating_add(chunk.len() as u64);
                 if let Some(limit) = queue.limit.filter(|limit| queue.n_read > *limit) {
                     return Poll::Ready(Err(BodyError::TooLarge { limit }));
@@ -171,12 +169,11 @@ impl Body {
             Source::Full(bytes) => Some((bytes.take(), None)),
             Source::Queue(queue) => {
                 let mut queue = queue.borrow_mut();
-                let is_whole = matches!(queue.end, Some(Ok(_))) && queue.chunks.len() <= 1 && queue.limit.is_none();
+                let is_whole = matches!(queue.end, Some(Ok(_))) && queue.chunks.is_one_piece() && queue.limit.is_none();
                 if !is_whole {
                     return None;
                 }
-                queue.n_buffered = 0;
-                let bytes = queue.chunks.pop_front();
+                let bytes = queue.chunks.pop();
                 drop(queue);
                 Some((bytes, self.trailers()))
             }
@@ -186,8 +183,7 @@ impl Body {
     /// A body and the end that fills it.
     pub(crate) fn channel(source: Rc<dyn BodySource>, declared: Option<u64>) -> (BodyWriter, Body) {
         let queue = Rc::new(RefCell::new(Queue {
-            chunks: VecDeque::new(),
-            n_buffered: 0,
+            chunks: Chunks::default(),
             n_read: 0,
             declared,
             limit: None,
@@ -216,7 +212,6 @@ impl Drop for Body {
         let Source::Queue(queue) = &self.source else { return };
         let (source, waker, chunks) = {
             let mut queue = queue.borrow_mut();
-            queue.n_buffered = 0;
             (queue.source.take(), queue.waker.take(), std::mem::take(&mut queue.chunks))
         };
         drop((waker, chunks));
@@ -252,14 +247,22 @@ pub(crate) struct BodyWriter {
 impl BodyWriter {
     /// Hands a piece to the reader, and gives how many bytes wait for it.
     pub(crate) fn push(&self, chunk: Bytes) -> usize {
+        self.push_with(|chunks| chunks.push(chunk))
+    }
+
+    /// As [`push`](BodyWriter::push), for a piece that has to be copied.
+    pub(crate) fn copy(&self, piece: &[u8]) -> usize {
+        self.push_with(|chunks| chunks.copy(piece))
+    }
+
+    fn push_with(&self, push: impl FnOnce(&mut Chunks)) -> usize {
         let (waker, n_buffered) = {
             let mut queue = self.queue.borrow_mut();
             if queue.source.is_none() || queue.end.is_some() {
                 return 0;
             }
-            queue.n_buffered += chunk.len();
-            queue.chunks.push_back(chunk);
-            (queue.waker.take(), queue.n_buffered)
+            push(&mut queue.chunks);
+            (queue.waker.take(), queue.chunks.len())
         };
         if let Some(waker) = waker {
             waker.wake();
@@ -269,7 +272,7 @@ impl BodyWriter {
 
     /// How many bytes wait for the reader.
     pub(crate) fn n_buffered(&self) -> usize {
-        self.queue.borrow().n_buffered
+        self.queue.borrow().chunks.len()
     }
 
     /// The body is over, one way or the other. Only the first end counts.

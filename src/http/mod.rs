@@ -4,6 +4,7 @@
 //! types of the [`http`] crate are made when they are asked for. Nothing here does I/O or looks at a clock.
 
 mod body;
+mod chunks;
 mod error;
 mod head;
 mod header_list;

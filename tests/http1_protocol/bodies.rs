@@ -1,6 +1,6 @@
 //! Bodies of requests: pulled, left alone, announced and never sent.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use foster::http::{Body, Limits, Response, StatusCode};
@@ -326,8 +326,9 @@ fn a_body_beyond_the_limit_of_its_handler_is_an_error_that_stays_one() {
         let server = serve_http(&nursery, handler, config());
         let peer = server.connect();
         // The chunks grow: whatever is counted must not overflow.
-        peer.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
-        peer.send("4\r\n1234\r\n2\r\n12\r\n9\r\n123456789\r\n0\r\n\r\n");
+        peer.send("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n4\r\n1234\r\n");
+        turns(5).await;
+        peer.send("2\r\n12\r\n9\r\n123456789\r\n0\r\n\r\n");
         let all = text(peer.read().await);
         assert!(all.starts_with("HTTP/1.1 413 "), "{all}");
         let too_large = "the body is larger than 5 bytes";
@@ -457,6 +458,35 @@ fn an_expectation_of_http_1_0_is_ignored() {
         assert_eq!(text(peer.received()), "");
         peer.send("body");
         assert_eq!(text(peer.read_to_end().await), last_answer("body"));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_body_in_chunks_of_one_byte_is_handed_over_in_few_pieces() {
+    paused(async |nursery| {
+        let n_pieces = Rc::new(Cell::new(0));
+        let handler = {
+            let n_pieces = n_pieces.clone();
+            move |mut request: Request| {
+                let n_pieces = n_pieces.clone();
+                async move {
+                    let mut all = Vec::new();
+                    while let Some(piece) = request.body_mut().chunk().await? {
+                        n_pieces.set(n_pieces.get() + 1);
+                        all.extend_from_slice(&piece);
+                    }
+                    foster::Ok(Response::text(all))
+                }
+            }
+        };
+        let server = serve_http(&nursery, handler, config());
+        let peer = server.connect();
+        let body: String = ('a'..='z').cycle().take(1000).map(|letter| format!("1\r\n{letter}\r\n")).collect();
+        peer.send(format!("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n{body}0\r\n\r\n"));
+        let all = text(peer.read().await);
+        assert!(all.ends_with(&('a'..='z').cycle().take(1000).collect::<String>()), "{all}");
+        assert!(n_pieces.get() <= 2, "{} pieces", n_pieces.get());
         Ok(())
     });
 }

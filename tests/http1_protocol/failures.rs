@@ -177,7 +177,7 @@ fn an_echo_of_a_body_that_breaks_off_is_cut_and_not_reported() {
             peer.send(broken);
             peer.close_write();
             let all = text(peer.read_to_end().await);
-            assert!(all.contains("\r\n\r\n3\r\nabc\r\n") && !all.contains("\r\n0\r\n"), "{all}");
+            assert!(all.contains("\r\nabc") && !all.contains("\r\n0\r\n"), "{all}");
         }
         assert_eq!(reports.words(), [""; 0]);
         assert_eq!((server.stats().n_failed, server.stats().n_connections), (0, 0));

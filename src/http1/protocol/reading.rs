@@ -2,7 +2,6 @@
 
 use std::cell::Cell;
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::connection::Connection;
@@ -223,7 +222,7 @@ impl<H: Handler> Connection<H> {
             ServerEvent::Data(piece) => {
                 let body = self.body.borrow().clone();
                 match body {
-                    Some(body) if body.push(Bytes::copy_from_slice(piece)) > MAX_BODY_BUFFER => self.hold(Holds::BODY),
+                    Some(body) if body.copy(piece) > MAX_BODY_BUFFER => self.hold(Holds::BODY),
                     Some(_) => {}
                     None => self.skip(piece.len()),
                 }
