@@ -3,13 +3,14 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use foster::http::{Response, ResponseBody};
 use foster::{Config, Handler, Request, cancel_reason, open_nursery, run, serve, sleep_forever};
 use futures::stream;
 use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::served::{BOUND, Served, until};
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use foster::http::Response;
 use foster::{Config, Handler, Request, SslContext};
 
-use crate::served::{Served, ask, connect};
+use crate::served::{Served, ask, connect, has_program, until};
 
 fn secure() -> impl Handler {
     |mut request: Request| async move {
@@ -57,6 +57,9 @@ def read_to_end(sock):
 
 #[test]
 fn http_1_1_is_agreed_on_and_the_handler_knows_that_it_is_secure() {
+    if !has_program("python3") {
+        return;
+    }
     let (context, cert) = context(&["http/1.1"]);
     let served = Served::new(secure, Config::new().bind("127.0.0.1:0").ssl(&context));
     let said = python(
@@ -76,6 +79,9 @@ for protocols in (('h2', 'http/1.1'), ('http/1.1',), ()):
 
 #[test]
 fn who_shares_no_protocol_is_refused_in_the_handshake() {
+    if !has_program("python3") {
+        return;
+    }
     let (context, cert) = context(&["http/1.1"]);
     let served = Served::new(secure, Config::new().bind("127.0.0.1:0").ssl(&context));
     let said = python(
@@ -95,6 +101,9 @@ except ssl.SSLError as err:
 
 #[test]
 fn a_large_upload_that_is_refused_still_gets_its_answer() {
+    if !has_program("python3") {
+        return;
+    }
     let (context, cert) = context(&[]);
     let served = Served::new(secure, Config::new().bind("127.0.0.1:0").ssl(&context));
     let said = python(
@@ -117,6 +126,9 @@ print(read_to_end(sock)[-6:].decode())
 
 #[test]
 fn what_is_bound_as_insecure_is_plain_beside_what_is_not() {
+    if !has_program("python3") {
+        return;
+    }
     let (context, cert) = context(&[]);
     let config = Config::new().bind("127.0.0.1:0").insecure_bind("127.0.0.1:0").ssl(&context);
     let served = Served::new(secure, config);
@@ -133,6 +145,9 @@ print(read_to_end(sock).split(b'\\r\\n\\r\\n')[1].decode())
 
 #[test]
 fn who_does_not_come_through_the_handshake_is_closed_and_not_counted() {
+    if !has_program("python3") {
+        return;
+    }
     let (context, cert) = context(&[]);
     let config = Config::new().bind("127.0.0.1:0").ssl(&context).ssl_handshake_timeout(Duration::from_millis(100));
     let served = Served::new(secure, config);
@@ -162,11 +177,14 @@ fn a_certificate_that_cannot_be_read_is_an_error_at_once() {
 
 #[test]
 fn at_the_end_idle_connections_are_closed_properly() {
+    if !has_program("python3") {
+        return;
+    }
     let (context, cert) = context(&[]);
     let served = Served::new(secure, Config::new().bind("127.0.0.1:0").ssl(&context));
     let server = served.server.clone();
     let stopping = std::thread::spawn(move || {
-        crate::served::until(|| server.stats().n_requests_total == 1 && server.stats().n_requests == 0);
+        until(|| server.stats().n_requests_total == 1 && server.stats().n_requests == 0);
         server.shutdown();
     });
     let script = "

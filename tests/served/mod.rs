@@ -129,3 +129,25 @@ pub(crate) fn until(mut is_so: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(2));
     }
 }
+
+/// Set to `1` where a missing client is a failure and not a reason to leave a check out.
+const REQUIRE: &str = "FOSTER_REQUIRE_CLIENTS";
+
+/// Whether a client is there; the running test is left out otherwise, which standard error says.
+pub(crate) fn is_there(client: &str, is_there: bool) -> bool {
+    if !is_there {
+        let is_required = std::env::var(REQUIRE).is_ok_and(|value| value == "1");
+        assert!(!is_required, "{client} is not installed, and {REQUIRE} is set");
+        let thread = std::thread::current();
+        let test = thread.name().unwrap_or("a test").to_owned();
+        // Not `eprintln!`, which is kept back from those who run a test that passes.
+        let _ = writeln!(std::io::stderr(), "left out, for {client} is not installed: {test}");
+    }
+    is_there
+}
+
+/// As [`is_there`], for a program.
+pub(crate) fn has_program(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    is_there(name, std::env::split_paths(&path).any(|folder| folder.join(name).is_file()))
+}

@@ -36,8 +36,8 @@ pub(super) struct Connection<H: Handler> {
     pub(super) body: RefCell<Option<BodyWriter>>,
     /// How much of a body that nobody reads may still come.
     pub(super) drain_budget: Cell<usize>,
-    /// What was told to close is still sent to: so much of it is read and thrown away before that.
-    pub(super) lingering: Cell<Option<usize>>,
+    /// It was told that the connection closes, and may still send: what comes is thrown away.
+    pub(super) is_lingering: Cell<bool>,
     /// The client sends, or may, what is not read any more.
     pub(super) has_unread: Cell<bool>,
     pub(super) deadline: Deadline,
@@ -72,7 +72,7 @@ impl<H: Handler> Http1Protocol<H> {
             held: RefCell::default(),
             body: RefCell::default(),
             drain_budget: Cell::new(0),
-            lingering: Cell::new(None),
+            is_lingering: Cell::new(false),
             has_unread: Cell::new(false),
             deadline: Deadline::default(),
             holds: Holds::default(),

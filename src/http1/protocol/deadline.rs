@@ -27,7 +27,8 @@ pub(super) enum Wait {
 }
 
 /// How long a client that still sends is listened to after its last answer, so that the answer is not lost to a reset:
-/// nginx's `lingering_timeout` is 5 s, Apache's 2 s.
+/// nginx's `lingering_timeout` is 5 s, Apache's 2 s. However much it sends in that time: all of it is thrown away, and
+/// neither of the two counts it.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// When the connection's patience ends, and the timer that stands for it.
@@ -102,7 +103,7 @@ impl<H: Handler> Connection<H> {
         if self.n_buffered() > 0 {
             return Some(Wait::Write(self.n_taken()));
         }
-        if self.lingering.get().is_some() {
+        if self.is_lingering.get() {
             return Some(Wait::Linger);
         }
         let machine = self.machine.borrow();

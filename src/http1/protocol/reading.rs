@@ -20,9 +20,6 @@ const MAX_BODY_BUFFER: usize = 64 * 1024;
 /// cheaper. Go's net/http skips 256 KiB.
 const MAX_DRAINED: usize = 256 * 1024;
 
-/// How much is thrown away of what a client sends that was told that the connection is closed.
-const MAX_LINGERED: usize = 1024 * 1024;
-
 /// Answers are written once this much is there, though more requests have been read.
 const MAX_OUTBOX: usize = 64 * 1024;
 
@@ -63,14 +60,7 @@ impl<H: Handler> Connection<H> {
     }
 
     pub(super) fn receive(&self, data: &[u8]) {
-        if self.is_over.get() {
-            return;
-        }
-        if let Some(budget) = self.lingering.get() {
-            match budget.checked_sub(data.len()) {
-                Some(left) => self.lingering.set(Some(left)),
-                None => self.close(),
-            }
+        if self.is_over.get() || self.is_lingering.get() {
             return;
         }
         if self.must_hold() || !self.held.borrow().is_empty() {
@@ -281,7 +271,7 @@ impl<H: Handler> Connection<H> {
     /// The client has ended its stream; gives whether the transport shall stay open for what is still to be sent.
     pub(super) fn receive_eof(&self) -> bool {
         self.has_eof.set(true);
-        if self.lingering.get().is_some() {
+        if self.is_lingering.get() {
             return false;
         }
         if self.held.borrow().is_empty() {
@@ -328,12 +318,12 @@ impl<H: Handler> Connection<H> {
     /// Ends the own side of the stream and reads on for a while: closed with bytes unread, the kernel would reset the
     /// connection, and the client lose its answer.
     fn linger(&self) {
-        if self.lingering.get().is_some() {
+        if self.is_lingering.get() {
             return;
         }
         let ended = self.with_transport(|transport| transport.can_write_eof() && transport.write_eof().is_ok());
         if ended == Some(true) {
-            self.lingering.set(Some(MAX_LINGERED));
+            self.is_lingering.set(true);
             self.release(u8::MAX);
         } else {
             self.close();
