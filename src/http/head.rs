@@ -64,6 +64,21 @@ pub(crate) struct HeadBuffer {
 pub(crate) struct Parts {
     pub(crate) text: Vec<u8>,
     pub(crate) fields: Vec<Field>,
+    /// Of a request. It stands here so that a head is moved as one pointer.
+    pub(crate) line: RequestLine,
+}
+
+/// What the line of a request says, and which field is `Host`.
+#[derive(Clone, Default)]
+pub(crate) struct RequestLine {
+    pub(crate) method: Method,
+    pub(crate) version: Version,
+    pub(crate) target: Span,
+    /// Empty for CONNECT, and for an absolute target that ends with its authority.
+    pub(crate) path: Span,
+    pub(crate) query: Option<Span>,
+    /// The number of the `Host` field.
+    pub(crate) host: Option<u16>,
 }
 
 thread_local! {
@@ -120,6 +135,7 @@ impl Clone for HeadBuffer {
     fn clone(&self) -> Self {
         let mut buffer = HeadBuffer::copy_of(&self.text);
         buffer.fields.extend_from_slice(&self.fields);
+        buffer.line = self.line.clone();
         buffer
     }
 }
@@ -128,43 +144,36 @@ impl Clone for HeadBuffer {
 #[derive(Clone)]
 pub struct RequestHead {
     pub(crate) buffer: HeadBuffer,
-    pub(crate) method: Method,
-    pub(crate) version: Version,
-    pub(crate) target: Span,
-    /// Empty for CONNECT, and for an absolute target that ends with its authority.
-    pub(crate) path: Span,
-    pub(crate) query: Option<Span>,
-    /// The number of the `Host` field.
-    pub(crate) host: Option<u16>,
 }
 
 impl RequestHead {
     /// The method.
     pub fn method(&self) -> &Method {
-        &self.method
+        &self.buffer.line.method
     }
 
     /// HTTP/1.0 or HTTP/1.1.
     pub fn version(&self) -> Version {
-        self.version
+        self.buffer.line.version
     }
 
     /// The target as it came: Werkzeug's `raw_uri`.
     pub fn target(&self) -> &str {
-        self.cut(self.target)
+        self.cut(self.buffer.line.target)
     }
 
     /// The target in its form.
     pub fn target_form(&self) -> Target<'_> {
         let text = self.target();
-        Target::parse(text, self.method == Method::CONNECT, self.method == Method::OPTIONS)
+        let method = self.method();
+        Target::parse(text, *method == Method::CONNECT, *method == Method::OPTIONS)
             .unwrap_or(Target::Origin { path: text, query: None })
     }
 
     /// The path, with its percent-encoding: `*` for the whole server, empty for CONNECT.
     pub fn path(&self) -> &str {
-        match self.cut(self.path) {
-            "" if self.method != Method::CONNECT => "/",
+        match self.cut(self.buffer.line.path) {
+            "" if *self.method() != Method::CONNECT => "/",
             path => path,
         }
     }
@@ -175,7 +184,7 @@ impl RequestHead {
 
     /// What stands behind the question mark, if there is one: Werkzeug's `query_string`.
     pub fn query(&self) -> Option<&str> {
-        self.query.map(|query| self.cut(query))
+        self.buffer.line.query.map(|query| self.cut(query))
     }
 
     /// The host the request is for, with its port if one was given: of the target if it names one, else `Host`. `None`
@@ -183,7 +192,7 @@ impl RequestHead {
     pub fn host(&self) -> Option<&str> {
         let of_target = self.target_form().authority();
         of_target.or_else(|| {
-            let field = self.buffer.fields.get(usize::from(self.host?))?;
+            let field = self.buffer.fields.get(usize::from(self.buffer.line.host?))?;
             std::str::from_utf8(field.value.cut(&self.buffer.text)).ok()
         })
     }
@@ -203,9 +212,9 @@ impl RequestHead {
 impl fmt::Debug for RequestHead {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequestHead")
-            .field("method", &self.method)
+            .field("method", self.method())
             .field("target", &self.target())
-            .field("version", &self.version)
+            .field("version", &self.version())
             .field("headers", &self.headers())
             .finish()
     }

@@ -31,7 +31,7 @@ pub use target::Target;
 pub use ::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 
 pub(crate) use body::{BodySource, BodyWriter};
-pub(crate) use head::{Field, HeadBuffer, Span};
+pub(crate) use head::{Field, HeadBuffer, RequestLine, Span};
 pub(crate) use headers::tokens;
 pub(crate) use host::is_host;
 pub(crate) use response::BodyKind;

@@ -28,6 +28,21 @@ pub(super) fn status_line(status: StatusCode, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
+/// Writes the status line and `Content-Type`.
+pub(super) fn status_and_type(status: StatusCode, content_type: Option<&HeaderValue>, out: &mut Vec<u8>) {
+    status_line(status, out);
+    if let Some(content_type) = content_type {
+        field(&header::CONTENT_TYPE, content_type, out);
+    }
+}
+
+/// Writes `Date`.
+pub(super) fn date(date: Option<&[u8]>, out: &mut Vec<u8>) {
+    if let Some(date) = date {
+        named_field(b"date", date, out);
+    }
+}
+
 /// Writes one field.
 pub(super) fn field(name: &HeaderName, value: &HeaderValue, out: &mut Vec<u8>) {
     named_field(name.as_str().as_bytes(), value.as_bytes(), out);
@@ -49,11 +64,14 @@ pub(super) fn fields(headers: &HeaderList, out: &mut Vec<u8>) {
     }
 }
 
+/// What stands before the length.
+pub(super) const CONTENT_LENGTH: &[u8] = b"content-length: ";
+
 /// Writes what marks off the body.
 pub(super) fn framing(framing: BodyFraming, out: &mut Vec<u8>) {
     match framing {
         BodyFraming::Length(length) => {
-            out.extend_from_slice(b"content-length: ");
+            out.extend_from_slice(CONTENT_LENGTH);
             out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
             out.extend_from_slice(b"\r\n");
         }

@@ -6,6 +6,7 @@ mod client_connection;
 mod encode;
 mod fields;
 mod incoming;
+mod last_head;
 mod outgoing;
 mod parse;
 mod protocol;
@@ -14,5 +15,6 @@ mod stash;
 
 pub use client::{Client, ClientError, ClientRequest, ClientResponse, Connect, Upgraded};
 pub use client_connection::{ClientConnection, ClientEvent, IncomingResponse};
+pub(crate) use last_head::LastHead;
 pub(crate) use protocol::{Http1Protocol, Site};
 pub use server::{BodySize, IncomingRequest, ServerConnection, ServerEvent};

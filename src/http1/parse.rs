@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 use httparse::Status;
 
 use crate::http::{
-    Field, HeadBuffer, HeaderList, HeaderName, HeaderValue, HttpError, Limits, Method, RequestHead, ResponseHead, Span,
+    Field, HeadBuffer, HeaderList, HeaderName, HeaderValue, HttpError, Limits, Method, RequestHead, RequestLine, ResponseHead, Span,
     StatusCode, Target, Version, is_host,
 };
 
@@ -61,8 +61,9 @@ pub(super) fn parse_request(bytes: &[u8], limits: &Limits) -> Result<Option<Read
     let path = if form == Target::Asterisk { target } else { form.path() };
     let (path, query) = (span(path), form.query().map(span));
     let version = if is_11 { Version::HTTP_11 } else { Version::HTTP_10 };
-    let head = RequestHead { buffer, method, version, target: span(target), path, query, host: framing.host };
-    Ok(Some(Read { n: n_skipped + n, head, framing }))
+    let line = RequestLine { method, version, target: span(target), path, query, host: framing.host };
+    buffer.line = line;
+    Ok(Some(Read { n: n_skipped + n, head: RequestHead { buffer }, framing }))
 }
 
 /// Reads the head of a response from the start of `bytes`; `None` if it is not complete.

@@ -9,6 +9,7 @@ use crate::http::{
 use super::chunked::Piece;
 use super::encode::{self, BodyFraming};
 use super::incoming::Incoming;
+use super::last_head::LastHead;
 use super::outgoing::Outgoing;
 use super::parse::{parse_request, parse_trailers};
 use super::stash::Stash;
@@ -198,7 +199,7 @@ impl ServerConnection {
             }
         };
         let framing = read.framing;
-        let is_11 = read.head.version == Version::HTTP_11;
+        let is_11 = read.head.version() == Version::HTTP_11;
         let size = match framing.content_length {
             _ if framing.is_chunked => BodySize::Unknown,
             length => BodySize::Known(length.unwrap_or(0)),
@@ -219,8 +220,8 @@ impl ServerConnection {
         let has_upgrade = framing.has_upgrade && is_11;
         self.exchange = Exchange {
             is_11,
-            is_head: read.head.method == Method::HEAD,
-            is_connect: read.head.method == Method::CONNECT,
+            is_head: *read.head.method() == Method::HEAD,
+            is_connect: *read.head.method() == Method::CONNECT,
             keeps_alive: framing.keeps_alive(is_11),
             expects_continue,
             takes_trailers: framing.takes_trailers,
@@ -238,7 +239,7 @@ impl ServerConnection {
     /// A request that is well-formed and not taken: its answer has to follow its method and version.
     fn refuse<T>(&mut self, head: RequestHead, is_11: bool, err: HttpError) -> Result<T, HttpError> {
         self.writing = Writing::Head;
-        self.exchange = Exchange { is_11, is_head: head.method == Method::HEAD, ..Exchange::default() };
+        self.exchange = Exchange { is_11, is_head: *head.method() == Method::HEAD, ..Exchange::default() };
         Err(err)
     }
 
@@ -419,6 +420,55 @@ impl ServerConnection {
         date: Option<&[u8]>,
         out: &mut Vec<u8>,
     ) -> Result<(), HttpError> {
+        let framing = self.begin_response(status, headers, size)?;
+        out.reserve(256);
+        encode::status_and_type(status, content_type, out);
+        if !headers.is_empty() {
+            encode::fields(headers, out);
+        }
+        encode::framing(framing, out);
+        encode::date(date.filter(|_| headers.is_empty() || !headers.contains(&header::DATE)), out);
+        if !self.exchange.keeps_alive {
+            out.extend_from_slice(b"connection: close\r\n");
+        } else if !self.exchange.is_11 {
+            out.extend_from_slice(b"connection: keep-alive\r\n");
+        }
+        // Who sends `Upgrade` has to say that it is for this connection alone (RFC 9110, 7.8).
+        if !headers.is_empty() && headers.contains(&header::UPGRADE) {
+            out.extend_from_slice(b"connection: upgrade\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
+        Ok(())
+    }
+
+    /// As [`send_response`](ServerConnection::send_response) for a response without further fields, whose head is
+    /// likely that of the last one. `last` has to be cleared when the date changes.
+    pub(crate) fn send_plain_response(
+        &mut self,
+        status: StatusCode,
+        content_type: Option<&HeaderValue>,
+        size: BodySize,
+        date: Option<&[u8]>,
+        last: &mut LastHead,
+        out: &mut Vec<u8>,
+    ) -> Result<(), HttpError> {
+        let is_ordinary = self.exchange.is_11 && self.exchange.keeps_alive && !self.exchange.expects_continue;
+        if !is_ordinary || self.exchange.is_head || self.exchange.is_connect || !has_length(status, size) {
+            return self.send_response(status, content_type, HeaderList::EMPTY, size, date, out);
+        }
+        if let BodyFraming::Length(length) = self.begin_response(status, HeaderList::EMPTY, size)? {
+            last.write(status, content_type, length, date, out);
+        }
+        Ok(())
+    }
+
+    /// Goes on to the body of a response, and says how it is marked off.
+    fn begin_response(
+        &mut self,
+        status: StatusCode,
+        headers: &HeaderList,
+        size: BodySize,
+    ) -> Result<BodyFraming, HttpError> {
         if self.writing != Writing::Head || status.is_informational() {
             return Err(HttpError::State("there is no request that waits for this response"));
         }
@@ -434,33 +484,8 @@ impl ServerConnection {
         if std::mem::take(&mut self.exchange.expects_continue) {
             self.abandon_request();
         }
-
-        out.reserve(256);
-        encode::status_line(status, out);
-        if let Some(content_type) = content_type {
-            encode::field(&header::CONTENT_TYPE, content_type, out);
-        }
-        if !headers.is_empty() {
-            encode::fields(headers, out);
-        }
-        encode::framing(framing, out);
-        if let Some(date) = date.filter(|_| headers.is_empty() || !headers.contains(&header::DATE)) {
-            out.extend_from_slice(b"date: ");
-            out.extend_from_slice(date);
-            out.extend_from_slice(b"\r\n");
-        }
-        if !self.exchange.keeps_alive {
-            out.extend_from_slice(b"connection: close\r\n");
-        } else if !self.exchange.is_11 {
-            out.extend_from_slice(b"connection: keep-alive\r\n");
-        }
-        // Who sends `Upgrade` has to say that it is for this connection alone (RFC 9110, 7.8).
-        if !headers.is_empty() && headers.contains(&header::UPGRADE) {
-            out.extend_from_slice(b"connection: upgrade\r\n");
-        }
-        out.extend_from_slice(b"\r\n");
         self.writing = if is_suppressed { Writing::Suppressed } else { Writing::Body(Outgoing::new(framing)) };
-        Ok(())
+        Ok(framing)
     }
 
     /// How the body is marked off, and whether there is none although the head speaks of one.
@@ -584,6 +609,12 @@ impl ServerConnection {
             Reading::Head | Reading::Body(_) | Reading::Done | Reading::Closed | Reading::Switched => {}
         }
     }
+}
+
+/// Whether a response has a body whose length its head says.
+fn has_length(status: StatusCode, size: BodySize) -> bool {
+    let may_have = !matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
+    may_have && matches!(size, BodySize::Known(_))
 }
 
 fn says_close(headers: &HeaderList) -> bool {

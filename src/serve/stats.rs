@@ -39,7 +39,7 @@ impl Stats {
     }
 }
 
-/// The counters behind [`Stats`], which the workers share.
+/// The counters of one worker behind [`Stats`], which other threads read.
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
     connections_total: AtomicU64,
@@ -77,7 +77,8 @@ impl Counters {
             Count::Cancelled => &self.cancelled,
             Count::TimedOut => &self.timed_out,
         };
-        counter.fetch_add(1, Ordering::Relaxed);
+        // Only the worker's own thread counts here, so nothing is lost between the two.
+        counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 
     pub(crate) fn stats(&self) -> Stats {

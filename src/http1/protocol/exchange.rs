@@ -57,38 +57,36 @@ impl<H: Handler> Connection<H> {
     fn take_first_step(&self, transport: &TransportRef, request: Request) {
         let span = request_span(&request);
         let entered = span.enter();
+        let mut ready = None;
         // The call itself may panic, too, and so may what makes a response of its answer.
-        let first = catch_unwind(AssertUnwindSafe(|| {
+        let waiting = catch_unwind(AssertUnwindSafe(|| {
             let mut handling = self.site.begin_handling(request);
-            let future = handling.as_mut().as_pin_mut()?;
             // The task that goes on asks everything again in its first step, so nobody has to be woken by this one.
-            match future.poll(&mut Context::from_waker(Waker::noop())) {
+            match poll_handling(&mut handling, &mut Context::from_waker(Waker::noop())) {
                 Poll::Ready(answer) => {
-                    let response = answer.into_response();
+                    ready = Some(answer);
                     self.site.keep_handling(handling);
-                    Some(Ok(response))
+                    None
                 }
-                Poll::Pending => Some(Err(handling)),
+                Poll::Pending => Some(handling),
             }
         }));
-        match first {
-            Ok(Some(Ok(response))) => self.answered(Ok(response)),
-            Ok(Some(Err(handling))) => {
+        match (waiting, ready) {
+            (Err(panic), _) => self.answered(Err(panic)),
+            (Ok(Some(handling)), _) => {
                 drop(entered);
                 transport.start_soon(self.rc().wait_for(handling).instrument(span));
             }
-            Ok(None) => debug_assert!(false, "a call was just begun"),
-            Err(panic) => self.answered(Err(panic)),
+            (Ok(None), Some(Ok(mut response))) => self.respond(&mut response),
+            (Ok(None), Some(Err(err))) => self.answered(Ok(Err(err))),
+            (Ok(None), None) => debug_assert!(false, "a call that does not wait is ready"),
         }
     }
 
     /// Goes on with a handler that was not ready.
     async fn wait_for(self: Rc<Self>, mut handling: Pin<Box<Option<H::Future>>>) {
         let mut waiting = Waiting { connection: self.clone(), is_done: false };
-        let answer = poll_fn(|cx| match handling.as_mut().as_pin_mut() {
-            Some(future) => future.poll(cx).map(IntoResponse::into_response),
-            None => Poll::Pending,
-        });
+        let answer = poll_fn(|cx| poll_handling(&mut handling, cx));
         let answer = AssertUnwindSafe(answer).catch_unwind().await;
         waiting.is_done = true;
         drop(handling);
@@ -97,7 +95,7 @@ impl<H: Handler> Connection<H> {
 
     /// Sends what the handler has answered, as far as it goes without waiting.
     fn answered(&self, answer: Answer) {
-        let response = match answer {
+        let mut response = match answer {
             Ok(Ok(response)) => response,
             Ok(Err(err)) => self.error_response(err),
             Err(payload) => {
@@ -105,6 +103,10 @@ impl<H: Handler> Connection<H> {
                 Response::new(StatusCode::INTERNAL_SERVER_ERROR)
             }
         };
+        self.respond(&mut response);
+    }
+
+    fn respond(&self, response: &mut Response) {
         // Nobody is left to be answered, or the handler has given the connection away.
         if self.is_over.get() {
             return self.end_exchange(Ok(()));
@@ -135,7 +137,7 @@ impl<H: Handler> Connection<H> {
     }
 
     /// Puts the head, and a body that is there as a whole, into what goes out. Gives a body that is still to be made.
-    fn begin_response(&self, mut response: Response) -> Result<Option<ResponseBody>, HttpError> {
+    fn begin_response(&self, response: &mut Response) -> Result<Option<ResponseBody>, HttpError> {
         if !self.is_processing.get() {
             self.site.now.set(Instant::now());
             self.outbox.replace(self.site.take_outbox());
@@ -149,7 +151,7 @@ impl<H: Handler> Connection<H> {
             Some(length) => BodySize::Known(length),
             None => BodySize::Unknown,
         };
-        if let Err(err) = self.send_head(&response, size) {
+        if let Err(err) = self.send_head(response, size) {
             self.report("a response was refused", err.into());
             let status = StatusCode::INTERNAL_SERVER_ERROR;
             self.send_error(status);
@@ -158,7 +160,7 @@ impl<H: Handler> Connection<H> {
             return Ok(None);
         }
         record_status(response.status);
-        self.log_response(&response);
+        self.log_response(response);
         let bytes = match &mut response.body.kind {
             BodyKind::Full(bytes) => std::mem::take(bytes),
             BodyKind::Stream(_) | BodyKind::Incoming(_) => Bytes::new(),
@@ -166,7 +168,7 @@ impl<H: Handler> Connection<H> {
         // A response without a body is over before its maker is asked for anything.
         let has_body = self.send_piece(bytes)?;
         if has_body && !matches!(response.body.kind, BodyKind::Full(_)) {
-            return Ok(Some(response.body));
+            return Ok(Some(response.take_body()));
         }
         self.send_end(HeaderList::EMPTY)?;
         Ok(None)
@@ -179,15 +181,14 @@ impl<H: Handler> Connection<H> {
         if self.body.borrow().is_some() {
             self.machine.borrow_mut().send_continue(&mut outbox.bytes);
         }
+        let date = date.as_ref().map(|date| &date[..]);
+        let (status, content_type, headers) = (response.status, response.content_type.as_ref(), &response.headers);
         self.watch_for_unread(|machine| {
-            machine.send_response(
-                response.status,
-                response.content_type.as_ref(),
-                &response.headers,
-                size,
-                date.as_ref().map(|date| &date[..]),
-                &mut outbox.bytes,
-            )
+            if headers.is_empty() {
+                let mut last = self.site.last_head.borrow_mut();
+                return machine.send_plain_response(status, content_type, size, date, &mut last, &mut outbox.bytes);
+            }
+            machine.send_response(status, content_type, headers, size, date, &mut outbox.bytes)
         })
     }
 
@@ -333,6 +334,17 @@ impl<H: Handler> Connection<H> {
             }
             transport.abort();
         });
+    }
+}
+
+/// Polls a call of the handler up to its response.
+fn poll_handling<F>(handling: &mut Pin<Box<Option<F>>>, cx: &mut Context<'_>) -> Poll<Result<Response>>
+where
+    F: Future<Output: IntoResponse>,
+{
+    match handling.as_mut().as_pin_mut() {
+        Some(call) => call.poll(cx).map(IntoResponse::into_response),
+        None => Poll::Pending,
     }
 }
 

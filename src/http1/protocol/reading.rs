@@ -171,40 +171,46 @@ impl<H: Handler> Connection<H> {
         if n_requests >= self.site.config.keep_alive_max_requests || self.site.shutdown.is_set() {
             self.machine.borrow_mut().close_after_response();
         }
-        let body = match request.body {
-            BodySize::Known(0) => Body::empty(),
-            size => {
-                let declared = if let BodySize::Known(length) = size { Some(length) } else { None };
-                let (writer, body) = Body::channel(self.rc(), declared);
-                self.body.replace(Some(writer));
-                body
-            }
-        };
         self.is_10.set(request.head.version() == Version::HTTP_10);
         self.is_answering.set(true);
-        // The handler gets what has come, so that one that wants a small body need not wait for it.
-        while !self.machine.borrow_mut().take_empty_body() {
-            let event = self.machine.borrow_mut().receive_data(data);
-            match event {
-                Ok(Some(event @ ServerEvent::Data(_))) => self.take_body_event(event),
-                Ok(Some(event)) => {
-                    self.take_body_event(event);
-                    break;
-                }
-                Ok(None) => break,
-                Err(err) => {
-                    self.is_answering.set(false);
-                    drop(body);
-                    return self.refuse(err.status(), Known::Head(&request.head), self.site.now.get());
-                }
+        let body = if self.machine.borrow_mut().take_empty_body() {
+            Body::empty()
+        } else {
+            let body = self.open_body(request.body);
+            // The handler gets what has come, so that one that wants a small body need not wait for it.
+            if let Err(err) = self.receive_body(data) {
+                self.is_answering.set(false);
+                drop(body);
+                return self.refuse(err.status(), Known::Head(&request.head), self.site.now.get());
             }
-        }
+            body
+        };
         let head = request.head;
         if request.has_upgrade || *head.method() == crate::http::Method::CONNECT {
             // What stands behind belongs to whoever the handler may give the connection to.
             self.held.borrow_mut().extend_from_slice(std::mem::take(data));
         }
         self.answer(Request::new(head, body, self.rc()));
+    }
+
+    fn open_body(&self, size: BodySize) -> Body {
+        let declared = if let BodySize::Known(length) = size { Some(length) } else { None };
+        let (writer, body) = Body::channel(self.rc(), declared);
+        self.body.replace(Some(writer));
+        body
+    }
+
+    /// Takes what is there of the body, and of no more than the body.
+    fn receive_body(&self, data: &mut &[u8]) -> Result<(), HttpError> {
+        loop {
+            let event = self.machine.borrow_mut().receive_data(data)?;
+            let Some(event) = event else { return Ok(()) };
+            let is_end = matches!(event, ServerEvent::EndOfMessage(_));
+            self.take_body_event(event);
+            if is_end {
+                return Ok(());
+            }
+        }
     }
 
     fn take_body_event(&self, event: ServerEvent<'_>) {

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use super::outbox::Outbox;
 use crate::handler::{Handler, Request};
 use crate::http::Limits;
+use crate::http1::LastHead;
 use crate::serve::{Config, Counters, Logger};
 
 /// The handler, the configuration and what is kept once instead of per connection.
@@ -32,6 +33,7 @@ pub(crate) struct Site<H: Handler> {
     /// When the bytes that are processed came in.
     pub(crate) now: Cell<Instant>,
     date: Cell<Date>,
+    pub(super) last_head: RefCell<LastHead>,
     connections: RefCell<Slab<Weak<dyn Drain>>>,
 }
 
@@ -75,6 +77,7 @@ impl<H: Handler> Site<H> {
             outbox: RefCell::default(),
             now: Cell::new(Instant::now()),
             date: Cell::new(Date { text: [b' '; DATE_LEN], until: Instant::now() }),
+            last_head: RefCell::default(),
             connections: RefCell::default(),
         }
     }
@@ -119,6 +122,7 @@ impl<H: Handler> Site<H> {
         text[..n].copy_from_slice(&formatted.as_bytes()[..n]);
         let until = now + Duration::from_nanos(1_000_000_000 - u64::from(since.subsec_nanos()));
         self.date.set(Date { text, until });
+        self.last_head.borrow_mut().clear();
         text
     }
 
