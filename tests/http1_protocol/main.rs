@@ -8,6 +8,7 @@ mod stage;
 mod bodies;
 mod endings;
 mod failures;
+mod limits;
 mod pipelining;
 mod responses;
 mod switching;
