@@ -242,6 +242,16 @@ impl ServerConnection {
         Err(err)
     }
 
+    /// Takes the end of a request without a body, which [`receive_data`](ServerConnection::receive_data) would give
+    /// next: nearly every request has none.
+    pub(crate) fn take_empty_body(&mut self) -> bool {
+        let is_empty = matches!(self.reading, Reading::Body(Incoming::Length(0)));
+        if is_empty {
+            self.reading = Reading::Done;
+        }
+        is_empty
+    }
+
     /// Whether a request waits for its response.
     pub fn must_respond(&self) -> bool {
         self.writing == Writing::Head

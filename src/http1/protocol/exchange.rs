@@ -22,8 +22,11 @@ use crate::http::{
 use crate::http1::{BodySize, ServerConnection};
 use crate::serve::Count;
 
-/// A body in pieces is written once so much of it is there, or when its maker waits.
-const MAX_UNSENT: usize = 128 * 1024;
+/// A body in pieces is written once so much of it is there, or when its maker waits: what one read takes, too.
+const MAX_UNSENT: usize = 256 * 1024;
+
+/// How much of a body that is always ready is sent before others have their turn.
+const MAX_UNBROKEN: usize = 1024 * 1024;
 
 /// What a handler has come to; a panic is one more way to fail.
 type Answer = Result<Result<Response>, Box<dyn Any + Send>>;
@@ -240,6 +243,7 @@ impl<H: Handler> Connection<H> {
 
     /// Sends a body as it is made, no faster than the client takes it.
     async fn send_body(&self, mut body: ResponseBody) -> Result<()> {
+        let mut n_unbroken = 0;
         loop {
             let chunk = poll_fn(|cx| {
                 let chunk = body.poll_chunk(cx);
@@ -255,16 +259,21 @@ impl<H: Handler> Connection<H> {
             if chunk.is_empty() {
                 continue;
             }
-            self.send_piece(chunk)?;
+            // Before the piece and not behind it, so that the end goes out with the last one.
             if self.must_flush() {
+                n_unbroken += self.outbox.borrow().len();
                 self.flush();
                 self.drained().await?;
                 // A body that is always ready must not keep the loop from its other work, nor from hearing of the end.
-                checkpoint().await;
+                if n_unbroken >= MAX_UNBROKEN {
+                    n_unbroken = 0;
+                    checkpoint().await;
+                }
                 if self.with_transport(|transport| transport.is_closing()) == Some(true) {
                     return Ok(());
                 }
             }
+            self.send_piece(chunk)?;
         }
         let takes_trailers = self.machine.borrow().takes_trailers();
         let trailers = if takes_trailers { body.take_trailers() } else { HeaderList::new() };

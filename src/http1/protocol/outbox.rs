@@ -7,7 +7,7 @@ use foster_compat::{Result, TransportRef};
 const MAX_COPIED: usize = 4 * 1024;
 
 /// The most pieces of one vectored write: what a transport hands to the kernel at once.
-const MAX_PIECES: usize = 32;
+const MAX_PIECES: usize = 64;
 
 /// An outbox that has grown beyond this gives its memory back when it is empty.
 const MAX_KEPT: usize = 64 * 1024;

@@ -183,7 +183,7 @@ impl<H: Handler> Connection<H> {
         self.is_10.set(request.head.version() == Version::HTTP_10);
         self.is_answering.set(true);
         // The handler gets what has come, so that one that wants a small body need not wait for it.
-        loop {
+        while !self.machine.borrow_mut().take_empty_body() {
             let event = self.machine.borrow_mut().receive_data(data);
             match event {
                 Ok(Some(event @ ServerEvent::Data(_))) => self.take_body_event(event),
