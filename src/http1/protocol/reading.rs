@@ -183,13 +183,14 @@ impl<H: Handler> Connection<H> {
         self.is_10.set(request.head.version() == Version::HTTP_10);
         self.is_answering.set(true);
         // The handler gets what has come, so that one that wants a small body need not wait for it.
-        while !self.machine.borrow_mut().take_empty_body() {
+        let mut is_whole = self.machine.borrow_mut().take_empty_body();
+        while !is_whole {
             let event = self.machine.borrow_mut().receive_data(data);
             match event {
                 Ok(Some(event @ ServerEvent::Data(_))) => self.take_body_event(event),
                 Ok(Some(event)) => {
                     self.take_body_event(event);
-                    break;
+                    is_whole = true;
                 }
                 Ok(None) => break,
                 Err(err) => {
