@@ -27,6 +27,7 @@ impl Chunks {
     }
 
     /// Whether all there is comes with the next piece.
+    #[cfg(feature = "tower")]
     pub(super) fn is_one_piece(&self) -> bool {
         self.pieces.len() + usize::from(!self.tail.is_empty()) <= 1
     }

@@ -8,6 +8,8 @@ mod stage;
 mod bodies;
 mod endings;
 mod failures;
+mod hostile;
+mod limits;
 mod pipelining;
 mod responses;
 mod switching;
