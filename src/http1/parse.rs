@@ -5,8 +5,8 @@ use std::mem::MaybeUninit;
 use httparse::Status;
 
 use crate::http::{
-    Field, HeadBuffer, HeaderList, HeaderName, HeaderValue, HttpError, Limits, Method, RequestHead, RequestLine, ResponseHead, Span,
-    StatusCode, Target, Version, is_host,
+    Field, HeadBuffer, HeaderList, HeaderName, HeaderValue, HttpError, Limits, Method, RequestHead, RequestLine,
+    ResponseHead, Span, StatusCode, Target, Version, is_host,
 };
 
 use super::fields::Framing;
