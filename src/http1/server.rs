@@ -441,25 +441,30 @@ impl ServerConnection {
         Ok(())
     }
 
-    /// As [`send_response`](ServerConnection::send_response) for a response without further fields, whose head is
-    /// likely that of the last one. `last` has to be cleared when the date changes.
-    pub(crate) fn send_plain_response(
+    /// Writes the head of a response with no fields but these, and counts a body of `length` bytes, which the caller
+    /// writes behind it, as sent: nearly every response is like that, and its head that of the one before. `last` has
+    /// to be cleared when the date changes.
+    ///
+    /// `false` for one that is not so simple: nothing was written, and [`send_response`](ServerConnection::send_response)
+    /// is asked.
+    pub(crate) fn send_whole(
         &mut self,
         status: StatusCode,
         content_type: Option<&HeaderValue>,
-        size: BodySize,
+        length: u64,
         date: Option<&[u8]>,
         last: &mut LastHead,
         out: &mut Vec<u8>,
-    ) -> Result<(), HttpError> {
-        let is_ordinary = self.exchange.is_11 && self.exchange.keeps_alive && !self.exchange.expects_continue;
-        if !is_ordinary || self.exchange.is_head || self.exchange.is_connect || !has_length(status, size) {
-            return self.send_response(status, content_type, HeaderList::EMPTY, size, date, out);
+    ) -> bool {
+        let Exchange { is_11, keeps_alive, expects_continue, is_head, is_connect, .. } = self.exchange;
+        let goes_on = self.writing == Writing::Head && is_11 && keeps_alive && !expects_continue;
+        if !goes_on || is_head || is_connect || !has_length(status) {
+            return false;
         }
-        if let BodyFraming::Length(length) = self.begin_response(status, HeaderList::EMPTY, size)? {
-            last.write(status, content_type, length, date, out);
-        }
-        Ok(())
+        last.write(status, content_type, length, date, out);
+        self.writing = Writing::Done;
+        self.go_on();
+        true
     }
 
     /// Goes on to the body of a response, and says how it is marked off.
@@ -611,10 +616,10 @@ impl ServerConnection {
     }
 }
 
-/// Whether a response has a body whose length its head says.
-fn has_length(status: StatusCode, size: BodySize) -> bool {
-    let may_have = !matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
-    may_have && matches!(size, BodySize::Known(_))
+/// Whether a final response with this status has a body.
+fn has_length(status: StatusCode) -> bool {
+    let never = matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
+    !never && !status.is_informational()
 }
 
 fn says_close(headers: &HeaderList) -> bool {

@@ -128,10 +128,10 @@ impl<H: Handler> Connection<H> {
 
     fn arm(&self, now: Instant, wait: Wait, deadline: Instant) {
         // Nobody says when the last of an answer was taken: looked up now and then, idleness is found out in time.
-        let idle = now.checked_add(self.site.config.keep_alive_timeout);
-        let at = match (wait, idle) {
-            (Wait::Write(_), Some(idle)) if !self.is_answering.get() => deadline.min(idle),
-            _ => deadline,
+        let at = if matches!(wait, Wait::Write(_)) && !self.is_answering.get() {
+            now.checked_add(self.site.config.keep_alive_timeout).map_or(deadline, |idle| deadline.min(idle))
+        } else {
+            deadline
         };
         match self.deadline.armed.get() {
             Some(armed) if armed <= at => return,

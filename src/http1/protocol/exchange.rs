@@ -147,6 +147,9 @@ impl<H: Handler> Connection<H> {
                 response.headers.append(header::SERVER, server.clone());
             }
         }
+        if self.send_whole(response) {
+            return Ok(None);
+        }
         let size = match response.body.content_length() {
             Some(length) => BodySize::Known(length),
             None => BodySize::Unknown,
@@ -174,6 +177,35 @@ impl<H: Handler> Connection<H> {
         Ok(None)
     }
 
+    /// Puts a response that is there as a whole, and has nothing special, into what goes out; `false` if it is another.
+    fn send_whole(&self, response: &mut Response) -> bool {
+        let BodyKind::Full(bytes) = &response.body.kind else { return false };
+        if !response.headers.is_empty() {
+            return false;
+        }
+        let (status, content_type) = (response.status, response.content_type.as_ref());
+        let date = self.site.date(self.site.now.get());
+        let date = date.as_ref().map(|date| &date[..]);
+        let mut outbox = self.outbox.borrow_mut();
+        let is_sent = self.machine.borrow_mut().send_whole(
+            status,
+            content_type,
+            bytes.len() as u64,
+            date,
+            &mut self.site.last_head.borrow_mut(),
+            &mut outbox.bytes,
+        );
+        if is_sent {
+            record_status(status);
+            self.log_response(response);
+            if let BodyKind::Full(bytes) = &mut response.body.kind {
+                self.log_sent(bytes.len());
+                outbox.push(std::mem::take(bytes));
+            }
+        }
+        is_sent
+    }
+
     fn send_head(&self, response: &Response, size: BodySize) -> Result<(), HttpError> {
         let date = self.site.date(self.site.now.get());
         let mut outbox = self.outbox.borrow_mut();
@@ -184,10 +216,6 @@ impl<H: Handler> Connection<H> {
         let date = date.as_ref().map(|date| &date[..]);
         let (status, content_type, headers) = (response.status, response.content_type.as_ref(), &response.headers);
         self.watch_for_unread(|machine| {
-            if headers.is_empty() {
-                let mut last = self.site.last_head.borrow_mut();
-                return machine.send_plain_response(status, content_type, size, date, &mut last, &mut outbox.bytes);
-            }
             machine.send_response(status, content_type, headers, size, date, &mut outbox.bytes)
         })
     }
