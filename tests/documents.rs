@@ -53,8 +53,9 @@ fn the_licence_files_of_both_packages_are_the_same() {
     }
 }
 
-const DOCUMENTS: [&str; 8] = [
+const DOCUMENTS: [&str; 9] = [
     "README.md",
+    "DEPLOYMENT.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
