@@ -83,3 +83,13 @@ async fn the_same_failures_give_the_same_group_every_time() {
         assert_eq!(nested().await.to_string(), first);
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_group_of_one_is_its_member_and_a_larger_one_stays_a_group() {
+    let (one, several) = nested().await.split_by(&|err| err.downcast_ref().is_some_and(|Numbered(n)| *n == 3));
+    assert!(one.unwrap().into_error().downcast_ref().is_some_and(|Numbered(n)| *n == 3));
+    let several = several.unwrap();
+    let text = several.to_string();
+    let group = several.into_error().downcast::<NurseryError>().expect("two errors are a group");
+    assert_eq!((group.errors().len(), group.to_string()), (2, text));
+}

@@ -8,7 +8,7 @@ use super::create_server::{Bind, CreateServer, Hosts};
 use super::protocol_cell::IntoProtocol;
 use super::resolver::Family;
 use super::server::{Factory, Server};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::nursery::{Nursery, NurseryError, Outcome, open_nursery};
 
 /// Serves `factory`'s protocols on `host` and `port` until it is cancelled or the server is closed: trio-protocol's
@@ -122,7 +122,7 @@ impl RunServer {
             server.serve_forever().await
         })
         .await;
-        served.map(drop).map_err(only_error)
+        served.map(drop).map_err(NurseryError::into_error)
     }
 }
 
@@ -147,9 +147,4 @@ impl IntoFuture for RunServer {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.serve())
     }
-}
-
-/// A group of one says no more than its member.
-fn only_error(group: NurseryError) -> Error {
-    if group.errors().len() == 1 { group.into_errors().remove(0) } else { group.into() }
 }

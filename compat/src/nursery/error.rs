@@ -33,6 +33,12 @@ impl NurseryError {
         self.errors
     }
 
+    /// The one member if there is no other, else the group: for a function whose nursery is its own affair, and whose
+    /// caller wants the error itself.
+    pub fn into_error(mut self) -> Error {
+        if self.errors.len() == 1 { self.errors.remove(0) } else { self.into() }
+    }
+
     /// Every error that is not itself a group, depth first, first in time first.
     pub fn leaves(&self) -> Vec<&Error> {
         let mut leaves = Vec::new();
