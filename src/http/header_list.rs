@@ -1,6 +1,9 @@
 //! [`HeaderList`]: header fields to be sent.
 
-use ::http::{HeaderMap, HeaderName, HeaderValue};
+use ::http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use super::error::HttpError;
+use super::headers::tokens;
 
 /// Header fields in order, for a response, a request to be sent, or trailers: Werkzeug's `Headers`.
 ///
@@ -15,6 +18,8 @@ use ::http::{HeaderMap, HeaderName, HeaderValue};
 /// headers.set(header::ETAG, HeaderValue::from_static("\"2\""));
 /// assert_eq!(headers.get(&header::ETAG).map(|value| value.as_bytes()), Some(&b"\"2\""[..]));
 /// assert_eq!(headers.len(), 2);
+/// headers.append(header::CONNECTION, HeaderValue::from_static("Upgrade, close"));
+/// assert!(headers.has_token(&header::CONNECTION, "upgrade") && !headers.has_token(&header::CONNECTION, "up"));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct HeaderList {
@@ -56,6 +61,24 @@ impl HeaderList {
     /// Whether there is a field of that name.
     pub fn contains(&self, name: &HeaderName) -> bool {
         self.get(name).is_some()
+    }
+
+    /// Whether one of the comma-separated members of that field is `token`, in any case: as
+    /// [`Headers::has_token`](super::Headers::has_token).
+    pub fn has_token(&self, name: &HeaderName, token: &str) -> bool {
+        let values = self.fields.iter().filter(|(found, _)| found == name).map(|(_, value)| value.as_bytes());
+        values.flat_map(tokens).any(|found| found.eq_ignore_ascii_case(token.as_bytes()))
+    }
+
+    /// What `Content-Length` says, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpError::Framing`] if it is no number.
+    pub(crate) fn content_length(&self) -> Result<Option<u64>, HttpError> {
+        let Some(value) = self.get(&header::CONTENT_LENGTH) else { return Ok(None) };
+        let digits = value.to_str().ok().filter(|value| value.bytes().all(|byte| byte.is_ascii_digit()));
+        digits.and_then(|digits| digits.parse().ok()).map(Some).ok_or(HttpError::Framing)
     }
 
     /// The fields in order.

@@ -3,8 +3,7 @@
 use std::rc::Rc;
 
 use crate::http::{
-    HeaderList, HeaderName, HeaderValue, HttpError, Limits, Method, ResponseHead, StatusCode, Target, Version, header,
-    is_host, tokens,
+    HeaderList, HeaderValue, HttpError, Limits, Method, ResponseHead, StatusCode, Target, Version, header, is_host,
 };
 
 use super::chunked::Piece;
@@ -182,9 +181,9 @@ impl ClientConnection {
         }
         let host = self.host_of(method, target, headers)?;
         let framing = frame(method, headers, size)?;
-        let closes = has_token(headers, &header::CONNECTION, "close");
+        let closes = headers.has_token(&header::CONNECTION, "close");
         let has_upgrade = headers.contains(&header::UPGRADE);
-        let expects_continue = has_token(headers, &header::EXPECT, "100-continue")
+        let expects_continue = headers.has_token(&header::EXPECT, "100-continue")
             && !matches!(framing, BodyFraming::Nothing | BodyFraming::Length(0));
 
         out.reserve(256);
@@ -409,13 +408,7 @@ impl ClientConnection {
 
 /// How the body of a request is marked off.
 fn frame(method: &Method, headers: &HeaderList, size: Option<BodySize>) -> Result<BodyFraming, HttpError> {
-    let given = match headers.get(&header::CONTENT_LENGTH) {
-        None => None,
-        Some(value) => {
-            let length = value.to_str().ok().filter(|value| value.bytes().all(|byte| byte.is_ascii_digit()));
-            Some(length.and_then(|length| length.parse::<u64>().ok()).ok_or(HttpError::Framing)?)
-        }
-    };
+    let given = headers.content_length()?;
     if *method == Method::CONNECT {
         let has_body = given.unwrap_or(0) > 0 || !matches!(size, None | Some(BodySize::Known(0)));
         return if has_body { Err(HttpError::Framing) } else { Ok(BodyFraming::Nothing) };
@@ -442,12 +435,4 @@ fn write_connection(options: &[(bool, &str)], out: &mut Vec<u8>) {
     if before == ", " {
         out.extend_from_slice(b"\r\n");
     }
-}
-
-fn has_token(headers: &HeaderList, name: &HeaderName, token: &str) -> bool {
-    headers
-        .iter()
-        .filter(|(found, _)| *found == name)
-        .flat_map(|(_, value)| tokens(value.as_bytes()))
-        .any(|found| found.eq_ignore_ascii_case(token.as_bytes()))
 }

@@ -2,9 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::http::{
-    HeaderList, HeaderValue, HttpError, Limits, Method, RequestHead, StatusCode, Version, header, tokens,
-};
+use crate::http::{HeaderList, HeaderValue, HttpError, Limits, Method, RequestHead, StatusCode, Version, header};
 
 use super::chunked::Piece;
 use super::encode::{self, BodyFraming};
@@ -263,11 +261,6 @@ impl ServerConnection {
         matches!(self.reading, Reading::Head) && self.stash.has_only_line_ends() && self.writing == Writing::Idle
     }
 
-    /// Whether not a byte has come since the connection was made, or since the last request.
-    pub(crate) fn is_untouched(&self) -> bool {
-        self.is_idle()
-    }
-
     /// Whether an error may still be answered.
     pub(crate) fn may_refuse(&self) -> bool {
         matches!(self.writing, Writing::Idle | Writing::Head)
@@ -479,7 +472,7 @@ impl ServerConnection {
         }
         let (framing, is_suppressed) = self.frame(status, headers, size)?;
         if !headers.is_empty() {
-            self.exchange.keeps_alive &= !says_close(headers);
+            self.exchange.keeps_alive &= !headers.has_token(&header::CONNECTION, "close");
         }
         // A client that is told that its tunnel is open sends no more requests.
         if framing == BodyFraming::Close || (self.exchange.is_connect && status.is_success()) {
@@ -500,13 +493,7 @@ impl ServerConnection {
         headers: &HeaderList,
         size: BodySize,
     ) -> Result<(BodyFraming, bool), HttpError> {
-        let given = match headers.get(&header::CONTENT_LENGTH) {
-            None => None,
-            Some(value) => {
-                let length = value.to_str().ok().filter(|value| value.bytes().all(|byte| byte.is_ascii_digit()));
-                Some(length.and_then(|length| length.parse().ok()).ok_or(HttpError::Framing)?)
-            }
-        };
+        let given = headers.content_length()?;
         if status == StatusCode::NO_CONTENT || (self.exchange.is_connect && status.is_success()) {
             return Ok((BodyFraming::Nothing, true));
         }
@@ -620,12 +607,4 @@ impl ServerConnection {
 fn has_length(status: StatusCode) -> bool {
     let never = matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
     !never && !status.is_informational()
-}
-
-fn says_close(headers: &HeaderList) -> bool {
-    headers
-        .iter()
-        .filter(|(name, _)| **name == header::CONNECTION)
-        .flat_map(|(_, value)| tokens(value.as_bytes()))
-        .any(|token| token.eq_ignore_ascii_case(b"close"))
 }

@@ -3,7 +3,7 @@
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
 
-use foster_compat::{Error, Loop, Nursery, NurseryError, Result, finally, open_nursery};
+use foster_compat::{Loop, Nursery, NurseryError, Result, finally, open_nursery};
 use tokio::sync::watch;
 
 use super::access_log::AccessLog;
@@ -95,7 +95,7 @@ impl<H: Handler> Serve<H> {
             worker.serve(&nursery, stopping).await;
             Ok(())
         });
-        logged(access_log, served).await.map(drop).map_err(only_error)
+        logged(access_log, served).await.map(drop).map_err(NurseryError::into_error)
     }
 }
 
@@ -160,9 +160,4 @@ impl<H: Handler> IntoFuture for Serve<H> {
     fn into_future(self) -> Self::IntoFuture {
         Box::pin(self.run())
     }
-}
-
-/// A group of one says no more than its member.
-pub(super) fn only_error(group: NurseryError) -> Error {
-    if group.errors().len() == 1 { group.into_errors().remove(0) } else { group.into() }
 }

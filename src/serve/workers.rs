@@ -10,7 +10,8 @@ use std::task::Poll;
 use std::time::Duration;
 
 use foster_compat::{
-    Error, LoopThread, Nursery, Result, RuntimeError, finally_within, move_on_after, open_nursery, run_in_thread,
+    LoopThread, Nursery, NurseryError, Panicked, Result, RuntimeError, finally_within, move_on_after, open_nursery,
+    run_in_thread,
 };
 use futures::FutureExt;
 use futures::future::{Either, select};
@@ -20,7 +21,7 @@ use tokio::time::Instant;
 use super::config::Config;
 use super::http_server::HttpServer;
 use super::reservation::Reservation;
-use super::serve::{Options, logged, only_error, serve_options};
+use super::serve::{Options, logged, serve_options};
 use super::stats::Counters;
 use super::worker::Worker;
 use crate::handler::Handler;
@@ -125,7 +126,7 @@ where
             crew.reservation.release();
             Ok(())
         });
-        logged(access_log, served).await.map(drop).map_err(only_error)
+        logged(access_log, served).await.map(drop).map_err(NurseryError::into_error)
     }
 }
 
@@ -235,7 +236,7 @@ where
                 worker.serve(&nursery, stopping).await;
                 Ok(())
             });
-            served.await.map(drop).map_err(only_error)
+            served.await.map(drop).map_err(NurseryError::into_error)
         })
     }
 }
@@ -256,12 +257,6 @@ async fn end_of(thread: &RefCell<Option<LoopThread<()>>>) -> Result<()> {
     });
     match ended.await {
         Ok(ended) => ended,
-        Err(payload) => Err(panicked(&*payload)),
+        Err(payload) => Err(RuntimeError::new(format!("its loop {}", Panicked::new(payload))).into()),
     }
-}
-
-fn panicked(payload: &(dyn std::any::Any + Send)) -> Error {
-    let message = payload.downcast_ref::<&'static str>().copied();
-    let message = message.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    RuntimeError::new(format!("its loop panicked: {}", message.unwrap_or("Box<dyn Any>"))).into()
 }

@@ -180,7 +180,7 @@ impl<H: Handler> Connection<H> {
         match wait {
             Wait::KeepAlive(_) | Wait::Linger => self.close(),
             // Nothing came at all: there is nobody to be told.
-            Wait::Head if self.machine.borrow().is_untouched() => self.close(),
+            Wait::Head if self.machine.borrow().is_idle() => self.close(),
             Wait::Head => self.refuse(StatusCode::REQUEST_TIMEOUT, Known::Nothing, now),
             Wait::Body => {
                 let body = self.body.take();

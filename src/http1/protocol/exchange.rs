@@ -292,7 +292,7 @@ impl<H: Handler> Connection<H> {
             if self.must_flush() {
                 n_unbroken += self.outbox.borrow().len();
                 self.flush();
-                self.drained().await?;
+                self.transport().drained().await?;
                 // A body that is always ready must not keep the loop from its other work, nor from hearing of the end.
                 if n_unbroken >= MAX_UNBROKEN {
                     n_unbroken = 0;
@@ -312,18 +312,6 @@ impl<H: Handler> Connection<H> {
     fn must_flush(&self) -> bool {
         let outbox = self.outbox.borrow();
         outbox.len() >= MAX_UNSENT || outbox.is_full()
-    }
-
-    /// Waits until the client has taken enough.
-    async fn drained(&self) -> Result<()> {
-        let transport = self.transport();
-        poll_fn(|cx| {
-            if !transport.is_writing_paused() {
-                return Poll::Ready(Ok(()));
-            }
-            transport.poll_drained(cx)
-        })
-        .await
     }
 
     /// The exchange is over: what came behind it has its turn.
