@@ -39,6 +39,8 @@ mod serve;
 pub mod testing;
 #[cfg(feature = "tower")]
 pub mod tower;
+#[cfg(feature = "websocket")]
+pub mod websocket;
 
 #[cfg(feature = "http1")]
 pub use handler::{Handler, Request, Upgraded};

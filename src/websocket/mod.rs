@@ -1,0 +1,9 @@
+//! WebSocket: RFC 6455 with the compression of RFC 7692.
+
+mod close;
+mod error;
+mod message;
+
+pub use close::{CloseCode, CloseFrame, MAX_CLOSE_REASON};
+pub use error::{Closed, WebSocketError};
+pub use message::{Message, Utf8Bytes};
