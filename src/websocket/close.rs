@@ -2,6 +2,9 @@
 
 use std::fmt;
 
+use bytes::Bytes;
+
+use super::error::WebSocketError;
 use super::message::Utf8Bytes;
 
 /// The longest reason, in bytes: a control frame holds 125, two of which are the code (RFC 6455, 5.5).
@@ -95,6 +98,36 @@ impl CloseFrame {
     /// A code and its reason.
     pub fn new(code: impl Into<CloseCode>, reason: impl Into<Utf8Bytes>) -> Self {
         CloseFrame { code: code.into(), reason: reason.into() }
+    }
+
+    /// Reads the payload of a close frame, which may have neither code nor reason (RFC 6455, 5.5.1).
+    pub(super) fn parse(payload: &Bytes) -> Result<Self, WebSocketError> {
+        let code = match **payload {
+            [] => return Ok(CloseFrame::new(CloseCode::NO_STATUS, Utf8Bytes::default())),
+            [_] => return Err(WebSocketError::Protocol("a close frame of one byte")),
+            [high, low, ..] => CloseCode(u16::from_be_bytes([high, low])),
+        };
+        if !code.is_sendable() {
+            return Err(WebSocketError::Protocol("a close code that nobody may send"));
+        }
+        let reason = Utf8Bytes::try_from(payload.slice(2..))
+            .map_err(|_| WebSocketError::InvalidData("the reason of a close frame is not UTF-8"))?;
+        Ok(CloseFrame { code, reason })
+    }
+
+    /// The payload of a close frame.
+    ///
+    /// # Errors
+    ///
+    /// The code may not be sent, or the reason is longer than [`MAX_CLOSE_REASON`].
+    pub(super) fn payload(&self) -> Result<Vec<u8>, WebSocketError> {
+        if !self.code.is_sendable() {
+            return Err(WebSocketError::State("a close code that may not be sent"));
+        }
+        if self.reason.as_bytes().len() > MAX_CLOSE_REASON {
+            return Err(WebSocketError::State("the reason of a close frame is longer than 123 bytes"));
+        }
+        Ok([&self.code.0.to_be_bytes(), self.reason.as_bytes()].concat())
     }
 }
 

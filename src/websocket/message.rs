@@ -14,7 +14,24 @@ pub enum Message {
     Binary(Bytes),
 }
 
+/// Which of the two kinds a message is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageKind {
+    /// Text, which is UTF-8.
+    Text,
+    /// Bytes.
+    Binary,
+}
+
 impl Message {
+    /// Which kind it is.
+    pub fn kind(&self) -> MessageKind {
+        match self {
+            Message::Text(_) => MessageKind::Text,
+            Message::Binary(_) => MessageKind::Binary,
+        }
+    }
+
     /// A message of text.
     pub fn text(text: impl Into<Utf8Bytes>) -> Self {
         Message::Text(text.into())
@@ -106,6 +123,12 @@ impl Utf8Bytes {
         Utf8Bytes(Bytes::from_static(text.as_bytes()))
     }
 
+    /// Text that was checked as it came.
+    pub(super) fn from_checked(bytes: Bytes) -> Self {
+        debug_assert!(std::str::from_utf8(&bytes).is_ok());
+        Utf8Bytes(bytes)
+    }
+
     /// The bytes: unlike those of the `&str`, without another look at whether they are UTF-8.
     pub fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -131,6 +154,15 @@ impl TryFrom<Bytes> for Utf8Bytes {
     fn try_from(bytes: Bytes) -> Result<Self, Self::Error> {
         simdutf8::basic::from_utf8(&bytes)?;
         Ok(Utf8Bytes(bytes))
+    }
+}
+
+impl TryFrom<Vec<u8>> for Utf8Bytes {
+    type Error = simdutf8::basic::Utf8Error;
+
+    fn try_from(bytes: Vec<u8>) -> Result<Self, Self::Error> {
+        simdutf8::basic::from_utf8(&bytes)?;
+        Ok(Utf8Bytes(bytes.into()))
     }
 }
 

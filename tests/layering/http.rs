@@ -9,7 +9,7 @@ use super::{read, repository, shown, sources};
 const OUTSIDE: [&str; 3] = ["foster_compat", "futures", "tokio"];
 
 /// What each room of the package `foster` may name of the others, lowest first.
-const ROOMS: [Room; 2] = [
+const ROOMS: [Room; 3] = [
     // A body is a stream to its reader: the trait is named, and nothing that runs one.
     Room { folder: "src/http", except: &[], outside: &["foster_compat", "tokio"], crate_modules: &["Error", "Result"] },
     Room {
@@ -17,6 +17,18 @@ const ROOMS: [Room; 2] = [
         except: &["src/http1/client", "src/http1/protocol", "src/http1/mod.rs"],
         outside: &OUTSIDE,
         crate_modules: &["http"],
+    },
+    Room {
+        folder: "src/websocket",
+        except: &[
+            "src/websocket/broadcast.rs",
+            "src/websocket/client",
+            "src/websocket/handle.rs",
+            "src/websocket/mod.rs",
+            "src/websocket/protocol",
+        ],
+        outside: &OUTSIDE,
+        crate_modules: &["http", "websocket"],
     },
 ];
 
@@ -45,7 +57,7 @@ fn the_machines_of_http_do_no_io_and_name_only_what_lies_below() {
 
 #[test]
 fn a_machine_that_looks_up_is_found() {
-    let [vocabulary, machines] = &ROOMS;
+    let [vocabulary, machines, websocket] = &ROOMS;
     for source in [
         "use tokio::time::Instant;",
         "use foster_compat::TransportRef;",
@@ -58,6 +70,10 @@ fn a_machine_that_looks_up_is_found() {
     for source in ["use futures::Stream;", "use crate::handler::Request;", "use crate::Error;"] {
         assert_eq!(machines.broken_in(&Outline::of(source)).len(), 1, "{source}");
     }
+    for source in ["use tokio::time::Sleep;", "use crate::http1::ServerConnection;", "use crate::Error;"] {
+        assert_eq!(websocket.broken_in(&Outline::of(source)).len(), 1, "{source}");
+    }
+    assert!(websocket.broken_in(&Outline::of("use crate::websocket::Message;\nuse bytes::Bytes;")).is_empty());
     assert!(vocabulary.broken_in(&Outline::of("use crate::{Error, Result};\nuse super::head::Span;")).is_empty());
     assert!(machines.broken_in(&Outline::of("use crate::http::Limits;\nuse ::http::Method;")).is_empty());
 }

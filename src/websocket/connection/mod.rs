@@ -1,0 +1,166 @@
+//! [`Connection`]: either side of a WebSocket, as a machine.
+
+mod receiving;
+mod sending;
+
+use bytes::Bytes;
+
+use super::close::{CloseCode, CloseFrame};
+use super::error::{Closed, WebSocketError};
+use super::frame::PartialHead;
+use super::incoming::IncomingMessage;
+use super::message::{Message, Utf8Bytes};
+
+use receiving::IncomingFrame;
+use sending::OutgoingMessage;
+
+/// The largest message that is received, in bytes after decompression, if nobody says otherwise: 16 MiB, the largest
+/// that Autobahn's test suite sends. fastwebsockets and tungstenite take 64 MiB, Python's `websockets` 1 MiB.
+pub const DEFAULT_MAX_MESSAGE_SIZE: usize = 16 * 1024 * 1024;
+
+/// Either side of a WebSocket whose opening handshake is done: bytes in, events out, and messages in, bytes out. It does
+/// no I/O, looks at no clock, and answers nothing by itself.
+///
+/// ```text
+///   receive_data:  ( Message | Ping | Pong )* ──> Close ─┐
+///   send:          ( message | fragment* | ping | pong )* ──> close ─┴─> closed
+///   an error:      ──> fail ──> closed
+/// ```
+///
+/// A [ping](Event::Ping) wants a [pong](Connection::send_pong) with the same payload, a [close](Event::Close) wants
+/// [its answer](Connection::answer_close). Nothing is read behind a close frame or an error. An idle connection holds no
+/// memory but its own.
+///
+/// ```
+/// use foster::websocket::{CloseCode, CloseFrame, Connection, Event, Message, Role};
+///
+/// let mut server = Connection::new(Role::Server, Some(1024));
+/// let mut client = Connection::new(Role::Client, Some(1024));
+///
+/// let mut sent = Vec::new();
+/// client.send_text("Hello", &mut sent)?;
+/// client.send_close(Some(&CloseFrame::new(CloseCode::NORMAL, "done")), &mut sent)?;
+///
+/// let mut data = &sent[..];
+/// assert_eq!(server.receive_data(&mut data)?, Some(Event::Message(Message::from("Hello"))));
+/// let Some(Event::Close(frame)) = server.receive_data(&mut data)? else { panic!("a close frame") };
+/// assert_eq!(frame.code, CloseCode::NORMAL);
+///
+/// let mut answer = Vec::new();
+/// server.answer_close(&mut answer)?;
+/// assert!(server.is_closed());
+/// assert_eq!(answer, [0x88, 2, 0x03, 0xe8]);
+/// # Ok::<(), foster::websocket::WebSocketError>(())
+/// ```
+#[derive(Debug)]
+pub struct Connection {
+    role: Role,
+    /// Nothing more is read or sent but the close frame that says why.
+    has_failed: bool,
+    max_message_size: usize,
+    head: PartialHead,
+    frame: Option<IncomingFrame>,
+    message: IncomingMessage,
+    /// What has come of the payload of a control frame that came in pieces.
+    control: Vec<u8>,
+    outgoing: Option<OutgoingMessage>,
+    received: Option<Box<CloseFrame>>,
+    sent: Option<Box<CloseFrame>>,
+}
+
+/// Which side of a connection this end is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// It masks what it sends.
+    Client,
+    /// It takes nothing that is not masked.
+    Server,
+}
+
+/// What the peer sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A whole message.
+    Message(Message),
+    /// A ping: it wants a pong with the same payload.
+    Ping(Bytes),
+    /// A pong, asked for or not.
+    Pong(Bytes),
+    /// The peer sends nothing more. [`CloseCode::NO_STATUS`] if it gave no code.
+    Close(CloseFrame),
+}
+
+impl Connection {
+    /// A connection whose opening handshake is done. A message above `max_message_size`, in bytes, is refused; with
+    /// `None`, memory is the limit.
+    pub fn new(role: Role, max_message_size: Option<usize>) -> Self {
+        Connection {
+            role,
+            has_failed: false,
+            max_message_size: max_message_size.unwrap_or(usize::MAX),
+            head: PartialHead::default(),
+            frame: None,
+            message: IncomingMessage::default(),
+            control: Vec::new(),
+            outgoing: None,
+            received: None,
+            sent: None,
+        }
+    }
+
+    /// Which side this end is.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Whether neither side has closed, and nothing has gone wrong.
+    pub fn is_open(&self) -> bool {
+        !self.has_failed && self.sent.is_none() && self.received.is_none()
+    }
+
+    /// Whether nothing more comes and nothing more may be sent: both close frames have gone, or something went wrong.
+    pub fn is_closed(&self) -> bool {
+        self.has_failed || (self.sent.is_some() && self.received.is_some())
+    }
+
+    /// Whether this end has sent its close frame.
+    pub fn is_close_sent(&self) -> bool {
+        self.sent.is_some()
+    }
+
+    /// Whether the peer's close frame has come.
+    pub fn is_close_received(&self) -> bool {
+        self.received.is_some()
+    }
+
+    /// What both sides have said of the end, up to now.
+    pub fn closed(&self) -> Closed {
+        let lost = || CloseFrame::new(CloseCode::ABNORMAL, Utf8Bytes::default());
+        Closed { received: self.received.as_deref().cloned().unwrap_or_else(lost), sent: self.sent.as_deref().cloned() }
+    }
+
+    /// Takes the end of the peer's stream.
+    ///
+    /// # Errors
+    ///
+    /// No close frame has come before: [`WebSocketError::Closed`] with [`CloseCode::ABNORMAL`].
+    pub fn receive_eof(&mut self) -> Result<(), WebSocketError> {
+        if self.received.is_some() {
+            return Ok(());
+        }
+        self.stop_reading();
+        Err(WebSocketError::Closed(self.closed()))
+    }
+
+    /// Reads nothing more, and lets go what has come of a message.
+    fn stop_reading(&mut self) {
+        self.has_failed = true;
+        self.forget_message();
+    }
+
+    fn forget_message(&mut self) {
+        self.frame = None;
+        self.message = IncomingMessage::default();
+        self.control = Vec::new();
+    }
+}

@@ -1,0 +1,159 @@
+//! The receiving side of a [`Connection`].
+
+use bytes::Bytes;
+
+use crate::websocket::close::CloseFrame;
+use crate::websocket::error::WebSocketError;
+use crate::websocket::frame::{FrameHead, NO_KEY, Opcode};
+use crate::websocket::incoming::whole_message;
+use crate::websocket::mask;
+use crate::websocket::message::MessageKind;
+
+use super::{Connection, Event};
+
+/// A frame whose head was read, and whose payload is coming.
+#[derive(Debug)]
+pub(super) struct IncomingFrame {
+    opcode: Opcode,
+    is_final: bool,
+    /// The key for the next byte.
+    key: [u8; 4],
+    n_left: u64,
+}
+
+impl Connection {
+    /// Takes bytes from the start of `data`, which it shortens by what was used, up to the next event. `None`: all of it
+    /// was used and more is needed, or nothing more is read, and what is left belongs to nobody.
+    ///
+    /// Text is looked at as it comes: the first byte that makes it invalid is an error, wherever its frame ends. What a
+    /// frame announces makes no room for it.
+    ///
+    /// # Errors
+    ///
+    /// What the peer did wrong: tell it with [`fail`](Connection::fail), and close.
+    pub fn receive_data(&mut self, data: &mut &[u8]) -> Result<Option<Event>, WebSocketError> {
+        if self.has_failed || self.received.is_some() {
+            return Ok(None);
+        }
+        let event = self.next_event(data);
+        if event.is_err() {
+            self.stop_reading();
+        }
+        event
+    }
+
+    fn next_event(&mut self, data: &mut &[u8]) -> Result<Option<Event>, WebSocketError> {
+        loop {
+            if self.frame.is_none() {
+                let Some(head) = self.head.next(data, self.role)? else { return Ok(None) };
+                self.check(&head)?;
+                if let Some(event) = self.receive_whole(&head, data)? {
+                    return Ok(Some(event));
+                }
+                self.begin(&head);
+            }
+            if let Some(event) = self.receive_payload(data)? {
+                return Ok(Some(event));
+            }
+            if self.frame.is_some() {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// What a head says that cannot be here.
+    fn check(&self, head: &FrameHead) -> Result<(), WebSocketError> {
+        if head.is_compressed {
+            return Err(WebSocketError::Protocol("a compressed frame without an agreement on compression"));
+        }
+        if head.opcode.is_control() {
+            return Ok(());
+        }
+        match (head.opcode, self.message.is_open()) {
+            (Opcode::Continuation, false) => return Err(WebSocketError::Protocol("a continuation of no message")),
+            (Opcode::Text | Opcode::Binary, true) => {
+                return Err(WebSocketError::Protocol("a message begins inside a fragmented one"));
+            }
+            _ => {}
+        }
+        if head.length > (self.max_message_size - self.message.len()) as u64 {
+            return Err(WebSocketError::MessageTooBig { limit: self.max_message_size });
+        }
+        Ok(())
+    }
+
+    /// A frame that is there as a whole and is an event of its own, as nearly every one: it is copied once, and nothing
+    /// is remembered of it.
+    fn receive_whole(&mut self, head: &FrameHead, data: &mut &[u8]) -> Result<Option<Event>, WebSocketError> {
+        if head.length > data.len() as u64 || !head.is_final || head.opcode == Opcode::Continuation {
+            return Ok(None);
+        }
+        let (payload, rest) = data.split_at(head.length as usize);
+        *data = rest;
+        let mut payload = payload.to_vec();
+        if head.key != NO_KEY {
+            mask::apply(head.key, &mut payload);
+        }
+        match head.opcode {
+            Opcode::Text => whole_message(MessageKind::Text, payload).map(Event::Message),
+            Opcode::Binary => whole_message(MessageKind::Binary, payload).map(Event::Message),
+            control => self.control_event(control, payload.into()),
+        }
+        .map(Some)
+    }
+
+    fn begin(&mut self, head: &FrameHead) {
+        match head.opcode {
+            Opcode::Text => self.message.open(MessageKind::Text),
+            Opcode::Binary => self.message.open(MessageKind::Binary),
+            Opcode::Continuation | Opcode::Close | Opcode::Ping | Opcode::Pong => {}
+        }
+        self.frame =
+            Some(IncomingFrame { opcode: head.opcode, is_final: head.is_final, key: head.key, n_left: head.length });
+    }
+
+    /// Takes what there is of the payload; an event, if it has an end with it that is one.
+    fn receive_payload(&mut self, data: &mut &[u8]) -> Result<Option<Event>, WebSocketError> {
+        let Some(frame) = &mut self.frame else { return Ok(None) };
+        let n_piece = frame.n_left.min(data.len() as u64) as usize;
+        let (piece, rest) = data.split_at(n_piece);
+        *data = rest;
+        if frame.opcode.is_control() {
+            let n_before = self.control.len();
+            self.control.extend_from_slice(piece);
+            mask::apply(frame.key, &mut self.control[n_before..]);
+        } else {
+            // A length was checked against the limit, which is of the size of memory.
+            let n_left = frame.is_final.then_some(frame.n_left as usize);
+            self.message.push(piece, frame.key, n_left)?;
+        }
+        mask::advance(&mut frame.key, n_piece);
+        frame.n_left -= n_piece as u64;
+        if frame.n_left > 0 {
+            return Ok(None);
+        }
+        let (opcode, is_final) = (frame.opcode, frame.is_final);
+        self.frame = None;
+        if opcode.is_control() {
+            let payload = std::mem::take(&mut self.control);
+            return self.control_event(opcode, payload.into()).map(Some);
+        }
+        if !is_final {
+            return Ok(None);
+        }
+        Ok(Some(Event::Message(self.message.finish()?)))
+    }
+
+    fn control_event(&mut self, opcode: Opcode, payload: Bytes) -> Result<Event, WebSocketError> {
+        match opcode {
+            Opcode::Ping => Ok(Event::Ping(payload)),
+            Opcode::Pong => Ok(Event::Pong(payload)),
+            _ => {
+                let frame = CloseFrame::parse(&payload)?;
+                self.forget_message();
+                self.received = Some(Box::new(frame.clone()));
+                Ok(Event::Close(frame))
+            }
+        }
+    }
+}
