@@ -2,8 +2,13 @@
 
 mod close;
 mod error;
+mod handshake;
 mod message;
 
 pub use close::{CloseCode, CloseFrame, MAX_CLOSE_REASON};
 pub use error::{Closed, WebSocketError};
+pub use handshake::{
+    Accepted, BadOrigin, BadUrl, ClientHandshake, HandshakeError, MAX_SUBPROTOCOLS, Opening, Origin, Origins, Rejected,
+    Rejection, ServerHandshake, WebSocketUrl,
+};
 pub use message::{Message, Utf8Bytes};
