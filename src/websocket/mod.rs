@@ -3,7 +3,9 @@
 mod client;
 mod close;
 mod connection;
+mod deflate;
 mod error;
+mod extensions;
 mod frame;
 mod handshake;
 mod incoming;
@@ -15,6 +17,10 @@ mod utf8;
 pub use client::{Connect, ConnectError, DEFAULT_OPEN_TIMEOUT, Opened, connect};
 pub use close::{CloseCode, CloseFrame, MAX_CLOSE_REASON};
 pub use connection::{Connection, DEFAULT_MAX_MESSAGE_SIZE, Event, Role};
+pub use deflate::{
+    DEFAULT_DEFLATE_BUDGET, Deflate, DeflateBudget, DeflateConfig, DeflateOffer, DeflateParams, INFLATER_SIZE,
+    deflater_size,
+};
 pub use error::{Closed, WebSocketError};
 pub use frame::MAX_CONTROL_PAYLOAD;
 pub use handshake::{
