@@ -5,6 +5,7 @@
 //! curl localhost:8080/users/7
 //! ```
 //!
+//! `/ws` sends back every message of a WebSocket, `/broadcast` sends it to all that are there.
 //! `GET /` greets, `GET /json` does it in JSON, `GET /users/<id>` says the id, `GET /stream` sends 1 MiB in 64 pieces.
 //! Everything else gets the body of its request back, as it comes in, or `no body`.
 
@@ -16,7 +17,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use foster::http::{HeaderValue, Limits, Method, Response, ResponseBody};
-use foster::{AccessLog, Config, HttpServer, Request, Result, run, serve, serve_workers};
+use foster::websocket::{self, Broadcast, WebSocket};
+use foster::{AccessLog, Config, Handler, HttpServer, Request, Result, run, serve, serve_workers};
 use futures::stream;
 use options::{Options, Own, wrong_arguments};
 
@@ -25,7 +27,47 @@ const N_CHUNKS: usize = 64;
 
 static CHUNK: [u8; CHUNK_SIZE] = [b'x'; CHUNK_SIZE];
 
-async fn probe(request: Request) -> Response {
+/// What a worker answers with.
+#[derive(Clone, Default)]
+struct Probe {
+    websockets: websocket::Config,
+    room: Broadcast,
+}
+
+impl Probe {
+    fn handler(websockets: websocket::Config) -> impl Handler {
+        let probe = Probe { websockets, room: Broadcast::new() };
+        move |request| probe.clone().answer(request)
+    }
+
+    async fn answer(self, request: Request) -> Result<Response> {
+        match request.path() {
+            "/ws" => websocket::upgrade(request, &self.websockets, echo).await,
+            "/broadcast" => {
+                let room = self.room;
+                websocket::upgrade(request, &self.websockets, async |websocket| shout(&room, &websocket).await).await
+            }
+            _ => Ok(answer(request)),
+        }
+    }
+}
+
+async fn echo(websocket: WebSocket) -> Result<()> {
+    loop {
+        let message = websocket.receive().await?;
+        websocket.send(message).await?;
+    }
+}
+
+async fn shout(room: &Broadcast, websocket: &WebSocket) -> Result<()> {
+    let _membership = room.join(websocket)?;
+    loop {
+        let message = websocket.receive().await?;
+        room.send(message);
+    }
+}
+
+fn answer(request: Request) -> Response {
     if *request.method() == Method::GET {
         match request.path() {
             "/" => return Response::text("Hello, World!"),
@@ -134,8 +176,11 @@ fn main() -> Result<()> {
     let (options, values) = Options::from_args_and("probe", 8080, OPTIONS);
     let config = config(&options, &values).unwrap_or_else(|message| wrong_arguments("probe", &message));
     match values[0] {
-        Some(_) => run(serve_workers(|| probe, config).on_serving(|server| announce(&server))),
-        None => run(serve(probe, config).on_serving(|server| announce(&server))),
+        Some(_) => {
+            run(serve_workers(|| Probe::handler(websocket::Config::new()), config)
+                .on_serving(|server| announce(&server)))
+        }
+        None => run(serve(Probe::handler(websocket::Config::new()), config).on_serving(|server| announce(&server))),
     }
 }
 

@@ -34,6 +34,8 @@ pub mod http;
 #[cfg(feature = "http1")]
 pub mod http1;
 #[cfg(feature = "http1")]
+mod outbox;
+#[cfg(feature = "http1")]
 mod serve;
 #[cfg(all(feature = "http1", feature = "testing"))]
 pub mod testing;

@@ -61,12 +61,12 @@ impl<H: Handler> InMemoryHttpServer<H> {
 
     /// What was counted so far.
     pub fn stats(&self) -> Stats {
-        self.site.counters.stats()
+        self.site.roster.counters.stats()
     }
 
     /// Begins to stop, as [`HttpServer::shutdown`](crate::HttpServer::shutdown): what is idle is closed, responses under
     /// way say so. Nothing is cancelled after `graceful_timeout`: that is for the nursery of the test to do.
     pub fn shutdown(&self) {
-        self.site.begin_shutdown();
+        self.site.roster.begin_shutdown();
     }
 }

@@ -151,6 +151,13 @@ impl Request {
         self.connection.switch(headers, false)
     }
 
+    /// As [`upgrade`](Request::upgrade), and the head is kept.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn switch(self, headers: &HeaderList) -> Result<(RequestHead, Upgraded), HttpError> {
+        let upgraded = self.connection.switch(headers, false)?;
+        Ok((self.head, upgraded))
+    }
+
     /// Answers 200 to CONNECT, and gives the connection away. What the handler returns after that is ignored.
     ///
     /// # Errors

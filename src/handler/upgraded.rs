@@ -1,23 +1,28 @@
 //! [`Upgraded`]: a connection that belongs to another protocol now.
 
+use std::fmt;
+
 use bytes::Bytes;
 use foster_compat::{Protocol, ProtocolHandle, Result, TransportRef};
+
+use crate::serve::Seat;
 
 /// A connection after `101 Switching Protocols` or the 200 to CONNECT. Its reading is paused until it has a protocol.
 ///
 /// Dropped without one, it is closed.
-#[derive(Debug)]
 pub struct Upgraded {
     transport: TransportRef,
     leftover: Bytes,
     has_eof: bool,
     is_taken: bool,
+    /// Its place among the connections of the server, until it has its protocol.
+    seat: Option<Seat>,
 }
 
 impl Upgraded {
-    pub(crate) fn new(transport: TransportRef, leftover: Bytes, has_eof: bool) -> Self {
+    pub(crate) fn new(transport: TransportRef, leftover: Bytes, has_eof: bool, seat: Option<Seat>) -> Self {
         transport.pause_reading();
-        Upgraded { transport, leftover, has_eof, is_taken: false }
+        Upgraded { transport, leftover, has_eof, is_taken: false, seat }
     }
 
     /// The transport.
@@ -63,10 +68,26 @@ impl Upgraded {
         Ok(handle)
     }
 
+    /// The place among the connections of the server, for a protocol that stops with it.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn take_seat(&mut self) -> Option<Seat> {
+        self.seat.take()
+    }
+
     /// The transport and the bytes that came too early, for who sets a protocol of another kind. Reading is paused.
     pub fn into_parts(mut self) -> (TransportRef, Bytes) {
         self.is_taken = true;
         (self.transport.clone(), std::mem::take(&mut self.leftover))
+    }
+}
+
+impl fmt::Debug for Upgraded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Upgraded")
+            .field("transport", &self.transport)
+            .field("leftover", &self.leftover)
+            .field("is_eof", &self.has_eof)
+            .finish_non_exhaustive()
     }
 }
 

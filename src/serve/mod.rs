@@ -5,6 +5,7 @@ mod config;
 mod http_server;
 mod place;
 mod reservation;
+mod roster;
 #[expect(clippy::module_inception, reason = "the function is named serve, and what it needs stands around it")]
 mod serve;
 mod stats;
@@ -19,4 +20,5 @@ pub use stats::Stats;
 pub use workers::{ServeWorkers, serve_workers};
 
 pub(crate) use access_log::{Entry, Known, Logger};
+pub(crate) use roster::{Drain, Roster, Seat};
 pub(crate) use stats::{Count, Counters};

@@ -53,7 +53,7 @@ impl<H: Handler> Worker<H> {
         for server in &self.servers {
             server.close();
         }
-        self.site.begin_shutdown();
+        self.site.roster.begin_shutdown();
         let all_gone = async {
             for server in &self.servers {
                 server.wait_closed().await;

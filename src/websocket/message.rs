@@ -77,8 +77,8 @@ impl Message {
     }
 }
 
-impl From<&'static str> for Message {
-    fn from(text: &'static str) -> Self {
+impl From<&str> for Message {
+    fn from(text: &str) -> Self {
         Message::text(text)
     }
 }
@@ -107,9 +107,9 @@ impl From<Bytes> for Message {
     }
 }
 
-impl From<&'static [u8]> for Message {
-    fn from(bytes: &'static [u8]) -> Self {
-        Message::binary(bytes)
+impl From<&[u8]> for Message {
+    fn from(bytes: &[u8]) -> Self {
+        Message::binary(Bytes::copy_from_slice(bytes))
     }
 }
 
@@ -166,9 +166,9 @@ impl TryFrom<Vec<u8>> for Utf8Bytes {
     }
 }
 
-impl From<&'static str> for Utf8Bytes {
-    fn from(text: &'static str) -> Self {
-        Utf8Bytes::from_static(text)
+impl From<&str> for Utf8Bytes {
+    fn from(text: &str) -> Self {
+        Utf8Bytes(Bytes::copy_from_slice(text.as_bytes()))
     }
 }
 

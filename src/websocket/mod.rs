@@ -12,6 +12,7 @@ mod incoming;
 mod mask;
 mod message;
 mod prepared;
+mod protocol;
 mod utf8;
 
 pub use client::{Connect, ConnectError, DEFAULT_OPEN_TIMEOUT, Opened, connect};
@@ -29,3 +30,9 @@ pub use handshake::{
 };
 pub use message::{Message, MessageKind, Utf8Bytes};
 pub use prepared::PreparedMessage;
+pub use protocol::{
+    Broadcast, Config, DEFAULT_MAX_QUEUE, DEFAULT_MAX_UNSENT, Membership, MessageWriter, Slow, WebSocket,
+    WebSocketReceiver, WebSocketSender, upgrade, websocket,
+};
+
+pub(crate) use protocol::Hub;

@@ -20,13 +20,7 @@ const ROOMS: [Room; 3] = [
     },
     Room {
         folder: "src/websocket",
-        except: &[
-            "src/websocket/broadcast.rs",
-            "src/websocket/client",
-            "src/websocket/handle.rs",
-            "src/websocket/mod.rs",
-            "src/websocket/protocol",
-        ],
+        except: &["src/websocket/client", "src/websocket/mod.rs", "src/websocket/protocol"],
         outside: &OUTSIDE,
         crate_modules: &["http", "websocket"],
     },

@@ -162,6 +162,25 @@ pub(crate) trait SocketAccess {
     fn with_socket(&self, look: &mut dyn FnMut(SockRef<'_>));
 }
 
+#[cfg(unix)]
+fn has_hung_up(socket: &SockRef<'_>) -> io::Result<bool> {
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    #[cfg(target_os = "linux")]
+    let asked = PollFlags::RDHUP;
+    #[cfg(not(target_os = "linux"))]
+    let asked = PollFlags::empty();
+    let mut fds = [PollFd::new(&**socket, asked)];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    let n_ready = poll(&mut fds, Some(&at_once))?;
+    Ok(n_ready > 0 && fds[0].revents().intersects(asked | PollFlags::HUP | PollFlags::ERR))
+}
+
+#[cfg(not(unix))]
+fn has_hung_up(_socket: &SockRef<'_>) -> io::Result<bool> {
+    Ok(false)
+}
+
 impl TransportSocket {
     pub(crate) fn new(owner: Rc<dyn SocketAccess>) -> Self {
         TransportSocket(owner)
@@ -181,6 +200,13 @@ impl TransportSocket {
     /// The address of the peer.
     pub fn getpeername(&self) -> io::Result<Address> {
         self.look(|socket| address(&socket.peer_addr()?))
+    }
+
+    /// Whether the peer has ended its stream, or the connection is gone, though what came before may not have been read:
+    /// a transport whose reading is paused does not hear of it. Not in asyncio. Always `false` where the operating
+    /// system does not say it.
+    pub fn has_peer_left(&self) -> io::Result<bool> {
+        self.look(|socket| has_hung_up(&socket))
     }
 
     /// Whether small writes are sent at once; on unless changed.

@@ -7,13 +7,13 @@ use bytes::Bytes;
 use foster_compat::{Error, Event, Result, SharedProtocol, TransportRef};
 
 use super::deadline::Deadline;
-use super::outbox::Outbox;
 use super::reading::Holds;
-use super::site::{Drain, Site};
+use super::site::Site;
 use crate::handler::{Connected, Ends, Handler, Upgraded};
 use crate::http::{BodyError, BodyWriter, HeaderList, HttpError, StatusCode};
 use crate::http1::ServerConnection;
-use crate::serve::{Count, Entry};
+use crate::outbox::Outbox;
+use crate::serve::{Drain, Entry, Seat};
 
 /// A connection of HTTP/1.1 as its transport calls it.
 pub(crate) struct Http1Protocol<H: Handler> {
@@ -55,9 +55,13 @@ pub(super) struct Connection<H: Handler> {
     pub(super) has_eof: Cell<bool>,
     /// Another protocol has the transport, or the transport is lost.
     pub(super) is_over: Cell<bool>,
+    /// The handler has given the transport to another protocol, and what comes of it is not this connection's.
+    pub(super) is_given: Cell<bool>,
     /// What the access log will say of the current request, if there is one.
     pub(super) entry: RefCell<Option<Box<Entry>>>,
-    site_key: Cell<usize>,
+    seat: RefCell<Option<Seat>>,
+    /// Holds the connection for a handler that waits, unless it gives the connection away.
+    pub(super) keeper: RefCell<Option<Rc<Self>>>,
 }
 
 impl<H: Handler> Http1Protocol<H> {
@@ -83,8 +87,10 @@ impl<H: Handler> Http1Protocol<H> {
             is_processing: Cell::new(false),
             has_eof: Cell::new(false),
             is_over: Cell::new(false),
+            is_given: Cell::new(false),
             entry: RefCell::default(),
-            site_key: Cell::new(usize::MAX),
+            seat: RefCell::default(),
+            keeper: RefCell::default(),
         });
         Http1Protocol { connection }
     }
@@ -96,10 +102,9 @@ impl<H: Handler> SharedProtocol for Http1Protocol<H> {
         // What the socket does not take has to be taken before more is made, so nothing is copied that need not be.
         transport.set_write_buffer_limits(Some(0), Some(0))?;
         connection.transport.get_or_init(|| transport);
-        connection.site.counters.add(Count::ConnectionMade);
         let me: Weak<dyn Drain> = connection.me.clone();
-        connection.site_key.set(connection.site.add_connection(me));
-        if connection.site.shutdown.is_set() {
+        connection.seat.replace(Some(connection.site.roster.seat(me)));
+        if connection.site.roster.shutdown.is_set() {
             connection.close();
         }
         connection.rearm();
@@ -156,18 +161,17 @@ impl<H: Handler> Connection<H> {
         if self.is_over.replace(true) {
             return;
         }
-        self.leave_site();
+        self.clean_up();
+        drop(self.seat.take());
         let body = self.body.take();
         if let Some(body) = body {
             // The handler that waits for it is cancelled: only who is shielded from that, or stands elsewhere, is told.
-            self.site.loop_.call_soon(move || body.end(Err(BodyError::Disconnected)));
+            self.site.roster.loop_.call_soon(move || body.end(Err(BodyError::Disconnected)));
         }
     }
 
-    fn leave_site(&self) {
+    fn clean_up(&self) {
         self.deadline.clear();
-        self.site.counters.add(Count::ConnectionLost);
-        self.site.remove_connection(self.site_key.replace(usize::MAX));
         drop(self.held.take());
         drop(self.outbox.take());
     }
@@ -192,7 +196,7 @@ impl<H: Handler> Connected for Connection<H> {
     }
 
     fn shutdown(&self) -> Event {
-        self.site.shutdown.clone()
+        self.site.roster.shutdown.clone()
     }
 
     fn send_informational(&self, status: StatusCode, headers: &HeaderList) -> Result<(), HttpError> {
@@ -223,8 +227,12 @@ impl<H: Handler> Connected for Connection<H> {
         self.log_status(if is_connect { StatusCode::OK } else { StatusCode::SWITCHING_PROTOCOLS }, "");
         self.flush();
         self.is_over.set(true);
+        self.count_end();
+        self.is_given.set(true);
         let leftover = Bytes::from(self.held.take());
-        self.leave_site();
-        Ok(Upgraded::new(self.transport(), leftover, self.has_eof.get()))
+        self.clean_up();
+        let keeper = self.keeper.take();
+        drop(keeper);
+        Ok(Upgraded::new(self.transport(), leftover, self.has_eof.get(), self.seat.take()))
     }
 }

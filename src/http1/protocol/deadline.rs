@@ -145,7 +145,7 @@ impl<H: Handler> Connection<H> {
             old.cancel();
         }
         let me = self.me.clone();
-        *timer = Some(self.site.loop_.call_later(delay, move || {
+        *timer = Some(self.site.roster.loop_.call_later(delay, move || {
             if let Some(connection) = me.upgrade() {
                 connection.timer_fired();
             }
@@ -175,7 +175,7 @@ impl<H: Handler> Connection<H> {
 
     fn time_out(&self, wait: Wait, now: Instant) {
         if !matches!(wait, Wait::KeepAlive(_) | Wait::Linger) {
-            self.site.counters.add(Count::TimedOut);
+            self.site.roster.counters.add(Count::TimedOut);
         }
         match wait {
             Wait::KeepAlive(_) | Wait::Linger => self.close(),

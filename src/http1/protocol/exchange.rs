@@ -4,7 +4,7 @@ use std::any::Any;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use crate::http::{
     BodyError, BodyKind, Fault, HeaderList, HttpError, IntoResponse, Response, ResponseBody, StatusCode, header,
 };
 use crate::http1::{BodySize, ServerConnection};
-use crate::serve::Count;
+use crate::serve::{Count, Roster};
 
 /// A body in pieces is written once so much of it is there, or when its maker waits: what one read takes, too.
 const MAX_UNSENT: usize = 256 * 1024;
@@ -28,28 +28,53 @@ const MAX_UNSENT: usize = 256 * 1024;
 /// How much of a body that is always ready is sent before others have their turn.
 const MAX_UNBROKEN: usize = 1024 * 1024;
 
+const FAILED: &str = "a handler failed";
+const PANICKED: &str = "a handler panicked";
+
 /// What a handler has come to; a panic is one more way to fail.
 type Answer = Result<Result<Response>, Box<dyn Any + Send>>;
 
-/// Notes that an exchange that had to wait was cancelled.
+/// Notes that an exchange that had to wait was cancelled, and keeps its connection until then: one that was given away
+/// is not worth its memory.
 struct Waiting<H: Handler> {
-    connection: Rc<Connection<H>>,
+    connection: Weak<Connection<H>>,
+    roster: Rc<Roster>,
     is_done: bool,
+}
+
+impl<H: Handler> Waiting<H> {
+    fn for_handler(connection: &Connection<H>) -> Self {
+        connection.keeper.replace(Some(connection.rc()));
+        Waiting::new(connection)
+    }
+
+    fn new(connection: &Connection<H>) -> Self {
+        Waiting { connection: connection.me.clone(), roster: connection.site.roster.clone(), is_done: false }
+    }
+
+    /// It was not cancelled. Gives the connection, if the exchange is still its own.
+    fn done(mut self) -> Option<Rc<Connection<H>>> {
+        self.is_done = true;
+        self.connection.upgrade()
+    }
 }
 
 impl<H: Handler> Drop for Waiting<H> {
     fn drop(&mut self) {
-        if !self.is_done {
-            self.connection.site.counters.add(Count::Cancelled);
-            self.connection.count_end();
+        let Some(connection) = self.connection.upgrade() else { return };
+        if !self.is_done && !connection.is_given.get() {
+            self.roster.counters.add(Count::Cancelled);
+            connection.count_end();
         }
+        let keeper = connection.keeper.take();
+        drop(keeper);
     }
 }
 
 impl<H: Handler> Connection<H> {
     /// Starts to answer. The first step is taken at once: a handler that has its answer at hand is never queued.
     pub(super) fn answer(&self, request: Request) {
-        self.site.counters.add(Count::Request);
+        self.site.roster.counters.add(Count::Request);
         self.log_request(&request);
         self.with_transport(|transport| transport.in_scope(|| self.take_first_step(transport, request)));
     }
@@ -75,22 +100,13 @@ impl<H: Handler> Connection<H> {
             (Err(panic), _) => self.answered(Err(panic)),
             (Ok(Some(handling)), _) => {
                 drop(entered);
-                transport.start_soon(self.rc().wait_for(handling).instrument(span));
+                let waiting = Waiting::for_handler(self);
+                transport.start_soon(wait_for(waiting, handling).instrument(span));
             }
             (Ok(None), Some(Ok(mut response))) => self.respond(&mut response),
             (Ok(None), Some(Err(err))) => self.answered(Ok(Err(err))),
             (Ok(None), None) => debug_assert!(false, "a call that does not wait is ready"),
         }
-    }
-
-    /// Goes on with a handler that was not ready.
-    async fn wait_for(self: Rc<Self>, mut handling: Pin<Box<Option<H::Future>>>) {
-        let mut waiting = Waiting { connection: self.clone(), is_done: false };
-        let answer = poll_fn(|cx| poll_handling(&mut handling, cx));
-        let answer = AssertUnwindSafe(answer).catch_unwind().await;
-        waiting.is_done = true;
-        drop(handling);
-        self.answered(answer);
     }
 
     /// Sends what the handler has answered, as far as it goes without waiting.
@@ -99,7 +115,7 @@ impl<H: Handler> Connection<H> {
             Ok(Ok(response)) => response,
             Ok(Err(err)) => self.error_response(err),
             Err(payload) => {
-                self.report("a handler panicked", Panicked::new(payload).into());
+                self.report(PANICKED, Panicked::new(payload).into());
                 Response::new(StatusCode::INTERNAL_SERVER_ERROR)
             }
         };
@@ -121,7 +137,7 @@ impl<H: Handler> Connection<H> {
     /// The answer to a request whose handler has failed.
     fn error_response(&self, err: Error) -> Response {
         let status = client_fault(&err).unwrap_or_else(|| {
-            self.report("a handler failed", err);
+            self.report(FAILED, err);
             StatusCode::INTERNAL_SERVER_ERROR
         });
         let mut response = Response::text(status.canonical_reason().unwrap_or_default());
@@ -131,9 +147,7 @@ impl<H: Handler> Connection<H> {
 
     /// Counts what is the handler's fault, and tells the exception handler of the loop.
     fn report(&self, message: &'static str, err: Error) {
-        self.site.counters.add(Count::Failed);
-        let context = ExceptionContext::new(message, Some(err)).with("transport", self.transport());
-        self.site.loop_.call_exception_handler(&context);
+        report(&self.site.roster, message, err, Some(self.transport()));
     }
 
     /// Puts the head, and a body that is there as a whole, into what goes out. Gives a body that is still to be made.
@@ -261,11 +275,11 @@ impl<H: Handler> Connection<H> {
     }
 
     async fn stream(self: Rc<Self>, body: ResponseBody) {
-        let mut waiting = Waiting { connection: self.clone(), is_done: false };
+        let waiting = Waiting::new(&self);
         let sent = AssertUnwindSafe(self.send_body(body)).catch_unwind().await;
         // A connection that is lost meanwhile has cancelled what is left of the response.
-        waiting.is_done = !self.is_over.get();
-        if waiting.is_done {
+        if !self.is_over.get() {
+            waiting.done();
             self.end_exchange(sent.unwrap_or_else(|payload| Err(Panicked::new(payload).into())));
         }
     }
@@ -327,8 +341,11 @@ impl<H: Handler> Connection<H> {
         }
     }
 
-    fn count_end(&self) {
-        self.site.counters.add(Count::RequestOver);
+    pub(super) fn count_end(&self) {
+        if self.is_given.get() {
+            return;
+        }
+        self.site.roster.counters.add(Count::RequestOver);
         self.log_end();
     }
 
@@ -351,6 +368,32 @@ impl<H: Handler> Connection<H> {
             transport.abort();
         });
     }
+}
+
+/// Goes on with a handler that was not ready.
+async fn wait_for<H: Handler>(waiting: Waiting<H>, mut handling: Pin<Box<Option<H::Future>>>) {
+    let answer = poll_fn(|cx| poll_handling(&mut handling, cx));
+    let answer = AssertUnwindSafe(answer).catch_unwind().await;
+    drop(handling);
+    let roster = waiting.roster.clone();
+    match (waiting.done(), answer) {
+        (Some(connection), answer) => connection.answered(answer),
+        // The connection was given away, and has nobody else to hear of this.
+        (None, Ok(Ok(_))) => {}
+        (None, Ok(Err(err))) => report(&roster, FAILED, err, None),
+        (None, Err(payload)) => report(&roster, PANICKED, Panicked::new(payload).into(), None),
+    }
+}
+
+/// Counts what is the handler's fault, and tells the exception handler of the loop.
+fn report(roster: &Roster, message: &'static str, err: Error, transport: Option<TransportRef>) {
+    roster.counters.add(Count::Failed);
+    let context = ExceptionContext::new(message, Some(err));
+    let context = match transport {
+        Some(transport) => context.with("transport", transport),
+        None => context,
+    };
+    roster.loop_.call_exception_handler(&context);
 }
 
 /// Polls a call of the handler up to its response.

@@ -13,7 +13,6 @@ mod connection;
 mod deadline;
 mod exchange;
 mod logging;
-mod outbox;
 mod reading;
 mod site;
 mod span;

@@ -168,7 +168,7 @@ impl<H: Handler> Connection<H> {
     fn begin(&self, request: IncomingRequest, data: &mut &[u8]) {
         let n_requests = self.n_requests.get() + 1;
         self.n_requests.set(n_requests);
-        if n_requests >= self.site.config.keep_alive_max_requests || self.site.shutdown.is_set() {
+        if n_requests >= self.site.config.keep_alive_max_requests || self.site.roster.shutdown.is_set() {
             self.machine.borrow_mut().close_after_response();
         }
         self.is_10.set(request.head.version() == Version::HTTP_10);
@@ -265,7 +265,7 @@ impl<H: Handler> Connection<H> {
 
     /// Answers without a handler, and closes.
     pub(super) fn refuse(&self, status: StatusCode, known: Known<'_>, now: Instant) {
-        self.site.counters.add(Count::Refused);
+        self.site.roster.counters.add(Count::Refused);
         self.log_refused(known, status);
         self.has_unread.set(true);
         self.site.now.set(now);

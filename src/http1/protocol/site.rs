@@ -2,30 +2,26 @@
 
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use foster_compat::{Event, Loop};
-use slab::Slab;
+use foster_compat::Loop;
 use tokio::time::Instant;
 
-use super::outbox::Outbox;
 use crate::handler::{Handler, Request};
 use crate::http::Limits;
 use crate::http1::LastHead;
-use crate::serve::{Config, Counters, Logger};
+use crate::outbox::Outbox;
+use crate::serve::{Config, Counters, Logger, Roster};
 
 /// The handler, the configuration and what is kept once instead of per connection.
 pub(crate) struct Site<H: Handler> {
     pub(crate) handler: H,
     pub(crate) config: Config,
     pub(crate) limits: Rc<Limits>,
-    pub(crate) counters: Arc<Counters>,
     pub(crate) access_log: Option<Logger>,
-    pub(crate) loop_: Loop,
-    /// Set once the server was told to stop.
-    pub(crate) shutdown: Event,
+    pub(crate) roster: Rc<Roster>,
     /// The box of the last call that was ready at once, for the next one.
     handling: RefCell<Option<Handling<H>>>,
     /// Kept for the next connection that writes.
@@ -34,13 +30,6 @@ pub(crate) struct Site<H: Handler> {
     pub(crate) now: Cell<Instant>,
     date: Cell<Date>,
     pub(super) last_head: RefCell<LastHead>,
-    connections: RefCell<Slab<Weak<dyn Drain>>>,
-}
-
-/// A connection as its server stops it.
-pub(crate) trait Drain {
-    /// Closes now if no request is under way, else after it.
-    fn drain(self: Rc<Self>);
 }
 
 #[derive(Clone, Copy)]
@@ -68,17 +57,14 @@ impl<H: Handler> Site<H> {
         Site {
             handler,
             limits: Rc::new(config.limits.clone()),
-            config,
-            counters,
             access_log,
-            loop_,
-            shutdown: Event::new(),
+            roster: Roster::new(loop_, counters, config.graceful_timeout),
+            config,
             handling: RefCell::new(None),
             outbox: RefCell::default(),
             now: Cell::new(Instant::now()),
             date: Cell::new(Date { text: [b' '; DATE_LEN], until: Instant::now() }),
             last_head: RefCell::default(),
-            connections: RefCell::default(),
         }
     }
 
@@ -134,24 +120,6 @@ impl<H: Handler> Site<H> {
     pub(crate) fn keep_outbox(&self, outbox: Outbox) {
         if outbox.bytes.capacity() > 0 {
             self.outbox.replace(outbox.cleaned());
-        }
-    }
-
-    pub(crate) fn add_connection(&self, connection: Weak<dyn Drain>) -> usize {
-        self.connections.borrow_mut().insert(connection)
-    }
-
-    pub(crate) fn remove_connection(&self, key: usize) {
-        self.connections.borrow_mut().try_remove(key);
-    }
-
-    /// Tells every connection, and every handler that asks, that the server stops.
-    pub(crate) fn begin_shutdown(&self) {
-        self.shutdown.set();
-        let connections: Vec<_> =
-            self.connections.borrow().iter().filter_map(|(_, connection)| connection.upgrade()).collect();
-        for connection in connections {
-            connection.drain();
         }
     }
 }

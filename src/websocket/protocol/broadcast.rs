@@ -1,0 +1,173 @@
+//! [`Broadcast`]: one message to many.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::rc::Rc;
+
+use slab::Slab;
+
+use super::websocket::WebSocket;
+use crate::websocket::close::{CloseCode, CloseFrame};
+use crate::websocket::message::Message;
+use crate::websocket::prepared::PreparedMessage;
+
+/// Bytes that a member may leave untaken before it counts as slow, unless set.
+pub const DEFAULT_MAX_UNSENT: usize = 1024 * 1024;
+
+/// What becomes of a member that takes its messages too slowly.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Slow {
+    /// It misses the message.
+    #[default]
+    Skip,
+    /// It is closed with 1008, and is no member any more.
+    Disconnect,
+}
+
+/// Sends messages to many WebSockets, each encoded once: a chat room, a feed. A clone is the same.
+///
+/// Sending waits for nobody. A member that does not take what it is sent is skipped or disconnected, by policy, once
+/// that amounts to [`DEFAULT_MAX_UNSENT`] bytes; the others notice nothing of it. A member leaves when its WebSocket has
+/// ended or its [`Membership`] is dropped.
+///
+/// ```
+/// use foster::Result;
+/// use foster::websocket::{Broadcast, WebSocket};
+///
+/// async fn chat(room: Broadcast, websocket: WebSocket) -> Result<()> {
+///     let _membership = room.join(&websocket)?;
+///     loop {
+///         let message = websocket.receive().await?;
+///         room.send(message);
+///     }
+/// }
+/// ```
+#[derive(Clone, Default)]
+pub struct Broadcast {
+    room: Rc<Room>,
+}
+
+struct Room {
+    members: RefCell<Slab<WebSocket>>,
+    slow: Slow,
+    max_unsent: usize,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Room { members: RefCell::default(), slow: Slow::default(), max_unsent: DEFAULT_MAX_UNSENT }
+    }
+}
+
+impl Room {
+    /// Gives how many members took the message, and which are members no longer.
+    fn deliver<'a>(
+        &self,
+        message: &PreparedMessage,
+        members: impl Iterator<Item = (usize, &'a WebSocket)>,
+    ) -> (usize, Vec<usize>) {
+        let (mut n_taken, mut gone) = (0, Vec::new());
+        for (key, member) in members {
+            let session = member.session();
+            if session.n_unsent() <= self.max_unsent {
+                match session.send_prepared(message) {
+                    Ok(()) => n_taken += 1,
+                    Err(_) => gone.push(key),
+                }
+            } else if self.slow == Slow::Disconnect {
+                gone.push(key);
+            }
+        }
+        (n_taken, gone)
+    }
+
+    fn dismiss(&self, gone: &[usize]) {
+        for &key in gone {
+            let member = self.members.borrow_mut().try_remove(key);
+            if let Some(member) = member {
+                // Of one that has ended nothing is left to close.
+                let _ = member.session().close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "too slow"));
+            }
+        }
+    }
+}
+
+impl Broadcast {
+    /// One without members, which skips the slow.
+    pub fn new() -> Self {
+        Broadcast::default()
+    }
+
+    /// One with another policy: what becomes of a member that leaves more than `max_unsent` bytes untaken.
+    pub fn with_policy(slow: Slow, max_unsent: usize) -> Self {
+        Broadcast { room: Rc::new(Room { members: RefCell::default(), slow, max_unsent }) }
+    }
+
+    /// Takes a WebSocket in, which is accepted if it is not yet.
+    ///
+    /// # Errors
+    ///
+    /// [`WebSocketError::Closed`](crate::websocket::WebSocketError::Closed) for one that has ended.
+    pub fn join(&self, websocket: &WebSocket) -> Result<Membership, crate::websocket::WebSocketError> {
+        websocket.accept()?;
+        websocket.session().check_open()?;
+        let key = self.room.members.borrow_mut().insert(websocket.clone());
+        Ok(Membership { broadcast: self.clone(), websocket: websocket.clone(), key })
+    }
+
+    /// Sends a message to every member, and gives how many took it.
+    pub fn send(&self, message: impl Into<Message>) -> usize {
+        let message = PreparedMessage::new(&message.into());
+        let (n_taken, gone) = self.room.deliver(&message, self.room.members.borrow().iter());
+        self.room.dismiss(&gone);
+        n_taken
+    }
+
+    /// Sends a message to the members that `is_meant` says, as all but the one who sent it, and gives how many took it.
+    pub fn send_where(&self, message: impl Into<Message>, is_meant: impl Fn(&WebSocket) -> bool) -> usize {
+        let message = PreparedMessage::new(&message.into());
+        // Copied, because who is asked may do anything, as join or leave.
+        let members: Vec<_> = self.room.members.borrow().iter().map(|(key, member)| (key, member.clone())).collect();
+        let meant = members.iter().filter(|(_, member)| is_meant(member)).map(|(key, member)| (*key, member));
+        let (n_taken, gone) = self.room.deliver(&message, meant);
+        self.room.dismiss(&gone);
+        n_taken
+    }
+
+    /// How many members there are.
+    pub fn len(&self) -> usize {
+        self.room.members.borrow().len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.room.members.borrow().is_empty()
+    }
+}
+
+impl fmt::Debug for Broadcast {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Broadcast").field("n_members", &self.len()).finish_non_exhaustive()
+    }
+}
+
+/// A place among the members of a [`Broadcast`], given up when it is dropped.
+#[must_use = "dropped, the WebSocket leaves the broadcast"]
+#[derive(Debug)]
+pub struct Membership {
+    broadcast: Broadcast,
+    websocket: WebSocket,
+    key: usize,
+}
+
+impl Drop for Membership {
+    fn drop(&mut self) {
+        let mut members = self.broadcast.room.members.borrow_mut();
+        // Removed already, the place may be another's.
+        if members.get(self.key) == Some(&self.websocket) {
+            let member = members.remove(self.key);
+            drop(members);
+            drop(member);
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Pings and pongs, and whether the peer is still there.
+
+use std::future::poll_fn;
+use std::task::{Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::{Phase, Ping, Session};
+use crate::websocket::close::{CloseCode, CloseFrame};
+use crate::websocket::error::WebSocketError;
+
+/// How often a peer that is not read from is looked at: whether it is still there.
+const LOOK_INTERVAL: Duration = Duration::from_secs(1);
+
+impl Session {
+    pub(super) fn begin_pinging(&self, now: Instant) {
+        self.next_ping.set(self.settings().ping_interval.and_then(|interval| now.checked_add(interval)));
+        self.plan_look(now);
+    }
+
+    /// The hub's look at an open session.
+    pub(super) fn keep_alive(&self, now: Instant) {
+        if self.is_held.get() {
+            self.look_for_peer();
+            // Its pongs are not read either.
+            self.has_heard.set(true);
+        }
+        if let Some(due) = self.answer_due.get() {
+            if self.has_heard.get() {
+                self.answer_due.set(None);
+            } else if now >= due {
+                return self.give_up();
+            }
+        }
+        if self.next_ping.get().is_some_and(|next| now >= next) && self.answer_due.get().is_none() {
+            let settings = self.settings();
+            self.has_heard.set(false);
+            self.next_ping.set(settings.ping_interval.and_then(|interval| now.checked_add(interval)));
+            self.answer_due.set(settings.ping_timeout.and_then(|timeout| now.checked_add(timeout)));
+            let _ = self.write_with(|machine, out| machine.send_ping(&[], out));
+            self.flush_now();
+        }
+        if self.phase.get() == Phase::Open {
+            self.plan_look(now);
+        }
+    }
+
+    /// A transport that is not read from does not say that the peer has gone.
+    fn look_for_peer(&self) {
+        let socket = self.with_transport(|transport| transport.socket()).flatten();
+        let has_left = socket.is_some_and(|socket| socket.has_peer_left().unwrap_or(true));
+        if has_left && !self.is_peer_gone.replace(true) {
+            self.begin_linger();
+            self.wake_senders();
+            self.wake_closers();
+        }
+    }
+
+    /// Asks for the next look.
+    pub(super) fn plan_look(&self, now: Instant) {
+        let look = self.is_held.get().then(|| now + LOOK_INTERVAL);
+        let due = [self.next_ping.get(), self.answer_due.get(), look];
+        self.set_due(due.into_iter().flatten().filter(|due| *due > now).min());
+    }
+
+    /// The peer has not answered a ping.
+    fn give_up(&self) {
+        let frame = CloseFrame::new(CloseCode::INTERNAL_ERROR, "keepalive ping timeout");
+        let _ = self.write_with(|machine, out| machine.send_close(Some(&frame), out));
+        self.end(false);
+    }
+
+    pub(super) fn answer_ping(&self, payload: Bytes) {
+        if self.with_transport(|transport| transport.is_writing_paused()) == Some(true) {
+            self.owed_pong.replace(Some(payload));
+            return;
+        }
+        let _ = self.write_with(|machine, out| machine.send_pong(&payload, out));
+    }
+
+    /// Sends the pong that is owed, if the peer takes something again.
+    pub(super) fn pay_pong(&self) {
+        let owed = self.owed_pong.take();
+        if let Some(payload) = owed {
+            let _ = self.write_with(|machine, out| machine.send_pong(&payload, out));
+        }
+    }
+
+    pub(super) fn take_pong(&self, payload: &[u8]) {
+        let Ok(payload) = <[u8; 8]>::try_from(payload).map(u64::from_be_bytes) else { return };
+        let woken: Vec<Waker> = {
+            let mut rest = self.rest.borrow_mut();
+            if !rest.pings.iter().any(|ping| ping.payload == payload) {
+                return;
+            }
+            // A pong answers the pings before its own, too: only the last need be answered (RFC 6455, 5.5.3).
+            let answered = rest.pings.iter_mut().filter(|ping| ping.payload <= payload);
+            answered
+                .filter_map(|ping| {
+                    ping.is_answered = true;
+                    ping.waker.take()
+                })
+                .collect()
+        };
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    /// Sends a ping and waits for its pong.
+    pub(in crate::websocket::protocol) async fn ping(&self) -> Result<Duration, WebSocketError> {
+        let sent_at = Instant::now();
+        let payload = {
+            let mut rest = self.rest.borrow_mut();
+            rest.n_pings += 1;
+            rest.n_pings
+        };
+        self.write_with(|machine, out| machine.send_ping(&payload.to_be_bytes(), out))?;
+        self.rest.borrow_mut().pings.push(Ping { payload, is_answered: false, waker: None });
+        let _forget = Forget { session: self, payload };
+        poll_fn(|cx| {
+            {
+                let mut rest = self.rest.borrow_mut();
+                let ping = rest.pings.iter_mut().find(|ping| ping.payload == payload);
+                match ping {
+                    Some(ping) if !ping.is_answered => ping.waker = Some(cx.waker().clone()),
+                    _ => return Poll::Ready(Ok(sent_at.elapsed())),
+                }
+            }
+            if matches!(self.phase.get(), Phase::Open | Phase::Closing) {
+                self.flush_now();
+                Poll::Pending
+            } else {
+                Poll::Ready(Err(self.not_open()))
+            }
+        })
+        .await
+    }
+}
+
+/// Forgets a ping that is not waited for any more.
+struct Forget<'a> {
+    session: &'a Session,
+    payload: u64,
+}
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        self.session.rest.borrow_mut().pings.retain(|ping| ping.payload != self.payload);
+    }
+}

@@ -1,0 +1,363 @@
+//! [`Session`]: one WebSocket, as its handles and its transport share it.
+//!
+//! ```text
+//!   data_received ──> machine ──Message──> inbox (10) ──> receive
+//!                        ├──Ping──> pong, at once
+//!                        └──Close, error──> the ending, behind what is in the inbox
+//!   send ──> machine ──> outbox ──one write a turn──> transport
+//! ```
+//!
+//! While the inbox is full, bytes are held as they came. Above a limit reading stops, and the peer with it.
+
+mod ending;
+mod keep_alive;
+mod opening;
+mod receiving;
+mod sending;
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::collections::VecDeque;
+use std::rc::{Rc, Weak};
+use std::task::Waker;
+
+use bytes::Bytes;
+use foster_compat::{CancelScope, Error, Shared, SharedProtocol, TransportRef};
+use tokio::time::Instant;
+
+use self::opening::Handshake;
+use self::receiving::Held;
+use super::config::{Config, Settings};
+use super::hub::Hub;
+use crate::http::RequestHead;
+use crate::outbox::Outbox;
+use crate::serve::{Count, Drain, Seat};
+use crate::websocket::connection::{Connection, Role};
+use crate::websocket::error::WebSocketError;
+use crate::websocket::message::Message;
+use crate::websocket::prepared::PreparedMessage;
+
+/// Where a WebSocket stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// The handshake is not answered.
+    Connecting,
+    /// Messages go both ways.
+    Open,
+    /// This end has sent its close frame, and waits for the peer's.
+    Closing,
+    /// Nothing is said or read any more, but for what is in the inbox.
+    Over,
+}
+
+/// The state of a WebSocket.
+pub(crate) struct Session {
+    me: Weak<Self>,
+    pub(super) config: Config,
+    role: Role,
+    phase: Cell<Phase>,
+    /// Of a server, until it is answered.
+    handshake: RefCell<Option<Box<Handshake>>>,
+    /// Of the request that was accepted.
+    head: OnceCell<RequestHead>,
+    subprotocol: OnceCell<Box<str>>,
+    machine: RefCell<Connection>,
+    hub: OnceCell<Rc<Hub>>,
+    transport: OnceCell<TransportRef>,
+    seat: RefCell<Option<Seat>>,
+    inbox: RefCell<VecDeque<Message>>,
+    held: RefCell<Held>,
+    /// Reading is paused because too much is held.
+    is_held: Cell<bool>,
+    /// Nobody will receive any more: messages are dropped.
+    is_deaf: Cell<bool>,
+    /// Messages beyond the inbox are dropped, so that the peer's close frame is reached.
+    drops_excess: Cell<bool>,
+    /// The peer has gone, though not all that it has sent may have been read.
+    is_peer_gone: Cell<bool>,
+    /// `connection_lost` was called.
+    is_lost: Cell<bool>,
+    /// Tasks that wait for a message.
+    receivers: RefCell<Vec<Waker>>,
+    outbox: RefCell<Outbox>,
+    /// The hub will flush it.
+    is_unsent: Cell<bool>,
+    /// A pong that is owed once the peer takes what was written: only the last ping need be answered.
+    owed_pong: RefCell<Option<Bytes>>,
+    /// Something came since the last ping.
+    has_heard: Cell<bool>,
+    next_ping: Cell<Option<Instant>>,
+    /// By when something must have been heard.
+    answer_due: Cell<Option<Instant>>,
+    /// When it wants to be looked after, and when the hub will.
+    due: Cell<Option<Instant>>,
+    alarmed: Cell<Option<Instant>>,
+    /// What the peer did wrong.
+    failure: RefCell<Option<Box<WebSocketError>>>,
+    /// The scope of the handler: a server's WebSocket has one.
+    scope: Option<CancelScope>,
+    is_handler_over: Cell<bool>,
+    /// The time of the handler is counted.
+    is_lingering: Cell<bool>,
+    rest: RefCell<Rest>,
+}
+
+/// What few sessions have.
+#[derive(Default)]
+struct Rest {
+    /// Tasks that wait for the end.
+    closers: Vec<Waker>,
+    /// Tasks that wait for a message in pieces to be complete.
+    senders: Vec<Waker>,
+    /// Messages for many that wait for the same.
+    deferred: Vec<PreparedMessage>,
+    /// Pings that wait for their pongs.
+    pings: Vec<Ping>,
+    n_pings: u64,
+    /// The task that counts the time of the handler.
+    linger: Option<Waker>,
+}
+
+impl Rest {
+    fn add_closer(&mut self, waker: &Waker) {
+        if !self.closers.iter().any(|known| known.will_wake(waker)) {
+            self.closers.push(waker.clone());
+        }
+    }
+}
+
+struct Ping {
+    payload: u64,
+    is_answered: bool,
+    waker: Option<Waker>,
+}
+
+impl Session {
+    /// A session that has no transport yet.
+    pub(super) fn new(role: Role, config: Config, scope: Option<CancelScope>) -> Rc<Self> {
+        Rc::new_cyclic(|me| Session {
+            me: me.clone(),
+            role,
+            phase: Cell::new(Phase::Connecting),
+            handshake: RefCell::default(),
+            head: OnceCell::new(),
+            subprotocol: OnceCell::new(),
+            machine: RefCell::new(Connection::new(role, config.settings().max_message_size)),
+            config,
+            hub: OnceCell::new(),
+            transport: OnceCell::new(),
+            seat: RefCell::default(),
+            inbox: RefCell::default(),
+            held: RefCell::default(),
+            is_held: Cell::new(false),
+            is_deaf: Cell::new(false),
+            drops_excess: Cell::new(false),
+            is_peer_gone: Cell::new(false),
+            is_lost: Cell::new(false),
+            receivers: RefCell::default(),
+            outbox: RefCell::default(),
+            is_unsent: Cell::new(false),
+            owed_pong: RefCell::default(),
+            has_heard: Cell::new(false),
+            next_ping: Cell::new(None),
+            answer_due: Cell::new(None),
+            due: Cell::new(None),
+            alarmed: Cell::new(None),
+            failure: RefCell::default(),
+            scope,
+            is_handler_over: Cell::new(false),
+            is_lingering: Cell::new(false),
+            rest: RefCell::default(),
+        })
+    }
+
+    /// Begins to talk on `transport`, whose reading is paused: the handshake is done.
+    pub(super) fn open(&self, opening: Opening) {
+        let Opening { hub, transport, seat, machine, leftover, has_eof } = opening;
+        let Some(session) = self.me.upgrade() else { return };
+        self.machine.replace(machine);
+        self.hub.get_or_init(|| hub);
+        self.transport.get_or_init(|| transport.clone());
+        self.phase.set(Phase::Open);
+        if let Some(scope) = &self.scope {
+            // From here on the handler learns of the end by what it receives.
+            scope.set_shield(true);
+        }
+        if let Some(seat) = &seat {
+            let me: Weak<dyn Drain> = self.me.clone();
+            seat.pass_to(me);
+        }
+        let is_stopping = seat.as_ref().is_some_and(|seat| seat.roster().shutdown.is_set());
+        self.seat.replace(seat);
+        // asyncio's own marks, not those of HTTP: a message more or less in the buffer is no matter.
+        let _ = transport.set_write_buffer_limits(None, None);
+        transport.set_protocol(Shared(WebSocketProtocol { session }));
+        self.begin_pinging(Instant::now());
+        if !leftover.is_empty() {
+            self.take_in(&leftover);
+        }
+        if has_eof {
+            self.peer_ended();
+        }
+        if is_stopping {
+            self.say_goodbye();
+        }
+        if !self.is_held.get() && !self.is_lost.get() {
+            transport.resume_reading();
+        }
+    }
+
+    fn settings(&self) -> &Settings {
+        self.config.settings()
+    }
+
+    pub(super) fn is_open(&self) -> bool {
+        self.phase.get() == Phase::Open && !self.is_peer_gone.get()
+    }
+
+    pub(super) fn check_open(&self) -> Result<(), WebSocketError> {
+        if self.is_open() { Ok(()) } else { Err(self.not_open()) }
+    }
+
+    pub(super) fn hub(&self) -> Option<&Rc<Hub>> {
+        self.hub.get()
+    }
+
+    pub(super) fn count(&self, count: Count) {
+        if let Some(seat) = &*self.seat.borrow() {
+            seat.roster().counters.add(count);
+        }
+    }
+
+    fn with_transport<R>(&self, look: impl FnOnce(&TransportRef) -> R) -> Option<R> {
+        self.transport.get().map(look)
+    }
+
+    pub(super) fn transport(&self) -> Option<&TransportRef> {
+        self.transport.get()
+    }
+
+    /// Asks to be looked after no later than `at`.
+    fn set_due(&self, at: Option<Instant>) {
+        self.due.set(at);
+        let (Some(at), Some(hub)) = (at, self.hub.get()) else { return };
+        if self.alarmed.get().is_none_or(|alarmed| at < alarmed) {
+            self.alarmed.set(Some(at));
+            hub.set_alarm(at, self.me.clone());
+        }
+    }
+
+    /// The hub looks after it, as it was asked to for `at`.
+    pub(super) fn alarm(&self, at: Instant, now: Instant) {
+        if self.alarmed.get() != Some(at) {
+            // Another one was set since.
+            return;
+        }
+        self.alarmed.set(None);
+        match self.due.get() {
+            Some(due) if due > now => self.set_due(Some(due)),
+            Some(_) => {
+                self.due.set(None);
+                self.look_after(now);
+            }
+            None => {}
+        }
+    }
+
+    fn look_after(&self, now: Instant) {
+        match self.phase.get() {
+            Phase::Open => self.keep_alive(now),
+            // The peer does not close, or does not even take what it is told.
+            Phase::Closing | Phase::Over => {
+                self.with_transport(|transport| transport.abort());
+            }
+            Phase::Connecting => {}
+        }
+    }
+
+    fn wake_everybody(&self) {
+        wake(&self.receivers);
+        self.wake_senders();
+        self.wake_closers();
+    }
+
+    fn wake_closers(&self) {
+        let closers = std::mem::take(&mut self.rest.borrow_mut().closers);
+        closers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Wakes who waits to send, or for a pong.
+    fn wake_senders(&self) {
+        let woken = {
+            let mut rest = self.rest.borrow_mut();
+            let mut woken = std::mem::take(&mut rest.senders);
+            woken.extend(rest.pings.iter_mut().filter_map(|ping| ping.waker.take()));
+            woken
+        };
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    /// The error of who talks to a WebSocket that does not listen.
+    fn not_open(&self) -> WebSocketError {
+        if self.phase.get() == Phase::Connecting {
+            return WebSocketError::State("the handshake is not done");
+        }
+        let failure = self.failure.borrow().as_deref().cloned();
+        failure.unwrap_or_else(|| WebSocketError::Closed(self.closed()))
+    }
+}
+
+/// Wakes all, and keeps the memory for who waits next.
+fn wake(wakers: &RefCell<Vec<Waker>>) {
+    if wakers.borrow().is_empty() {
+        return;
+    }
+    let mut woken = wakers.take();
+    woken.drain(..).for_each(Waker::wake);
+    let mut wakers = wakers.borrow_mut();
+    if wakers.is_empty() {
+        *wakers = woken;
+    }
+}
+
+/// What a session begins with.
+pub(super) struct Opening {
+    pub(super) hub: Rc<Hub>,
+    pub(super) transport: TransportRef,
+    pub(super) seat: Option<Seat>,
+    pub(super) machine: Connection,
+    /// What came behind the handshake.
+    pub(super) leftover: Bytes,
+    pub(super) has_eof: bool,
+}
+
+/// A session as its transport calls it.
+struct WebSocketProtocol {
+    session: Rc<Session>,
+}
+
+impl SharedProtocol for WebSocketProtocol {
+    fn data_received(&self, data: &[u8]) -> foster_compat::Result<()> {
+        self.session.take_in(data);
+        Ok(())
+    }
+
+    fn eof_received(&self) -> foster_compat::Result<bool> {
+        Ok(self.session.peer_ended())
+    }
+
+    fn resume_writing(&self) -> foster_compat::Result<()> {
+        self.session.pay_pong();
+        Ok(())
+    }
+
+    fn connection_lost(&self, _exc: Option<Error>) -> foster_compat::Result<()> {
+        self.session.lose();
+        Ok(())
+    }
+}
+
+impl Drain for Session {
+    fn drain(self: Rc<Self>) {
+        self.say_goodbye();
+    }
+}

@@ -1,0 +1,118 @@
+//! The handshake of a server's session: accepted by the handler, or rejected.
+
+use std::rc::Rc;
+
+use foster_compat::{CancelScope, Result};
+
+use super::super::config::Config;
+use super::{Opening, Session};
+use crate::handler::Request;
+use crate::http::{HeaderList, RequestHead, Response, StatusCode};
+use crate::websocket::connection::{Connection, Role};
+use crate::websocket::error::WebSocketError;
+use crate::websocket::handshake::ServerHandshake;
+
+/// A handshake that waits for its answer.
+pub(super) struct Handshake {
+    request: Request,
+    offer: ServerHandshake,
+    rejection: Option<Response>,
+}
+
+impl Session {
+    /// A session whose handler has the say.
+    pub(in crate::websocket::protocol) fn connecting(
+        request: Request,
+        offer: ServerHandshake,
+        config: Config,
+        scope: CancelScope,
+    ) -> Rc<Self> {
+        let session = Session::new(Role::Server, config, Some(scope));
+        session.handshake.replace(Some(Box::new(Handshake { request, offer, rejection: None })));
+        session
+    }
+
+    /// Accepts, if that has not been done, as everything else does that a handler may do first.
+    pub(in crate::websocket::protocol) fn accept_if_asked(&self) -> Result<(), WebSocketError> {
+        if self.handshake.borrow().is_none() {
+            return Ok(());
+        }
+        let chosen = {
+            let handshake = self.handshake.borrow();
+            let subprotocols = self.settings().subprotocols.iter().map(String::as_str);
+            handshake.as_ref().and_then(|handshake| handshake.offer.choose(subprotocols))
+        };
+        self.accept(chosen, HeaderList::EMPTY)
+    }
+
+    pub(in crate::websocket::protocol) fn accept(
+        &self,
+        subprotocol: Option<&str>,
+        headers: &HeaderList,
+    ) -> Result<(), WebSocketError> {
+        let (headers, machine) = {
+            let handshake = self.handshake.borrow();
+            let Some(handshake) = &*handshake else {
+                return Err(WebSocketError::State("the handshake is answered"));
+            };
+            if handshake.rejection.is_some() {
+                return Err(WebSocketError::State("the handshake was rejected"));
+            }
+            let headers = handshake.offer.response(subprotocol, None, headers)?;
+            let machine = Connection::new(Role::Server, self.settings().max_message_size);
+            (headers, machine)
+        };
+        let Some(handshake) = self.handshake.take() else { return Ok(()) };
+        let Ok((head, mut upgraded)) = handshake.request.switch(&headers) else { return self.lost_before() };
+        let Some(seat) = upgraded.take_seat() else { return self.lost_before() };
+        self.head.get_or_init(|| head);
+        if let Some(subprotocol) = subprotocol {
+            self.subprotocol.get_or_init(|| subprotocol.into());
+        }
+        let hub = seat.roster().hub().clone();
+        let has_eof = upgraded.is_eof();
+        let (transport, leftover) = upgraded.into_parts();
+        self.open(Opening { hub, transport, seat: Some(seat), machine, leftover, has_eof });
+        Ok(())
+    }
+
+    /// The connection was lost before the handshake was answered.
+    fn lost_before(&self) -> Result<(), WebSocketError> {
+        self.lose();
+        Err(self.not_open())
+    }
+
+    pub(in crate::websocket::protocol) fn reject(&self, response: Response) -> Result<(), WebSocketError> {
+        match &mut *self.handshake.borrow_mut() {
+            Some(handshake) if handshake.rejection.is_none() => {
+                handshake.rejection = Some(response);
+                Ok(())
+            }
+            _ => Err(WebSocketError::State("the handshake is answered")),
+        }
+    }
+
+    /// The answer to a handshake that the handler has not accepted; `None` if it has.
+    pub(in crate::websocket::protocol) fn take_rejection(&self) -> Option<Response> {
+        let handshake = self.handshake.take()?;
+        let forbidden = || {
+            let mut response = Response::text("the WebSocket was not accepted");
+            response.set_status(StatusCode::FORBIDDEN);
+            response
+        };
+        Some(handshake.rejection.unwrap_or_else(forbidden))
+    }
+
+    pub(in crate::websocket::protocol) fn requested_subprotocols(&self) -> Vec<String> {
+        let handshake = self.handshake.borrow();
+        handshake.as_ref().map(|handshake| handshake.offer.subprotocols().to_vec()).unwrap_or_default()
+    }
+
+    pub(in crate::websocket::protocol) fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.get().map(|subprotocol| &**subprotocol)
+    }
+
+    pub(in crate::websocket::protocol) fn head(&self) -> Option<&RequestHead> {
+        self.head.get()
+    }
+}

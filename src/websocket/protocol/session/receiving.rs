@@ -1,0 +1,168 @@
+//! What comes in: to the machine, to the inbox, or held until there is room.
+
+use std::cell::RefCell;
+use std::task::{Context, Poll, ready};
+
+use tokio::time::Instant;
+
+use super::{Phase, Session, wake};
+use crate::websocket::connection::Event;
+use crate::websocket::error::WebSocketError;
+use crate::websocket::message::Message;
+
+/// Held bytes of messages behind a full inbox, above which reading stops; asyncio's default for a stream is the same.
+const MAX_HELD: usize = 64 * 1024;
+
+/// Bytes that the machine has not seen.
+#[derive(Default)]
+pub(super) struct Held {
+    bytes: Vec<u8>,
+    n_taken: usize,
+}
+
+impl Held {
+    fn len(&self) -> usize {
+        self.bytes.len() - self.n_taken
+    }
+}
+
+impl Session {
+    /// Takes bytes from the transport.
+    pub(super) fn take_in(&self, data: &[u8]) {
+        self.has_heard.set(true);
+        if self.phase.get() == Phase::Over {
+            // Only read so that the peer gets to see the end.
+            return;
+        }
+        let n_taken = if self.has_held() { 0 } else { self.process(data) };
+        if n_taken < data.len() && self.phase.get() != Phase::Over {
+            self.hold(&data[n_taken..]);
+        }
+    }
+
+    pub(super) fn has_held(&self) -> bool {
+        self.held.borrow().len() > 0
+    }
+
+    fn hold(&self, data: &[u8]) {
+        let mut held = self.held.borrow_mut();
+        held.bytes.extend_from_slice(data);
+        if held.len() > MAX_HELD && !self.is_held.replace(true) {
+            drop(held);
+            self.with_transport(|transport| transport.pause_reading());
+            self.plan_look(Instant::now());
+        }
+    }
+
+    /// Gives bytes to the machine as long as there is room for messages, and says how many it took.
+    fn process(&self, data: &[u8]) -> usize {
+        let max_queue = self.settings().max_queue;
+        let mut rest = data;
+        let mut has_message = false;
+        loop {
+            let is_full = self.is_deaf.get() || self.inbox.borrow().len() >= max_queue;
+            if is_full && !self.drops_excess.get() {
+                break;
+            }
+            let event = self.machine.borrow_mut().receive_data(&mut rest);
+            match event {
+                Ok(Some(Event::Message(_))) if is_full => {}
+                Ok(Some(Event::Message(message))) => {
+                    self.inbox.borrow_mut().push_back(message);
+                    has_message = true;
+                }
+                Ok(Some(Event::Ping(payload))) => self.answer_ping(payload),
+                Ok(Some(Event::Pong(payload))) => self.take_pong(&payload),
+                Ok(Some(Event::Close(_))) => {
+                    self.peer_closed();
+                    break;
+                }
+                Ok(None) => break,
+                Err(err) => {
+                    self.fail(err);
+                    break;
+                }
+            }
+        }
+        if has_message {
+            wake(&self.receivers);
+        }
+        data.len() - rest.len()
+    }
+
+    /// Gives the machine what was held.
+    pub(super) fn process_held(&self) {
+        if !self.has_held() {
+            return;
+        }
+        let mut held = self.held.take();
+        held.n_taken += self.process(&held.bytes[held.n_taken..]);
+        if self.phase.get() == Phase::Over {
+            return;
+        }
+        if held.len() == 0 {
+            held.bytes.clear();
+            held.n_taken = 0;
+        }
+        let n_held = held.len();
+        self.held.replace(held);
+        if n_held == 0 && self.is_peer_gone.get() {
+            return self.end(true);
+        }
+        if n_held <= MAX_HELD / 2 && self.is_held.replace(false) {
+            self.with_transport(|transport| transport.resume_reading());
+        }
+    }
+
+    /// The next message, or how the connection ended once there is none left.
+    pub(in crate::websocket::protocol) fn poll_receive(
+        &self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Message, WebSocketError>> {
+        let mut message = self.inbox.borrow_mut().pop_front();
+        if message.is_none() {
+            self.process_held();
+            message = self.inbox.borrow_mut().pop_front();
+        }
+        match message {
+            Some(message) => Poll::Ready(Ok(message)),
+            None if matches!(self.phase.get(), Phase::Connecting | Phase::Over) => Poll::Ready(Err(self.not_open())),
+            None => {
+                // Whoever waits for the peer has said what it had to say.
+                self.flush_now();
+                add_waiter(&self.receivers, cx);
+                Poll::Pending
+            }
+        }
+    }
+
+    pub(in crate::websocket::protocol) fn poll_next(
+        &self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Message, WebSocketError>>> {
+        if let Err(err) = self.accept_if_asked() {
+            return Poll::Ready(Some(Err(err)));
+        }
+        match ready!(self.poll_receive(cx)) {
+            Err(WebSocketError::Closed(_)) => Poll::Ready(None),
+            // What the peer did wrong is told once.
+            Err(err) if self.failure.take().is_some() => Poll::Ready(Some(Err(err))),
+            received => Poll::Ready(Some(received)),
+        }
+    }
+
+    /// Nobody receives any more: what waits, and what still comes, is dropped.
+    pub(super) fn deafen(&self) {
+        self.is_deaf.set(true);
+        let inbox = self.inbox.take();
+        drop(inbox);
+        self.stop_queueing();
+    }
+}
+
+fn add_waiter(wakers: &RefCell<Vec<std::task::Waker>>, cx: &mut Context<'_>) {
+    let mut wakers = wakers.borrow_mut();
+    if !wakers.iter().any(|known| known.will_wake(cx.waker())) {
+        wakers.push(cx.waker().clone());
+    }
+}

@@ -1,0 +1,163 @@
+//! What goes out: through the machine into the outbox, and from there with one write a turn.
+
+use std::future::poll_fn;
+use std::task::{Context, Poll, Waker, ready};
+
+use super::{Phase, Session};
+use crate::websocket::connection::Connection;
+use crate::websocket::error::WebSocketError;
+use crate::websocket::message::{Message, MessageKind};
+use crate::websocket::prepared::PreparedMessage;
+
+/// Messages are written once this much is there, though the turn is not over.
+const MAX_OUTBOX: usize = 64 * 1024;
+
+/// A message from this size on is handed to the system as it is, without a copy.
+const MIN_SHARED: usize = 8 * 1024;
+
+impl Session {
+    /// Adds what the machine makes to what goes out.
+    pub(super) fn write_with(
+        &self,
+        make: impl FnOnce(&mut Connection, &mut Vec<u8>) -> Result<(), WebSocketError>,
+    ) -> Result<(), WebSocketError> {
+        if self.is_lost.get() || !matches!(self.phase.get(), Phase::Open | Phase::Closing) {
+            return Err(self.not_open());
+        }
+        make(&mut self.machine.borrow_mut(), &mut self.outbox.borrow_mut().bytes)?;
+        self.send_soon();
+        Ok(())
+    }
+
+    /// Has the outbox written by the end of the turn, or now if it is large.
+    fn send_soon(&self) {
+        if self.outbox.borrow().len() >= MAX_OUTBOX {
+            return self.flush_now();
+        }
+        if !self.is_unsent.replace(true) {
+            if let (Some(hub), Some(me)) = (self.hub.get(), self.me.upgrade()) {
+                hub.send_soon(me);
+            }
+        }
+    }
+
+    /// Writes the outbox.
+    pub(in crate::websocket::protocol) fn flush_now(&self) {
+        let mut outbox = self.outbox.borrow_mut();
+        if outbox.is_empty() {
+            return;
+        }
+        let mut full = std::mem::take(&mut *outbox);
+        drop(outbox);
+        // It fails only after write_eof, behind which nothing is said.
+        let _ = self.with_transport(|transport| full.flush(transport));
+    }
+
+    /// Its turn of the hub has come.
+    pub(in crate::websocket::protocol) fn flush_in_turn(&self) {
+        self.is_unsent.set(false);
+        self.flush_now();
+    }
+
+    /// Waits until a message may be sent: the peer takes what was sent before, and no other message is in the middle.
+    pub(in crate::websocket::protocol) async fn writable(&self) -> Result<(), WebSocketError> {
+        poll_fn(|cx| self.poll_writable(cx)).await
+    }
+
+    pub(in crate::websocket::protocol) fn poll_writable(
+        &self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), WebSocketError>> {
+        ready!(self.poll_drained(cx))?;
+        if !self.machine.borrow().is_sending_fragments() {
+            return Poll::Ready(Ok(()));
+        }
+        let mut rest = self.rest.borrow_mut();
+        if !rest.senders.iter().any(|known| known.will_wake(cx.waker())) {
+            rest.senders.push(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// Waits until the peer takes what was sent before.
+    pub(in crate::websocket::protocol) async fn drained(&self) -> Result<(), WebSocketError> {
+        poll_fn(|cx| self.poll_drained(cx)).await
+    }
+
+    fn poll_drained(&self, cx: &mut Context<'_>) -> Poll<Result<(), WebSocketError>> {
+        self.check_open()?;
+        let Some(transport) = self.transport.get() else { return Poll::Ready(Err(self.not_open())) };
+        if !transport.is_writing_paused() {
+            return Poll::Ready(Ok(()));
+        }
+        self.flush_now();
+        // An error says that the connection is lost, which the session says better.
+        match ready!(transport.poll_drained(cx)) {
+            Ok(()) => Poll::Ready(Ok(())),
+            Err(_) => Poll::Ready(Err(self.not_open())),
+        }
+    }
+
+    /// Sends a message, whatever the peer takes.
+    pub(in crate::websocket::protocol) fn send(&self, message: &Message) -> Result<(), WebSocketError> {
+        if message.len() >= MIN_SHARED {
+            return self.send_shared(message);
+        }
+        self.write_with(|machine, out| machine.send_message(message, out))
+    }
+
+    fn send_shared(&self, message: &Message) -> Result<(), WebSocketError> {
+        let mut is_shared = false;
+        self.write_with(|machine, out| {
+            is_shared = machine.send_head(message, out)?;
+            if is_shared { Ok(()) } else { machine.send_message(message, out) }
+        })?;
+        if is_shared {
+            self.outbox.borrow_mut().push(message.clone().into_bytes());
+            // The sooner the better: the copy that a socket that is full costs is made then, and no other.
+            self.flush_now();
+        }
+        Ok(())
+    }
+
+    /// Sends a message that was made for many: behind the one that is being sent in pieces, if there is one.
+    pub(in crate::websocket::protocol) fn send_prepared(
+        &self,
+        message: &PreparedMessage,
+    ) -> Result<(), WebSocketError> {
+        self.check_open()?;
+        if self.machine.borrow().is_sending_fragments() {
+            self.rest.borrow_mut().deferred.push(message.clone());
+            return Ok(());
+        }
+        self.write_with(|machine, out| machine.send_prepared(message, out))
+    }
+
+    /// Bytes that the peer has not taken.
+    pub(in crate::websocket::protocol) fn n_unsent(&self) -> usize {
+        let n_buffered = self.with_transport(|transport| transport.get_write_buffer_size()).unwrap_or(0);
+        let n_deferred: usize = self.rest.borrow().deferred.iter().map(|message| message.message().len()).sum();
+        n_buffered + self.outbox.borrow().len() + n_deferred
+    }
+
+    /// Sends a piece of a message.
+    pub(in crate::websocket::protocol) fn send_fragment(
+        &self,
+        kind: MessageKind,
+        piece: &[u8],
+        is_last: bool,
+    ) -> Result<(), WebSocketError> {
+        self.write_with(|machine, out| machine.send_fragment(kind, piece, is_last, out))?;
+        if is_last {
+            let (senders, deferred) = {
+                let mut rest = self.rest.borrow_mut();
+                (std::mem::take(&mut rest.senders), std::mem::take(&mut rest.deferred))
+            };
+            for message in &deferred {
+                self.send_prepared(message)?;
+            }
+            senders.into_iter().for_each(Waker::wake);
+        }
+        Ok(())
+    }
+}
