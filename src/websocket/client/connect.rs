@@ -1,7 +1,8 @@
 //! [`connect`]: how a client gets its connection.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -11,8 +12,10 @@ use tokio::time::Instant;
 use crate::SslContext;
 use crate::http::{Body, HeaderList, HeaderName, HeaderValue, Limits, header};
 use crate::http1::{Client, ClientError, ClientResponse};
+use crate::websocket::deflate::DeflateOffer;
 use crate::websocket::handshake::{Accepted, ClientHandshake, Opening, WebSocketUrl};
-use crate::{Nursery, TransportRef, move_on_at};
+use crate::websocket::protocol::{Config, WebSocket};
+use crate::{Loop, Nursery, TransportRef, move_on_at};
 
 use super::error::ConnectError;
 
@@ -31,8 +34,12 @@ const MAX_REFUSAL: usize = 64 * 1024;
 /// use foster::websocket::{ConnectError, connect};
 ///
 /// # async fn open(nursery: foster::Nursery) -> foster::Result<()> {
-/// match connect(&nursery, "wss://example.org/chat").subprotocols(["chat"]).open().await {
-///     Ok(opened) => println!("speaking {:?}", opened.accepted.subprotocol()),
+/// match connect(&nursery, "wss://example.org/chat").subprotocols(["chat"]).await {
+///     Ok(websocket) => {
+///         websocket.send("hello").await?;
+///         println!("{:?}", websocket.receive().await?);
+///         websocket.close(1000, "").await?;
+///     }
 ///     Err(ConnectError::Rejected { rejected, .. }) => println!("{}", rejected.status()),
 ///     Err(err) => return Err(err.into()),
 /// }
@@ -43,7 +50,7 @@ pub fn connect(nursery: &Nursery, url: impl Into<String>) -> Connect<'_> {
     Connect {
         nursery,
         url: url.into(),
-        subprotocols: Vec::new(),
+        config: Config::new(),
         headers: HeaderList::new(),
         limits: Limits::default().max_body_size(None),
         open_timeout: Some(DEFAULT_OPEN_TIMEOUT),
@@ -59,7 +66,7 @@ pub fn connect(nursery: &Nursery, url: impl Into<String>) -> Connect<'_> {
 pub struct Connect<'n> {
     nursery: &'n Nursery,
     url: String,
-    subprotocols: Vec<String>,
+    config: Config,
     headers: HeaderList,
     limits: Limits,
     open_timeout: Option<Duration>,
@@ -83,9 +90,15 @@ pub struct Opened {
 }
 
 impl Connect<'_> {
-    /// The subprotocols that are offered, the one that is liked best first. None unless set.
-    pub fn subprotocols<T: Into<String>>(mut self, names: impl IntoIterator<Item = T>) -> Self {
-        self.subprotocols = names.into_iter().map(Into::into).collect();
+    /// The limits and time-outs of the WebSocket, the subprotocols it offers, and its compression.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// The subprotocols that are offered, the one that is liked best first: [`Config::subprotocols`]. None unless set.
+    pub fn subprotocols<S: Into<String>>(mut self, names: impl IntoIterator<Item = S>) -> Self {
+        self.config = self.config.subprotocols(names);
         self
     }
 
@@ -130,7 +143,7 @@ impl Connect<'_> {
         self
     }
 
-    /// Connects and asks for the WebSocket. A redirect is not followed.
+    /// Connects and asks for the WebSocket, for a protocol of one's own. Compression is not offered.
     ///
     /// # Cancel safety
     ///
@@ -140,8 +153,28 @@ impl Connect<'_> {
     ///
     /// [`ConnectError`]: [`Rejected`](ConnectError::Rejected) has the response of a server that refuses.
     pub async fn open(self) -> Result<Opened, ConnectError> {
+        self.ask_for(None).await
+    }
+
+    async fn websocket(self) -> Result<WebSocket, ConnectError> {
+        let (config, loop_) = (self.config.clone(), Loop::new(self.nursery));
+        let offer = config.compression_offer();
+        let extensions = offer.as_ref().map(DeflateOffer::to_header_value);
+        let Opened { transport, data, accepted } = self.ask_for(extensions).await?;
+        let compression = match offer.map(|offer| offer.accepted(accepted.extensions())).transpose() {
+            Ok(compression) => compression.flatten(),
+            Err(_) => {
+                transport.close();
+                return Err(ConnectError::Rejected { rejected: accepted.reject(), body: Bytes::new() });
+            }
+        };
+        Ok(WebSocket::of_client(config, loop_, transport, data, compression, accepted.subprotocol()))
+    }
+
+    async fn ask_for(self, extensions: Option<HeaderValue>) -> Result<Opened, ConnectError> {
         let url: WebSocketUrl = self.url.parse().map_err(ConnectError::Url)?;
-        let handshake = ClientHandshake::new(Opening::Upgrade, self.subprotocols.iter().cloned(), None);
+        let subprotocols = self.config.offered_subprotocols().iter().cloned();
+        let handshake = ClientHandshake::new(Opening::Upgrade, subprotocols, extensions);
         let handshake = handshake.map_err(ConnectError::Request)?;
         let mut headers = handshake.request(&self.headers).map_err(ConnectError::Request)?;
         if let Some(authorization) = url.authorization().filter(|_| !headers.contains(&header::AUTHORIZATION)) {
@@ -206,9 +239,22 @@ async fn read_beginning(mut body: Body, kept: &mut Vec<u8>) {
     }
 }
 
+impl<'n> IntoFuture for Connect<'n> {
+    type Output = Result<WebSocket, ConnectError>;
+    type IntoFuture = Pin<Box<dyn Future<Output = Self::Output> + 'n>>;
+
+    /// Connects and asks for the WebSocket. A redirect is not followed.
+    ///
+    /// [`ConnectError::Rejected`] has the response of a server that refuses. Cancelled or dropped, it closes what it has
+    /// opened.
+    fn into_future(self) -> Self::IntoFuture {
+        Box::pin(self.websocket())
+    }
+}
+
 impl fmt::Debug for Connect<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The URL may have a password.
-        f.debug_struct("Connect").field("subprotocols", &self.subprotocols).finish_non_exhaustive()
+        f.debug_struct("Connect").field("config", &self.config).finish_non_exhaustive()
     }
 }

@@ -54,6 +54,8 @@ pub enum HandshakeError {
         /// How many there may be.
         limit: usize,
     },
+    /// `Sec-WebSocket-Extensions` is malformed: 400.
+    Extensions,
     /// For a server that insists on a subprotocol: the client offers none that it speaks. 400.
     NoSubprotocol,
 }
@@ -76,6 +78,7 @@ impl HandshakeError {
             | HandshakeError::Subprotocol
             | HandshakeError::SubprotocolRepeated
             | HandshakeError::TooManySubprotocols { .. }
+            | HandshakeError::Extensions
             | HandshakeError::NoSubprotocol => StatusCode::BAD_REQUEST,
         }
     }
@@ -139,6 +142,7 @@ impl fmt::Display for HandshakeError {
             HandshakeError::TooManySubprotocols { limit } => {
                 return write!(f, "Sec-WebSocket-Protocol names more than {limit} subprotocols");
             }
+            HandshakeError::Extensions => "Sec-WebSocket-Extensions is not a list of extensions",
             HandshakeError::NoSubprotocol => "Sec-WebSocket-Protocol names no subprotocol that is spoken here",
         })
     }

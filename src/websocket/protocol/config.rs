@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::websocket::connection::DEFAULT_MAX_MESSAGE_SIZE;
+use crate::websocket::deflate::{DeflateConfig, DeflateOffer};
 use crate::websocket::handshake::Origins;
 
 /// Messages that wait to be received, above which reading stops: Quart-Trio's channel holds as many.
@@ -38,6 +39,7 @@ pub(super) struct Settings {
     pub(super) close_timeout: Duration,
     pub(super) origins: Origins,
     pub(super) subprotocols: Vec<String>,
+    pub(super) compression: Option<DeflateConfig>,
 }
 
 impl Default for Settings {
@@ -50,6 +52,7 @@ impl Default for Settings {
             close_timeout: DEFAULT_CLOSE_TIMEOUT,
             origins: Origins::default(),
             subprotocols: Vec::new(),
+            compression: Some(DeflateConfig::default()),
         }
     }
 }
@@ -62,6 +65,14 @@ impl Config {
 
     pub(super) fn settings(&self) -> &Settings {
         &self.0
+    }
+
+    pub(in crate::websocket) fn offered_subprotocols(&self) -> &[String] {
+        &self.0.subprotocols
+    }
+
+    pub(in crate::websocket) fn compression_offer(&self) -> Option<DeflateOffer> {
+        self.0.compression.as_ref()?.offer()
     }
 
     fn with(mut self, set: impl FnOnce(&mut Settings)) -> Self {
@@ -108,5 +119,10 @@ impl Config {
     /// The subprotocols, best first: a server takes the first that the client offers, a client offers all.
     pub fn subprotocols<S: Into<String>>(self, names: impl IntoIterator<Item = S>) -> Self {
         self.with(|settings| settings.subprotocols = names.into_iter().map(Into::into).collect())
+    }
+
+    /// Compression by permessage-deflate (RFC 7692), as far as the peer knows it; `None` for none. On unless set.
+    pub fn compression(self, compression: Option<DeflateConfig>) -> Self {
+        self.with(|settings| settings.compression = compression)
     }
 }

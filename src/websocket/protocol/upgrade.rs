@@ -15,7 +15,7 @@ use crate::http::Response;
 use crate::serve::Count;
 use crate::websocket::close::{CloseCode, CloseFrame};
 use crate::websocket::error::WebSocketError;
-use crate::websocket::handshake::{Opening, ServerHandshake};
+use crate::websocket::handshake::{HandshakeError, Opening, ServerHandshake};
 
 /// Answers a request for a WebSocket with one, which `handler` talks on; a request that asks for none, or asks wrongly,
 /// with what is wrong: 426, 405, 403 or 400.
@@ -65,7 +65,9 @@ where
         Err(refusal) => return Ok(refusal.into()),
     };
     let scope = CancelScope::new();
-    let session = Session::connecting(request, offer, config.clone(), scope.clone());
+    let Ok(session) = Session::connecting(request, offer, config.clone(), scope.clone()) else {
+        return Ok(HandshakeError::Extensions.into());
+    };
     let mut running = Running { session: session.clone(), is_over: false };
     let handling = AssertUnwindSafe(handler(WebSocket::new(session.clone()))).catch_unwind();
     let ended = scope.run(handling).await;

@@ -7,13 +7,18 @@ use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use foster_compat::TransportRef;
+use bytes::Bytes;
+use foster_compat::{Loop, TransportRef};
 use futures::{Sink, Stream};
 
+use super::config::Config;
+use super::hub::Hub;
 use super::message_writer::MessageWriter;
-use super::session::Session;
+use super::session::{Session, Start};
 use crate::http::{HeaderList, RequestHead, Response};
 use crate::websocket::close::{CloseCode, CloseFrame};
+use crate::websocket::connection::Role;
+use crate::websocket::deflate::Deflate;
 use crate::websocket::error::{Closed, WebSocketError};
 use crate::websocket::message::{Message, MessageKind};
 use crate::websocket::prepared::PreparedMessage;
@@ -24,7 +29,8 @@ use crate::websocket::prepared::PreparedMessage;
 /// [`reject`](WebSocket::reject), and whatever else it does first accepts. It ends with its handler.
 ///
 /// Messages are received one at a time by whoever asks first; up to ten wait
-/// ([`Config::max_queue`](crate::websocket::Config::max_queue)). Pings are answered without it.
+/// ([`Config::max_queue`](crate::websocket::Config::max_queue)). Pings are answered without it. A client gets its own from
+/// [`connect`](crate::websocket::connect).
 ///
 /// It is a [`Stream`] of messages, which ends with the connection, and a [`Sink`] for them.
 ///
@@ -39,14 +45,30 @@ use crate::websocket::prepared::PreparedMessage;
 ///     }
 /// }
 /// ```
-#[derive(Clone)]
 pub struct WebSocket {
     session: Rc<Session>,
 }
 
 impl WebSocket {
     pub(super) fn new(session: Rc<Session>) -> Self {
+        session.add_handle();
         WebSocket { session }
+    }
+
+    /// A client's, whose handshake is done, on a transport whose reading is paused.
+    pub(in crate::websocket) fn of_client(
+        config: Config,
+        loop_: Loop,
+        transport: TransportRef,
+        leftover: Bytes,
+        compression: Option<Deflate>,
+        subprotocol: Option<&str>,
+    ) -> Self {
+        let session = Session::new(Role::Client, config, None);
+        let machine = session.make_machine(compression);
+        session.open(Start { hub: Hub::new(loop_), transport, seat: None, machine, leftover, has_eof: false });
+        session.agree_on(subprotocol);
+        WebSocket::new(session)
     }
 
     pub(super) fn session(&self) -> &Session {
@@ -198,6 +220,19 @@ impl WebSocket {
     /// Two handles: one that only sends, one that only receives, for two tasks.
     pub fn split(self) -> (WebSocketSender, WebSocketReceiver) {
         (WebSocketSender(self.clone()), WebSocketReceiver(self))
+    }
+}
+
+impl Clone for WebSocket {
+    fn clone(&self) -> Self {
+        WebSocket::new(self.session.clone())
+    }
+}
+
+impl Drop for WebSocket {
+    /// The last handle of a client's takes its WebSocket with it, which is closed with 1000.
+    fn drop(&mut self) {
+        self.session.remove_handle();
     }
 }
 

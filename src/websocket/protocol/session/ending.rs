@@ -189,9 +189,14 @@ impl Session {
         if let Some(linger) = linger {
             linger.wake();
         }
+        self.abandon(frame);
+        self.leave_if_done();
+    }
+
+    /// Nobody is left who could send or receive.
+    pub(super) fn abandon(&self, frame: CloseFrame) {
         let _ = self.close(frame);
         self.deafen();
-        self.leave_if_done();
     }
 
     fn leave_if_done(&self) {

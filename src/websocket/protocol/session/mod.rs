@@ -31,6 +31,7 @@ use super::hub::Hub;
 use crate::http::RequestHead;
 use crate::outbox::Outbox;
 use crate::serve::{Count, Drain, Seat};
+use crate::websocket::close::{CloseCode, CloseFrame};
 use crate::websocket::connection::{Connection, Role};
 use crate::websocket::error::WebSocketError;
 use crate::websocket::message::Message;
@@ -98,6 +99,7 @@ pub(crate) struct Session {
     is_handler_over: Cell<bool>,
     /// The time of the handler is counted.
     is_lingering: Cell<bool>,
+    n_handles: Cell<usize>,
     rest: RefCell<Rest>,
 }
 
@@ -141,7 +143,7 @@ impl Session {
             handshake: RefCell::default(),
             head: OnceCell::new(),
             subprotocol: OnceCell::new(),
-            machine: RefCell::new(Connection::new(role, config.settings().max_message_size)),
+            machine: RefCell::new(Connection::new(role, config.settings().max_message_size, None)),
             config,
             hub: OnceCell::new(),
             transport: OnceCell::new(),
@@ -166,13 +168,14 @@ impl Session {
             scope,
             is_handler_over: Cell::new(false),
             is_lingering: Cell::new(false),
+            n_handles: Cell::new(0),
             rest: RefCell::default(),
         })
     }
 
     /// Begins to talk on `transport`, whose reading is paused: the handshake is done.
-    pub(super) fn open(&self, opening: Opening) {
-        let Opening { hub, transport, seat, machine, leftover, has_eof } = opening;
+    pub(super) fn open(&self, start: Start) {
+        let Start { hub, transport, seat, machine, leftover, has_eof } = start;
         let Some(session) = self.me.upgrade() else { return };
         self.machine.replace(machine);
         self.hub.get_or_init(|| hub);
@@ -208,6 +211,17 @@ impl Session {
 
     fn settings(&self) -> &Settings {
         self.config.settings()
+    }
+
+    pub(super) fn add_handle(&self) {
+        self.n_handles.set(self.n_handles.get() + 1);
+    }
+
+    pub(super) fn remove_handle(&self) {
+        self.n_handles.set(self.n_handles.get() - 1);
+        if self.n_handles.get() == 0 && self.role == Role::Client {
+            self.abandon(CloseFrame::new(CloseCode::NORMAL, ""));
+        }
     }
 
     pub(super) fn is_open(&self) -> bool {
@@ -320,7 +334,7 @@ fn wake(wakers: &RefCell<Vec<Waker>>) {
 }
 
 /// What a session begins with.
-pub(super) struct Opening {
+pub(super) struct Start {
     pub(super) hub: Rc<Hub>,
     pub(super) transport: TransportRef,
     pub(super) seat: Option<Seat>,

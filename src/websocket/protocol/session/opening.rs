@@ -2,13 +2,14 @@
 
 use std::rc::Rc;
 
-use foster_compat::{CancelScope, Result};
+use foster_compat::CancelScope;
 
 use super::super::config::Config;
-use super::{Opening, Session};
+use super::{Session, Start};
 use crate::handler::Request;
-use crate::http::{HeaderList, RequestHead, Response, StatusCode};
+use crate::http::{HeaderList, HeaderValue, RequestHead, Response, StatusCode};
 use crate::websocket::connection::{Connection, Role};
+use crate::websocket::deflate::Deflate;
 use crate::websocket::error::WebSocketError;
 use crate::websocket::handshake::ServerHandshake;
 
@@ -16,6 +17,8 @@ use crate::websocket::handshake::ServerHandshake;
 pub(super) struct Handshake {
     request: Request,
     offer: ServerHandshake,
+    /// What was agreed on, with the header field that says so.
+    compression: Option<(Deflate, HeaderValue)>,
     rejection: Option<Response>,
 }
 
@@ -26,10 +29,14 @@ impl Session {
         offer: ServerHandshake,
         config: Config,
         scope: CancelScope,
-    ) -> Rc<Self> {
+    ) -> Result<Rc<Self>, WebSocketError> {
+        let compression = match &config.settings().compression {
+            Some(compression) => compression.accept(offer.extensions())?,
+            None => None,
+        };
         let session = Session::new(Role::Server, config, Some(scope));
-        session.handshake.replace(Some(Box::new(Handshake { request, offer, rejection: None })));
-        session
+        session.handshake.replace(Some(Box::new(Handshake { request, offer, compression, rejection: None })));
+        Ok(session)
     }
 
     /// Accepts, if that has not been done, as everything else does that a handler may do first.
@@ -50,7 +57,7 @@ impl Session {
         subprotocol: Option<&str>,
         headers: &HeaderList,
     ) -> Result<(), WebSocketError> {
-        let (headers, machine) = {
+        let headers = {
             let handshake = self.handshake.borrow();
             let Some(handshake) = &*handshake else {
                 return Err(WebSocketError::State("the handshake is answered"));
@@ -58,22 +65,24 @@ impl Session {
             if handshake.rejection.is_some() {
                 return Err(WebSocketError::State("the handshake was rejected"));
             }
-            let headers = handshake.offer.response(subprotocol, None, headers)?;
-            let machine = Connection::new(Role::Server, self.settings().max_message_size);
-            (headers, machine)
+            let extensions = handshake.compression.as_ref().map(|(_, answer)| answer);
+            handshake.offer.response(subprotocol, extensions, headers)?
         };
         let Some(handshake) = self.handshake.take() else { return Ok(()) };
+        let machine = self.make_machine(handshake.compression.map(|(deflate, _)| deflate));
         let Ok((head, mut upgraded)) = handshake.request.switch(&headers) else { return self.lost_before() };
         let Some(seat) = upgraded.take_seat() else { return self.lost_before() };
         self.head.get_or_init(|| head);
-        if let Some(subprotocol) = subprotocol {
-            self.subprotocol.get_or_init(|| subprotocol.into());
-        }
+        self.agree_on(subprotocol);
         let hub = seat.roster().hub().clone();
         let has_eof = upgraded.is_eof();
         let (transport, leftover) = upgraded.into_parts();
-        self.open(Opening { hub, transport, seat: Some(seat), machine, leftover, has_eof });
+        self.open(Start { hub, transport, seat: Some(seat), machine, leftover, has_eof });
         Ok(())
+    }
+
+    pub(in crate::websocket::protocol) fn make_machine(&self, compression: Option<Deflate>) -> Connection {
+        Connection::new(self.role, self.settings().max_message_size, compression)
     }
 
     /// The connection was lost before the handshake was answered.
@@ -110,6 +119,12 @@ impl Session {
 
     pub(in crate::websocket::protocol) fn subprotocol(&self) -> Option<&str> {
         self.subprotocol.get().map(|subprotocol| &**subprotocol)
+    }
+
+    pub(in crate::websocket::protocol) fn agree_on(&self, subprotocol: Option<&str>) {
+        if let Some(subprotocol) = subprotocol {
+            self.subprotocol.get_or_init(|| subprotocol.into());
+        }
     }
 
     pub(in crate::websocket::protocol) fn head(&self) -> Option<&RequestHead> {
