@@ -2,7 +2,9 @@
 
 mod close;
 mod connection;
+mod deflate;
 mod error;
+mod extensions;
 mod frame;
 mod incoming;
 mod mask;
@@ -12,6 +14,10 @@ mod utf8;
 
 pub use close::{CloseCode, CloseFrame, MAX_CLOSE_REASON};
 pub use connection::{Connection, DEFAULT_MAX_MESSAGE_SIZE, Event, Role};
+pub use deflate::{
+    DEFAULT_DEFLATE_BUDGET, Deflate, DeflateBudget, DeflateConfig, DeflateOffer, DeflateParams, INFLATER_SIZE,
+    deflater_size,
+};
 pub use error::{Closed, WebSocketError};
 pub use frame::MAX_CONTROL_PAYLOAD;
 pub use message::{Message, MessageKind, Utf8Bytes};
