@@ -23,7 +23,7 @@ fn opcode(kind: MessageKind) -> u8 {
 
 /// The one message that comes of these pieces, under the limit that nobody has set.
 fn the_message<'a>(role: Role, pieces: impl IntoIterator<Item = &'a [u8]>) -> Message {
-    let mut connection = Connection::new(role, Some(DEFAULT_MAX_MESSAGE_SIZE));
+    let mut connection = Connection::new(role, Some(DEFAULT_MAX_MESSAGE_SIZE), None);
     let mut message = None;
     for mut piece in pieces {
         while let Some(event) = connection.receive_data(&mut piece).expect("no error") {
@@ -105,7 +105,7 @@ fn sections_7_and_8_a_thousand_messages() {
 fn chapter_10_a_message_sent_in_fragments_of_a_given_size() {
     let payload = vec![b'*'; 65_536];
     for (sender, reader) in [(Role::Client, Role::Server), (Role::Server, Role::Client)] {
-        let mut connection = Connection::new(sender, None);
+        let mut connection = Connection::new(sender, None, None);
         let mut out = Vec::new();
         let n_fragments = payload.chunks(1300).count();
         for (nth, piece) in payload.chunks(1300).enumerate() {

@@ -59,7 +59,7 @@ fn section_4_fails_at_the_byte_that_makes_the_text_invalid() {
     let is_invalid = |result| result == Err(WebSocketError::InvalidData("text that is not UTF-8"));
     for role in BOTH {
         for (name, cuts) in [("6.4.1", [11, 15]), ("6.4.2", [12, 13])] {
-            let mut connection = Connection::new(role, None);
+            let mut connection = Connection::new(role, None, None);
             let first = frame(role, TEXT, &payload[..cuts[0]]);
             assert_eq!(connection.receive_data(&mut &first[..]), Ok(None), "{name}");
             let second = frame(role, CONTINUATION, &payload[cuts[0]..cuts[1]]);
@@ -67,7 +67,7 @@ fn section_4_fails_at_the_byte_that_makes_the_text_invalid() {
         }
         // The same in pieces of one frame.
         for (name, cuts) in [("6.4.3", [11, 15]), ("6.4.4", [12, 13])] {
-            let mut connection = Connection::new(role, None);
+            let mut connection = Connection::new(role, None, None);
             let input = frame(role, FIN | TEXT, &payload);
             let n_head = if role == Role::Server { 6 } else { 2 };
             assert_eq!(connection.receive_data(&mut &input[..n_head + cuts[0]]), Ok(None), "{name}");

@@ -78,7 +78,7 @@ fn a_close_frame_is_answered_with_its_code() {
 #[test]
 fn there_is_nothing_to_answer_before_a_close_frame_and_after_ones_own() {
     for role in BOTH {
-        let mut connection = Connection::new(role, None);
+        let mut connection = Connection::new(role, None, None);
         let mut out = Vec::new();
         connection.answer_close(&mut out).unwrap();
         assert!(out.is_empty() && connection.is_open());
@@ -94,7 +94,7 @@ fn there_is_nothing_to_answer_before_a_close_frame_and_after_ones_own() {
 #[test]
 fn messages_are_read_after_ones_own_close_frame() {
     for role in BOTH {
-        let mut connection = Connection::new(role, None);
+        let mut connection = Connection::new(role, None, None);
         connection.send_close(Some(&CloseFrame::new(1000, "")), &mut Vec::new()).unwrap();
         assert!(!connection.is_open() && !connection.is_closed());
         let input = frames(role, &[(FIN | TEXT, b"late"), (FIN | PING, b"p"), (FIN | CLOSE, &close(1000, ""))]);
@@ -110,7 +110,7 @@ fn messages_are_read_after_ones_own_close_frame() {
 #[test]
 fn messages_are_sent_after_the_peers_close_frame_until_it_is_answered() {
     for role in BOTH {
-        let mut connection = Connection::new(role, None);
+        let mut connection = Connection::new(role, None, None);
         assert!(connection.receive_data(&mut &frame(role, FIN | CLOSE, "")[..]).unwrap().is_some());
         let mut out = Vec::new();
         connection.send_text("last words", &mut out).unwrap();
@@ -124,13 +124,13 @@ fn messages_are_sent_after_the_peers_close_frame_until_it_is_answered() {
 fn a_stream_that_ends_without_a_close_frame_is_lost() {
     for role in BOTH {
         let lost = CloseFrame::new(CloseCode::ABNORMAL, "");
-        let mut connection = Connection::new(role, None);
+        let mut connection = Connection::new(role, None, None);
         let closed = Closed { received: lost.clone(), sent: None };
         assert_eq!(connection.receive_eof(), Err(WebSocketError::Closed(closed.clone())));
         assert_eq!(connection.receive_eof(), Err(WebSocketError::Closed(closed)), "also the second time");
         assert!(connection.is_closed());
 
-        let mut connection = Connection::new(role, None);
+        let mut connection = Connection::new(role, None, None);
         let frame = CloseFrame::new(1001, "shutting down");
         connection.send_close(Some(&frame), &mut Vec::new()).unwrap();
         let closed = Closed { received: lost, sent: Some(frame) };
@@ -141,7 +141,7 @@ fn a_stream_that_ends_without_a_close_frame_is_lost() {
 #[test]
 fn a_stream_may_end_behind_a_close_frame() {
     for role in BOTH {
-        let mut connection = Connection::new(role, None);
+        let mut connection = Connection::new(role, None, None);
         assert!(connection.receive_data(&mut &frame(role, FIN | CLOSE, close(1000, "bye"))[..]).unwrap().is_some());
         assert_eq!(connection.receive_eof(), Ok(()));
         assert!(!connection.is_closed(), "its answer may still go");
@@ -160,7 +160,7 @@ fn a_failure_tells_the_peer_what_is_wrong_once() {
             (WebSocketError::InvalidData("text that is not UTF-8"), 1007, "text that is not UTF-8"),
             (WebSocketError::MessageTooBig { limit: 7 }, 1009, "a message is larger than 7 bytes"),
         ] {
-            let mut connection = Connection::new(role, None);
+            let mut connection = Connection::new(role, None, None);
             let mut out = Vec::new();
             connection.fail(&err, &mut out);
             connection.fail(&err, &mut out);
@@ -176,12 +176,12 @@ fn a_failure_tells_the_peer_what_is_wrong_once() {
 
 #[test]
 fn a_failure_without_a_code_or_after_a_close_frame_sends_nothing() {
-    let mut connection = Connection::new(Role::Server, None);
+    let mut connection = Connection::new(Role::Server, None, None);
     let mut out = Vec::new();
     connection.fail(&WebSocketError::State("never mind"), &mut out);
     assert!(out.is_empty() && connection.is_closed());
 
-    let mut connection = Connection::new(Role::Server, None);
+    let mut connection = Connection::new(Role::Server, None, None);
     connection.send_close(None, &mut Vec::new()).unwrap();
     connection.fail(&WebSocketError::Protocol("late"), &mut out);
     assert!(out.is_empty() && connection.is_closed());
@@ -189,7 +189,7 @@ fn a_failure_without_a_code_or_after_a_close_frame_sends_nothing() {
 
 #[test]
 fn a_long_reason_of_a_failure_is_cut_between_characters() {
-    let mut connection = Connection::new(Role::Server, None);
+    let mut connection = Connection::new(Role::Server, None, None);
     let mut out = Vec::new();
     let long = "€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€€";
     connection.fail(&WebSocketError::Protocol(long), &mut out);

@@ -86,7 +86,7 @@ fn a_stream_that_ends_inside_a_message_gives_no_message() {
     for role in BOTH {
         let whole = frames(role, &[(TEXT, b"ab"), (CONTINUATION, b"cd"), (FIN | CONTINUATION, b"ef")]);
         for at in 0..whole.len() {
-            let mut connection = Connection::new(role, None);
+            let mut connection = Connection::new(role, None, None);
             assert_eq!(connection.receive_data(&mut &whole[..at]), Ok(None));
             assert!(matches!(connection.receive_eof(), Err(WebSocketError::Closed(_))));
         }

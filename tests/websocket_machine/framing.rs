@@ -168,7 +168,7 @@ fn a_head_is_refused_before_its_payload() {
         (Role::Client, b"\x82\x7e\x00\x7d"),
         (Role::Client, b"\x82\x7f\x80\x00\x00\x00\x00\x00\x00\x00"),
     ] {
-        let mut connection = Connection::new(role, None);
+        let mut connection = Connection::new(role, None, None);
         let (last, start) = input.split_last().expect("bytes");
         let mut data = start;
         assert_eq!(connection.receive_data(&mut data), Ok(None), "{}", input.escape_ascii());
@@ -179,7 +179,7 @@ fn a_head_is_refused_before_its_payload() {
 #[test]
 fn nothing_is_read_after_an_error() {
     for role in BOTH {
-        let mut connection = Connection::new(role, None);
+        let mut connection = Connection::new(role, None, None);
         let input = [&frame(role, FIN | 0x3, "")[..], &frame(role, FIN | PING, "")].concat();
         let mut data = &input[..];
         assert!(connection.receive_data(&mut data).is_err());

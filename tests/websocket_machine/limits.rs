@@ -37,7 +37,7 @@ fn the_limit_counts_one_message_and_no_control_frame() {
 #[test]
 fn a_frame_above_the_limit_is_refused_before_its_payload() {
     for role in BOTH {
-        let mut connection = Connection::new(role, Some(DEFAULT_MAX_MESSAGE_SIZE));
+        let mut connection = Connection::new(role, Some(DEFAULT_MAX_MESSAGE_SIZE), None);
         let mut head = frame(role, FIN | BINARY, vec![0; DEFAULT_MAX_MESSAGE_SIZE + 1]);
         head.truncate(if role == Role::Server { 14 } else { 10 });
         let err = WebSocketError::MessageTooBig { limit: DEFAULT_MAX_MESSAGE_SIZE };
@@ -64,7 +64,7 @@ fn what_a_head_announces_is_not_reserved() {
             let mut input = vec![FIN | BINARY, if role == Role::Server { 0xff } else { 0x7f }];
             input.extend_from_slice(&length.to_be_bytes());
             input.extend_from_slice(&[7; 100]);
-            let mut connection = Connection::new(role, None);
+            let mut connection = Connection::new(role, None, None);
             assert_eq!(connection.receive_data(&mut &input[..]), Ok(None));
             connections.push(connection);
         }
@@ -77,7 +77,7 @@ fn what_a_head_announces_is_not_reserved() {
 #[test]
 fn empty_fragments_cost_no_memory_however_many_there_are() {
     for role in BOTH {
-        let mut connection = Connection::new(role, Some(1024));
+        let mut connection = Connection::new(role, Some(1024), None);
         assert_eq!(connection.receive_data(&mut &frame(role, BINARY, "")[..]), Ok(None));
         let fragments = frame(role, CONTINUATION, "").repeat(10_000);
         let (_, before) = memory();
@@ -95,7 +95,7 @@ fn empty_fragments_cost_no_memory_however_many_there_are() {
 fn fragments_of_one_byte_end_at_the_limit() {
     const LIMIT: usize = 100_000;
     for role in BOTH {
-        let mut connection = Connection::new(role, Some(LIMIT));
+        let mut connection = Connection::new(role, Some(LIMIT), None);
         assert_eq!(connection.receive_data(&mut &frame(role, BINARY, "a")[..]), Ok(None));
         let fragment = frame(role, CONTINUATION, "a");
         for _ in 1..LIMIT {

@@ -8,6 +8,7 @@ mod autobahn_frames;
 mod autobahn_sizes;
 mod autobahn_text;
 mod closing;
+mod compression;
 mod corpus;
 mod fragments;
 mod framing;

@@ -87,7 +87,7 @@ fn tungstenite_reads(role: Role, input: &[u8]) -> Reading {
 }
 
 fn foster_reads(role: Role, mut input: &[u8]) -> (Reading, Option<WebSocketError>) {
-    let mut connection = Connection::new(role, Some(LIMIT));
+    let mut connection = Connection::new(role, Some(LIMIT), None);
     let mut events = Vec::new();
     loop {
         let event = match connection.receive_data(&mut input) {
@@ -203,7 +203,7 @@ proptest! {
         texts in vec((".{0,40}", vec(any::<u8>(), 0..LIMIT), vec(any::<u8>(), 0..=125)), 0..6),
     ) {
         for (sender, reader) in [(Role::Client, Role::Server), (Role::Server, Role::Client)] {
-            let mut connection = Connection::new(sender, None);
+            let mut connection = Connection::new(sender, None, None);
             let mut out = Vec::new();
             let mut expected = Vec::new();
             for (text, bytes, payload) in &texts {

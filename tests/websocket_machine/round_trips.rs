@@ -75,8 +75,8 @@ proptest! {
     #[test]
     fn what_one_says_the_other_hears(said in vec(said(), 0..8), reason in ".{0,30}", size in 1..4000_usize) {
         for (talker, listener) in [(Role::Client, Role::Server), (Role::Server, Role::Client)] {
-            let mut talker = Connection::new(talker, None);
-            let mut listener = Connection::new(listener, Some(1 << 20));
+            let mut talker = Connection::new(talker, None, None);
+            let mut listener = Connection::new(listener, Some(1 << 20), None);
             let mut wire = Vec::new();
             for one in &said {
                 one.send(&mut talker, &mut wire);

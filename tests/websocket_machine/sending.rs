@@ -9,7 +9,7 @@ use crate::wire::*;
 /// What a connection with this role sends, frame by frame; a refusal sends nothing.
 fn sends(role: Role, send: impl FnOnce(&mut Connection, &mut Vec<u8>)) -> Vec<Sent> {
     let mut out = Vec::new();
-    send(&mut Connection::new(role, None), &mut out);
+    send(&mut Connection::new(role, None, None), &mut out);
     sent_frames(role, &out)
 }
 
@@ -47,13 +47,13 @@ fn messages_have_every_length() {
 #[test]
 fn frames_are_appended() {
     let mut out = b"before".to_vec();
-    Connection::new(Role::Server, None).send_text("Hi", &mut out).unwrap();
+    Connection::new(Role::Server, None, None).send_text("Hi", &mut out).unwrap();
     assert_eq!(out, b"before\x81\x02Hi");
 }
 
 #[test]
 fn every_frame_of_a_client_has_a_key_of_its_own() {
-    let mut connection = Connection::new(Role::Client, None);
+    let mut connection = Connection::new(Role::Client, None, None);
     let mut keys = std::collections::HashSet::new();
     for _ in 0..2000 {
         let mut out = Vec::new();
@@ -68,13 +68,13 @@ fn every_frame_of_a_client_has_a_key_of_its_own() {
 fn the_head_of_a_large_message_goes_alone_where_nothing_is_masked() {
     let message = Message::from(vec![7; 70_000]);
     let (mut whole, mut out) = (Vec::new(), Vec::new());
-    Connection::new(Role::Server, None).send_message(&message, &mut whole).unwrap();
-    assert_eq!(Connection::new(Role::Server, None).send_head(&message, &mut out), Ok(true));
+    Connection::new(Role::Server, None, None).send_message(&message, &mut whole).unwrap();
+    assert_eq!(Connection::new(Role::Server, None, None).send_head(&message, &mut out), Ok(true));
     out.extend_from_slice(message.as_bytes());
     assert_eq!(out, whole);
 
     out.clear();
-    assert_eq!(Connection::new(Role::Client, None).send_head(&message, &mut out), Ok(false));
+    assert_eq!(Connection::new(Role::Client, None, None).send_head(&message, &mut out), Ok(false));
     assert!(out.is_empty());
 }
 
@@ -88,10 +88,10 @@ fn a_prepared_message_is_sent_as_any_other() {
             assert_eq!(sent, sends(role, |connection, out| connection.send_message(&message, out).unwrap()));
         }
         let mut out = Vec::new();
-        Connection::new(Role::Server, None).send_prepared(&prepared, &mut out).unwrap();
-        let shared = Connection::new(Role::Server, None).share_prepared(&prepared).unwrap();
+        Connection::new(Role::Server, None, None).send_prepared(&prepared, &mut out).unwrap();
+        let shared = Connection::new(Role::Server, None, None).share_prepared(&prepared).unwrap();
         assert_eq!(shared.as_deref(), Some(&out[..]));
-        assert_eq!(Connection::new(Role::Client, None).share_prepared(&prepared), Ok(None));
+        assert_eq!(Connection::new(Role::Client, None, None).share_prepared(&prepared), Ok(None));
     }
 }
 
@@ -134,7 +134,7 @@ fn a_close_frame_may_end_a_fragmented_message() {
 #[test]
 fn a_message_may_not_begin_inside_a_fragmented_one() {
     for role in BOTH {
-        let mut connection = Connection::new(role, None);
+        let mut connection = Connection::new(role, None, None);
         let mut out = Vec::new();
         connection.send_fragment(MessageKind::Binary, b"a", false, &mut out).unwrap();
         let n_sent = out.len();
@@ -151,7 +151,7 @@ fn a_message_may_not_begin_inside_a_fragmented_one() {
 fn text_in_fragments_is_utf8_and_may_be_cut_anywhere() {
     let euro = "€".as_bytes();
     for role in BOTH {
-        let mut connection = Connection::new(role, None);
+        let mut connection = Connection::new(role, None, None);
         let mut out = Vec::new();
         connection.send_fragment(MessageKind::Text, &euro[..1], false, &mut out).unwrap();
         let n_sent = out.len();
@@ -167,7 +167,7 @@ fn text_in_fragments_is_utf8_and_may_be_cut_anywhere() {
 #[test]
 fn nothing_but_pings_and_pongs_follows_a_close_frame() {
     for role in BOTH {
-        let mut connection = Connection::new(role, None);
+        let mut connection = Connection::new(role, None, None);
         let mut out = Vec::new();
         connection.send_close(Some(&CloseFrame::new(1000, "done")), &mut out).unwrap();
         let n_sent = out.len();
@@ -189,7 +189,7 @@ fn nothing_but_pings_and_pongs_follows_a_close_frame() {
 #[test]
 fn a_ping_holds_125_bytes() {
     for role in BOTH {
-        let mut connection = Connection::new(role, None);
+        let mut connection = Connection::new(role, None, None);
         let mut out = Vec::new();
         connection.send_ping(&[1; 125], &mut out).unwrap();
         connection.send_pong(&[1; 125], &mut out).unwrap();
@@ -203,7 +203,7 @@ fn a_ping_holds_125_bytes() {
 #[test]
 fn a_close_frame_is_one_that_may_be_sent() {
     for role in BOTH {
-        let mut connection = Connection::new(role, None);
+        let mut connection = Connection::new(role, None, None);
         let mut out = Vec::new();
         for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, u16::MAX] {
             is_refused(connection.send_close(Some(&CloseFrame::new(code, "")), &mut out), &out, 0);
@@ -219,7 +219,7 @@ fn a_close_frame_is_one_that_may_be_sent() {
 fn a_close_frame_may_have_no_code() {
     for role in BOTH {
         let mut out = Vec::new();
-        let mut connection = Connection::new(role, None);
+        let mut connection = Connection::new(role, None, None);
         connection.send_close(None, &mut out).unwrap();
         assert_eq!(sent_frames(role, &out), [Sent { first: FIN | CLOSE, payload: Vec::new() }]);
         assert_eq!(connection.closed().sent, Some(CloseFrame::new(CloseCode::NO_STATUS, "")));

@@ -9,7 +9,7 @@ const NOT_UTF8: WebSocketError = WebSocketError::InvalidData("text that is not U
 /// How many bytes of the payload of one text frame are taken before the error.
 fn n_taken(role: Role, is_final: bool, payload: &[u8]) -> Option<usize> {
     let input = frame(role, if is_final { FIN | TEXT } else { TEXT }, payload);
-    let mut connection = Connection::new(role, None);
+    let mut connection = Connection::new(role, None, None);
     let n_head = input.len() - payload.len();
     for (at, byte) in input.iter().enumerate() {
         if let Err(err) = connection.receive_data(&mut &[*byte][..]) {
@@ -70,7 +70,7 @@ fn a_bad_byte_is_found_in_the_middle_of_a_piece() {
     for role in BOTH {
         // The frame announces more than has come.
         let input = frame(role, FIN | TEXT, b"Hello \xff and so on");
-        let mut connection = Connection::new(role, None);
+        let mut connection = Connection::new(role, None, None);
         assert_eq!(connection.receive_data(&mut &input[..input.len() - 3]), Err(NOT_UTF8));
     }
 }
@@ -97,7 +97,7 @@ fn text_does_not_end_within_a_character() {
 #[test]
 fn a_message_starts_afresh() {
     for role in BOTH {
-        let mut connection = Connection::new(role, None);
+        let mut connection = Connection::new(role, None, None);
         let input = frames(role, &[(TEXT, b"\xe2\x82"), (FIN | CONTINUATION, b"\xac"), (FIN | TEXT, b"ok")]);
         let mut data = &input[..];
         assert_eq!(connection.receive_data(&mut data), Ok(Some(Event::Message(Message::from("€")))));

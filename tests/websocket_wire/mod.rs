@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
-use foster::websocket::{CloseCode, Connection, Event, Message, Role, WebSocketError};
+use foster::websocket::{CloseCode, Connection, Deflate, DeflateConfig, Event, Message, Role, WebSocketError};
 
 pub(crate) const CONTINUATION: u8 = 0x0;
 pub(crate) const TEXT: u8 = 0x1;
@@ -35,9 +35,10 @@ pub(crate) fn frame(reader: Role, first: u8, payload: impl AsRef<[u8]>) -> Vec<u
     }
     if reader == Role::Server {
         bytes.extend_from_slice(&KEY);
+        bytes.extend(payload.chunks(4).flat_map(|chunk| chunk.iter().zip(KEY).map(|(byte, key)| byte ^ key)));
+    } else {
+        bytes.extend_from_slice(payload);
     }
-    let key = if reader == Role::Server { KEY } else { [0; 4] };
-    bytes.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
     bytes
 }
 
@@ -114,9 +115,41 @@ impl Outcome {
     }
 }
 
+/// How a connection is made.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setup {
+    pub(crate) role: Role,
+    pub(crate) limit: Option<usize>,
+    /// Whether compression was agreed on: of every message, however small.
+    pub(crate) compresses: bool,
+}
+
+impl Setup {
+    pub(crate) fn connection(self) -> Connection {
+        Connection::new(self.role, self.limit, self.compresses.then(|| deflate(self.role)))
+    }
+}
+
+/// What an end with this role has of an agreement on compression.
+pub(crate) fn deflate(role: Role) -> Deflate {
+    let config = DeflateConfig { min_size: 0, ..DeflateConfig::default() };
+    let offer = config.offer().expect("within the budget");
+    let offered = offer.to_header_value();
+    let (server, answer) = config.accept([offered.as_bytes()]).expect("an offer").expect("within the budget");
+    match role {
+        Role::Server => server,
+        Role::Client => offer.accepted([answer.as_bytes()]).expect("an answer").expect("accepted"),
+    }
+}
+
 /// Feeds the pieces in turn to an end that echoes messages, pongs and closes.
 pub(crate) fn play<'a>(role: Role, limit: Option<usize>, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
-    let mut connection = Connection::new(role, limit);
+    play_with(Setup { role, limit, compresses: false }, pieces)
+}
+
+/// As [`play`], with compression or without.
+pub(crate) fn play_with<'a>(setup: Setup, pieces: impl IntoIterator<Item = &'a [u8]>) -> Outcome {
+    let mut connection = setup.connection();
     let mut outcome = Outcome { events: Vec::new(), error: None, sent: Vec::new(), n_left: 0 };
     let mut sent = Vec::new();
     for piece in pieces {
@@ -140,7 +173,7 @@ pub(crate) fn play<'a>(role: Role, limit: Option<usize>, pieces: impl IntoIterat
         outcome.n_left += if outcome.error.is_some() { 0 } else { data.len() };
     }
     assert_eq!(connection.receive_eof().is_ok(), connection.is_close_received());
-    outcome.sent = sent_frames(role, &sent);
+    outcome.sent = sent_frames(setup.role, &sent);
     outcome
 }
 
@@ -160,26 +193,33 @@ fn answer(connection: &mut Connection, event: &Event, sent: &mut Vec<u8>) {
 /// Feeds `input` whole, byte by byte and cut in two at every place (of a long one, at some), and gives the outcome, which
 /// is the same each way.
 pub(crate) fn every_way(role: Role, limit: Option<usize>, input: &[u8]) -> Outcome {
-    let whole = play(role, limit, [input]);
-    let by_byte = play(role, limit, input.chunks(1));
+    every_way_with(Setup { role, limit, compresses: false }, input)
+}
+
+/// As [`every_way`], with compression or without.
+pub(crate) fn every_way_with(setup: Setup, input: &[u8]) -> Outcome {
+    let whole = play_with(setup, [input]);
+    let by_byte = play_with(setup, input.chunks(1));
     assert_eq!(whole, by_byte, "whole and byte by byte: {}", input.escape_ascii());
     let step = if input.len() <= 1024 { 1 } else { input.len() / 64 };
     for at in (1..input.len()).step_by(step) {
         let (first, second) = input.split_at(at);
-        let cut = play(role, limit, [first, second]);
+        let cut = play_with(setup, [first, second]);
         assert_eq!(whole, cut, "whole and cut at {at}: {}", input.escape_ascii());
     }
     whole
 }
 
-/// Checks what has to hold of any input, in both roles, under a generous limit and under a small one.
+/// Checks what has to hold of any input, in both roles, with compression and without, under a generous limit and under a
+/// small one.
 pub(crate) fn check_invariants(input: &[u8]) {
-    for role in BOTH {
-        for limit in [None, Some(16)] {
-            let whole = play(role, limit, [input]);
+    for (role, compresses) in BOTH.into_iter().flat_map(|role| [(role, false), (role, true)]) {
+        for limit in [Some(1 << 20), Some(16)] {
+            let setup = Setup { role, limit, compresses };
+            let whole = play_with(setup, [input]);
             for size in [1, 2, 3, 7, 61] {
-                let cut = play(role, limit, input.chunks(size));
-                assert_eq!(whole, cut, "{role:?} in pieces of {size}: {}", input.escape_ascii());
+                let cut = play_with(setup, input.chunks(size));
+                assert_eq!(whole, cut, "{setup:?} in pieces of {size}: {}", input.escape_ascii());
             }
             for event in &whole.events {
                 if let (Event::Message(message), Some(limit)) = (event, limit) {
