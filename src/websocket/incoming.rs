@@ -1,5 +1,8 @@
 //! [`IncomingMessage`]: a message as its frames come.
 
+use std::borrow::Cow;
+
+use super::deflate::Deflate;
 use super::error::WebSocketError;
 use super::frame::NO_KEY;
 use super::mask;
@@ -12,8 +15,16 @@ const NOT_UTF8: WebSocketError = WebSocketError::InvalidData("text that is not U
 #[derive(Debug, Default)]
 pub(super) struct IncomingMessage {
     kind: Option<MessageKind>,
+    is_compressed: bool,
     utf8: Utf8Check,
     payload: Vec<u8>,
+}
+
+/// What the compressed pieces of a message go through.
+#[derive(Debug)]
+pub(super) struct Inflation<'a> {
+    pub(super) deflate: Option<&'a mut Deflate>,
+    pub(super) limit: usize,
 }
 
 impl IncomingMessage {
@@ -22,27 +33,53 @@ impl IncomingMessage {
         self.kind.is_some()
     }
 
-    /// How many bytes have come.
+    pub(super) fn is_compressed(&self) -> bool {
+        self.is_compressed
+    }
+
+    /// How many bytes have come, after decompression.
     pub(super) fn len(&self) -> usize {
         self.payload.len()
     }
 
-    pub(super) fn open(&mut self, kind: MessageKind) {
+    pub(super) fn open(&mut self, kind: MessageKind, is_compressed: bool) {
         self.kind = Some(kind);
+        self.is_compressed = is_compressed;
     }
 
     /// Takes the next piece. `n_left` is what is left of the message with this piece, where that is known: its last
     /// frame has begun.
-    pub(super) fn push(&mut self, piece: &[u8], key: [u8; 4], n_left: Option<usize>) -> Result<(), WebSocketError> {
+    pub(super) fn push(
+        &mut self,
+        piece: &[u8],
+        key: [u8; 4],
+        n_left: Option<usize>,
+        inflation: Inflation<'_>,
+    ) -> Result<(), WebSocketError> {
+        if self.is_compressed {
+            return self.inflate(&unmasked(piece, key), false, inflation);
+        }
         self.reserve(piece.len(), n_left);
         let n_before = self.payload.len();
         self.payload.extend_from_slice(piece);
-        let piece = &mut self.payload[n_before..];
         if key != NO_KEY {
-            mask::apply(key, piece);
+            mask::apply(key, &mut self.payload[n_before..]);
         }
+        self.check_text(n_before)
+    }
+
+    fn inflate(&mut self, piece: &[u8], is_last: bool, inflation: Inflation<'_>) -> Result<(), WebSocketError> {
+        let Some(deflate) = inflation.deflate else { return Ok(()) };
+        let n_before = self.payload.len();
+        let result = deflate.decompress(piece, is_last, &mut self.payload, Some(inflation.limit));
+        // Text comes first, as it would if the piece had been cut before what is wrong.
+        self.check_text(n_before)?;
+        result
+    }
+
+    fn check_text(&mut self, n_before: usize) -> Result<(), WebSocketError> {
         if self.kind == Some(MessageKind::Text) {
-            self.utf8.push(piece).map_err(|_| NOT_UTF8)?;
+            self.utf8.push(&self.payload[n_before..]).map_err(|_| NOT_UTF8)?;
         }
         Ok(())
     }
@@ -60,14 +97,29 @@ impl IncomingMessage {
     }
 
     /// Its end: the message, or text that ends within a character.
-    pub(super) fn finish(&mut self) -> Result<Message, WebSocketError> {
-        let IncomingMessage { kind, utf8, payload } = std::mem::take(self);
+    pub(super) fn finish(&mut self, inflation: Inflation<'_>) -> Result<Message, WebSocketError> {
+        if self.is_compressed {
+            self.inflate(&[], true, inflation)?;
+        }
+        let IncomingMessage { kind, utf8, mut payload, .. } = std::mem::take(self);
+        // A message may wait for long until somebody takes it.
+        payload.shrink_to_fit();
         match kind {
             Some(MessageKind::Text) if !utf8.is_complete() => Err(NOT_UTF8),
             Some(MessageKind::Text) => Ok(Message::Text(Utf8Bytes::from_checked(payload.into()))),
             Some(MessageKind::Binary) | None => Ok(Message::Binary(payload.into())),
         }
     }
+}
+
+/// The decompressor reads, and a mask is taken off in place.
+fn unmasked(piece: &[u8], key: [u8; 4]) -> Cow<'_, [u8]> {
+    if key == NO_KEY {
+        return Cow::Borrowed(piece);
+    }
+    let mut piece = piece.to_vec();
+    mask::apply(key, &mut piece);
+    Cow::Owned(piece)
 }
 
 /// A message in one frame that is there as a whole.

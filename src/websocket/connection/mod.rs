@@ -6,6 +6,7 @@ mod sending;
 use bytes::Bytes;
 
 use super::close::{CloseCode, CloseFrame};
+use super::deflate::Deflate;
 use super::error::{Closed, WebSocketError};
 use super::frame::PartialHead;
 use super::incoming::IncomingMessage;
@@ -34,8 +35,8 @@ pub const DEFAULT_MAX_MESSAGE_SIZE: usize = 16 * 1024 * 1024;
 /// ```
 /// use foster::websocket::{CloseCode, CloseFrame, Connection, Event, Message, Role};
 ///
-/// let mut server = Connection::new(Role::Server, Some(1024));
-/// let mut client = Connection::new(Role::Client, Some(1024));
+/// let mut server = Connection::new(Role::Server, Some(1024), None);
+/// let mut client = Connection::new(Role::Client, Some(1024), None);
 ///
 /// let mut sent = Vec::new();
 /// client.send_text("Hello", &mut sent)?;
@@ -64,6 +65,7 @@ pub struct Connection {
     /// What has come of the payload of a control frame that came in pieces.
     control: Vec<u8>,
     outgoing: Option<OutgoingMessage>,
+    deflate: Option<Box<Deflate>>,
     received: Option<Box<CloseFrame>>,
     sent: Option<Box<CloseFrame>>,
 }
@@ -91,9 +93,10 @@ pub enum Event {
 }
 
 impl Connection {
-    /// A connection whose opening handshake is done. A message above `max_message_size`, in bytes, is refused; with
-    /// `None`, memory is the limit.
-    pub fn new(role: Role, max_message_size: Option<usize>) -> Self {
+    /// A connection whose opening handshake is done. A message above `max_message_size`, in bytes after decompression, is
+    /// refused; with `None`, memory is the limit. Without `deflate`, what both ends agreed on compression, a compressed
+    /// message is refused.
+    pub fn new(role: Role, max_message_size: Option<usize>, deflate: Option<Deflate>) -> Self {
         Connection {
             role,
             has_failed: false,
@@ -103,6 +106,7 @@ impl Connection {
             message: IncomingMessage::default(),
             control: Vec::new(),
             outgoing: None,
+            deflate: deflate.map(Box::new),
             received: None,
             sent: None,
         }

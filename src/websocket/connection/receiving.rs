@@ -5,14 +5,14 @@ use bytes::Bytes;
 use crate::websocket::close::CloseFrame;
 use crate::websocket::error::WebSocketError;
 use crate::websocket::frame::{FrameHead, NO_KEY, Opcode};
-use crate::websocket::incoming::whole_message;
+use crate::websocket::incoming::{Inflation, whole_message};
 use crate::websocket::mask;
 use crate::websocket::message::MessageKind;
 
 use super::{Connection, Event};
 
 /// A frame whose head was read, and whose payload is coming.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct IncomingFrame {
     opcode: Opcode,
     is_final: bool,
@@ -64,7 +64,12 @@ impl Connection {
     /// What a head says that cannot be here.
     fn check(&self, head: &FrameHead) -> Result<(), WebSocketError> {
         if head.is_compressed {
-            return Err(WebSocketError::Protocol("a compressed frame without an agreement on compression"));
+            if self.deflate.is_none() {
+                return Err(WebSocketError::Protocol("a compressed frame without an agreement on compression"));
+            }
+            if !matches!(head.opcode, Opcode::Text | Opcode::Binary) {
+                return Err(WebSocketError::Protocol("the bit of compression is not on the first frame of a message"));
+            }
         }
         if head.opcode.is_control() {
             return Ok(());
@@ -76,7 +81,9 @@ impl Connection {
             }
             _ => {}
         }
-        if head.length > (self.max_message_size - self.message.len()) as u64 {
+        // The size of a compressed message is found out as it comes.
+        let is_compressed = head.is_compressed || self.message.is_compressed();
+        if !is_compressed && head.length > (self.max_message_size - self.message.len()) as u64 {
             return Err(WebSocketError::MessageTooBig { limit: self.max_message_size });
         }
         Ok(())
@@ -85,7 +92,8 @@ impl Connection {
     /// A frame that is there as a whole and is an event of its own, as nearly every one: it is copied once, and nothing
     /// is remembered of it.
     fn receive_whole(&mut self, head: &FrameHead, data: &mut &[u8]) -> Result<Option<Event>, WebSocketError> {
-        if head.length > data.len() as u64 || !head.is_final || head.opcode == Opcode::Continuation {
+        let is_event = head.is_final && !head.is_compressed && head.opcode != Opcode::Continuation;
+        if !is_event || head.length > data.len() as u64 {
             return Ok(None);
         }
         let (payload, rest) = data.split_at(head.length as usize);
@@ -104,8 +112,8 @@ impl Connection {
 
     fn begin(&mut self, head: &FrameHead) {
         match head.opcode {
-            Opcode::Text => self.message.open(MessageKind::Text),
-            Opcode::Binary => self.message.open(MessageKind::Binary),
+            Opcode::Text => self.message.open(MessageKind::Text, head.is_compressed),
+            Opcode::Binary => self.message.open(MessageKind::Binary, head.is_compressed),
             Opcode::Continuation | Opcode::Close | Opcode::Ping | Opcode::Pong => {}
         }
         self.frame =
@@ -118,30 +126,31 @@ impl Connection {
         let n_piece = frame.n_left.min(data.len() as u64) as usize;
         let (piece, rest) = data.split_at(n_piece);
         *data = rest;
-        if frame.opcode.is_control() {
+        let IncomingFrame { opcode, is_final, key, n_left } = *frame;
+        frame.n_left -= n_piece as u64;
+        mask::advance(&mut frame.key, n_piece);
+        let is_whole = frame.n_left == 0;
+        if is_whole {
+            self.frame = None;
+        }
+        if opcode.is_control() {
             let n_before = self.control.len();
             self.control.extend_from_slice(piece);
-            mask::apply(frame.key, &mut self.control[n_before..]);
-        } else {
-            // A length was checked against the limit, which is of the size of memory.
-            let n_left = frame.is_final.then_some(frame.n_left as usize);
-            self.message.push(piece, frame.key, n_left)?;
-        }
-        mask::advance(&mut frame.key, n_piece);
-        frame.n_left -= n_piece as u64;
-        if frame.n_left > 0 {
-            return Ok(None);
-        }
-        let (opcode, is_final) = (frame.opcode, frame.is_final);
-        self.frame = None;
-        if opcode.is_control() {
+            mask::apply(key, &mut self.control[n_before..]);
+            if !is_whole {
+                return Ok(None);
+            }
             let payload = std::mem::take(&mut self.control);
             return self.control_event(opcode, payload.into()).map(Some);
         }
-        if !is_final {
+        let inflation = Inflation { deflate: self.deflate.as_deref_mut(), limit: self.max_message_size };
+        // A length was checked against the limit, which is one of memory. That of a compressed frame is not used.
+        self.message.push(piece, key, is_final.then_some(n_left as usize), inflation)?;
+        if !is_whole || !is_final {
             return Ok(None);
         }
-        Ok(Some(Event::Message(self.message.finish()?)))
+        let inflation = Inflation { deflate: self.deflate.as_deref_mut(), limit: self.max_message_size };
+        self.message.finish(inflation).map(Event::Message).map(Some)
     }
 
     fn control_event(&mut self, opcode: Opcode, payload: Bytes) -> Result<Event, WebSocketError> {

@@ -13,15 +13,16 @@ use crate::websocket::utf8::Utf8Check;
 use super::{Connection, Role};
 
 /// A message whose first fragment was sent, and whose last was not.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct OutgoingMessage {
     kind: MessageKind,
+    is_compressed: bool,
     utf8: Utf8Check,
 }
 
 /// Sending appends frames to `out`; after an error, nothing was appended and nothing has changed.
 impl Connection {
-    /// Sends a message in one frame.
+    /// Sends a message in one frame, compressed if that was agreed and makes it smaller.
     ///
     /// # Errors
     ///
@@ -52,18 +53,27 @@ impl Connection {
 
     fn send_whole(&mut self, kind: MessageKind, payload: &[u8], out: &mut Vec<u8>) -> Result<(), WebSocketError> {
         self.may_begin_message()?;
-        self.write_frame(kind.into(), true, payload, out)
+        let head = FrameHead::of(kind.into(), payload.len());
+        let key = self.key()?;
+        let start = out.len();
+        if self.deflate.as_mut().is_some_and(|deflate| deflate.compress(payload, out)) {
+            frame_what_stands(FrameHead { is_compressed: true, ..head }, key, start, out);
+        } else {
+            write_frame(head, key, payload, out);
+        }
+        Ok(())
     }
 
     /// Sends the head of a message alone: its payload, as it is, has to follow in the stream at once. A large message
-    /// then goes out without a copy. `false`, and nothing was written, where that cannot be: a client masks.
+    /// then goes out without a copy. `false`, and nothing was written, where that cannot be: a client masks, and what
+    /// may be compressed is not sent as it is.
     ///
     /// # Errors
     ///
     /// As [`send_message`](Connection::send_message).
     pub fn send_head(&mut self, message: &Message, out: &mut Vec<u8>) -> Result<bool, WebSocketError> {
         self.may_begin_message()?;
-        if self.role == Role::Client {
+        if self.role == Role::Client || self.deflate.is_some() {
             return Ok(false);
         }
         FrameHead::of(message.kind().into(), message.len()).write(None, out);
@@ -91,7 +101,16 @@ impl Connection {
     /// As [`send_message`](Connection::send_message).
     pub fn share_prepared(&mut self, message: &PreparedMessage) -> Result<Option<Bytes>, WebSocketError> {
         self.may_begin_message()?;
-        Ok((self.role == Role::Server).then(|| message.frame().clone()))
+        if self.role == Role::Client {
+            return Ok(None);
+        }
+        if let Some(deflate) = &mut self.deflate {
+            if let Some(frame) = message.compressed_frame(deflate) {
+                deflate.forget_context();
+                return Ok(Some(frame));
+            }
+        }
+        Ok(Some(message.frame().clone()))
     }
 
     /// Sends the next fragment of a message, which may be empty; the first one begins it. Pings, pongs and the close
@@ -109,16 +128,29 @@ impl Connection {
         out: &mut Vec<u8>,
     ) -> Result<(), WebSocketError> {
         self.may_send_data()?;
-        let (opcode, mut utf8) = match &self.outgoing {
-            None => (kind.into(), Utf8Check::default()),
-            Some(outgoing) if outgoing.kind == kind => (Opcode::Continuation, outgoing.utf8),
+        let (opcode, mut message) = match &self.outgoing {
+            None => (kind.into(), OutgoingMessage { kind, is_compressed: false, utf8: Utf8Check::default() }),
+            Some(message) if message.kind == kind => (Opcode::Continuation, message.clone()),
             Some(_) => return Err(WebSocketError::State("a fragment of another kind than those before it")),
         };
+        let utf8 = &mut message.utf8;
         if kind == MessageKind::Text && (utf8.push(payload).is_err() || (is_last && !utf8.is_complete())) {
             return Err(WebSocketError::State("the text of a message is not UTF-8"));
         }
-        self.write_frame(opcode, is_last, payload, out)?;
-        self.outgoing = (!is_last).then_some(OutgoingMessage { kind, utf8 });
+        let is_first = self.outgoing.is_none();
+        let head = FrameHead { is_final: is_last, ..FrameHead::of(opcode, payload.len()) };
+        let key = self.key()?;
+        let start = out.len();
+        let deflate = self.deflate.as_mut().filter(|_| is_first || message.is_compressed);
+        if deflate.is_some_and(|deflate| deflate.compress_piece(payload, is_first, is_last, out)) {
+            message.is_compressed = true;
+            frame_what_stands(FrameHead { is_compressed: is_first, ..head }, key, start, out);
+        } else if message.is_compressed {
+            return Err(WebSocketError::State("a fragment could not be compressed as those before it"));
+        } else {
+            write_frame(head, key, payload, out);
+        }
+        self.outgoing = (!is_last).then_some(message);
         Ok(())
     }
 
@@ -157,7 +189,7 @@ impl Connection {
             return Ok(());
         }
         let payload = frame.map_or(Ok(Vec::new()), CloseFrame::payload)?;
-        self.write_frame(Opcode::Close, true, &payload, out)?;
+        write_frame(FrameHead::of(Opcode::Close, payload.len()), self.key()?, &payload, out);
         let sent = frame.cloned().unwrap_or_else(|| CloseFrame::new(CloseCode::NO_STATUS, Utf8Bytes::default()));
         self.sent = Some(Box::new(sent));
         self.outgoing = None;
@@ -213,30 +245,35 @@ impl Connection {
         if self.is_closed() {
             return Err(WebSocketError::State("the WebSocket is closed"));
         }
-        self.write_frame(opcode, true, payload, out)
-    }
-
-    fn write_frame(
-        &self,
-        opcode: Opcode,
-        is_final: bool,
-        payload: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<(), WebSocketError> {
-        let head = FrameHead { is_final, ..FrameHead::of(opcode, payload.len()) };
-        match self.role {
-            Role::Server => {
-                head.write(None, out);
-                out.extend_from_slice(payload);
-            }
-            Role::Client => {
-                let key = mask::random_key()?;
-                head.write(Some(key), out);
-                let start = out.len();
-                out.extend_from_slice(payload);
-                mask::apply(key, &mut out[start..]);
-            }
-        }
+        write_frame(FrameHead::of(opcode, payload.len()), self.key()?, payload, out);
         Ok(())
     }
+
+    /// The mask of the next frame, if this end masks.
+    fn key(&self) -> Result<Option<[u8; 4]>, WebSocketError> {
+        match self.role {
+            Role::Client => mask::random_key().map(Some),
+            Role::Server => Ok(None),
+        }
+    }
+}
+
+fn write_frame(head: FrameHead, key: Option<[u8; 4]>, payload: &[u8], out: &mut Vec<u8>) {
+    head.write(key, out);
+    let start = out.len();
+    out.extend_from_slice(payload);
+    if let Some(key) = key {
+        mask::apply(key, &mut out[start..]);
+    }
+}
+
+/// Makes what stands in `out` from `start` on the payload of a frame with this head but for the length.
+fn frame_what_stands(head: FrameHead, key: Option<[u8; 4]>, start: usize, out: &mut Vec<u8>) {
+    let end = out.len();
+    if let Some(key) = key {
+        mask::apply(key, &mut out[start..]);
+    }
+    FrameHead { length: (end - start) as u64, ..head }.write(key, out);
+    let n_head = out.len() - end;
+    out[start..].rotate_right(n_head);
 }
