@@ -46,7 +46,7 @@ impl Client {
         Client { peer, machine, unread: RefCell::default() }
     }
 
-    async fn read_head(&self) -> String {
+    pub(crate) async fn read_head(&self) -> String {
         let mut data = Vec::new();
         loop {
             if let Some(end) = data.windows(4).position(|four| four == b"\r\n\r\n") {

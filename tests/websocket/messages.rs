@@ -67,8 +67,8 @@ fn frames_behind_the_request_are_kept_until_the_handshake_is_answered() {
         let server = serve_http(&nursery, websocket(Config::new(), late), config());
         let client = Client::on(server.connect());
         client.peer.send([request("/", "").into_bytes(), client.text("early"), client.text("bird")].concat());
-        let head = client.peer.read().await;
-        assert!(head.starts_with(b"HTTP/1.1 101"));
+        let head = client.read_head().await;
+        assert!(head.starts_with("HTTP/1.1 101"));
         assert_eq!(client.text_message().await, "early");
         assert_eq!(client.text_message().await, "bird");
         client.peer.close();
@@ -199,6 +199,7 @@ fn a_ping_of_a_connection_that_ends_fails() {
         };
         let server = serve_http(&nursery, websocket(Config::new(), pinging), config());
         let client = open(&server).await;
+        assert!(matches!(client.event().await, Some(Event::Ping(_))));
         client.send_close(4001, "not now");
         client.ended_after_close().await;
         assert_eq!(log.words(), ["the WebSocket is closed: 4001 (not now)"]);
@@ -280,7 +281,7 @@ fn it_is_a_stream_and_a_sink() {
             async move {
                 let (mut sink, mut stream) = websocket.split();
                 while let Some(message) = stream.next().await {
-                    sink.send(message?).await?;
+                    SinkExt::send(&mut sink, message?).await?;
                 }
                 said.say("ended");
                 foster::Ok(())

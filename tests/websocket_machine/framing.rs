@@ -186,6 +186,13 @@ fn nothing_is_read_after_an_error() {
         let n_left = data.len();
         assert_eq!(connection.receive_data(&mut data), Ok(None));
         assert_eq!(data.len(), n_left, "nothing is taken");
-        assert!(connection.is_closed() && !connection.is_open());
+        assert!(!connection.is_open() && !connection.is_closed());
+
+        // What is still to be said to the messages before may be sent until the connection is failed.
+        let mut out = Vec::new();
+        connection.send_text("late", &mut out).expect("no close frame was sent");
+        connection.fail(&WebSocketError::Protocol("a reserved opcode"), &mut out);
+        assert!(connection.is_closed());
+        assert!(connection.send_text("later", &mut out).is_err());
     }
 }

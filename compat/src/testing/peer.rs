@@ -66,6 +66,11 @@ impl Peer {
         self.change(|wire| wire.inject(faults));
     }
 
+    /// How many bytes that were sent the transport has not read: those of a protocol that has paused reading.
+    pub fn n_waiting(&self) -> usize {
+        self.wire.borrow().inbound.len()
+    }
+
     // ---- receiving
 
     /// Sets how many unread bytes the peer takes, the buffers of both kernels together; 0 takes none. What the

@@ -12,7 +12,7 @@ use super::peer::DEFAULT_CAPACITY;
 /// What lies between the two ends.
 pub(super) struct Wire {
     /// Sent by the peer and arrived, not yet read by the transport.
-    inbound: VecDeque<u8>,
+    pub(super) inbound: VecDeque<u8>,
     /// Sent by the peer, with when it arrives; the times never fall.
     in_flight: VecDeque<(Instant, Arrival)>,
     /// Sent by the transport, not yet read by the peer: what the kernel has taken.

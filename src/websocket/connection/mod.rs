@@ -58,6 +58,8 @@ pub struct Connection {
     role: Role,
     /// Nothing more is read or sent but the close frame that says why.
     has_failed: bool,
+    /// Something was wrong with what came, or it has ended.
+    reads_no_more: bool,
     max_message_size: usize,
     head: PartialHead,
     frame: Option<IncomingFrame>,
@@ -100,6 +102,7 @@ impl Connection {
         Connection {
             role,
             has_failed: false,
+            reads_no_more: false,
             max_message_size: max_message_size.unwrap_or(usize::MAX),
             head: PartialHead::default(),
             frame: None,
@@ -119,7 +122,7 @@ impl Connection {
 
     /// Whether neither side has closed, and nothing has gone wrong.
     pub fn is_open(&self) -> bool {
-        !self.has_failed && self.sent.is_none() && self.received.is_none()
+        !self.reads_no_more && self.sent.is_none() && self.received.is_none()
     }
 
     /// Whether nothing more comes and nothing more may be sent: both close frames have gone, or something went wrong.
@@ -152,13 +155,14 @@ impl Connection {
         if self.received.is_some() {
             return Ok(());
         }
+        self.has_failed = true;
         self.stop_reading();
         Err(WebSocketError::Closed(self.closed()))
     }
 
     /// Reads nothing more, and lets go what has come of a message.
     fn stop_reading(&mut self) {
-        self.has_failed = true;
+        self.reads_no_more = true;
         self.forget_message();
     }
 

@@ -30,9 +30,10 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// What the peer did wrong: tell it with [`fail`](Connection::fail), and close.
+    /// What the peer did wrong: tell it with [`fail`](Connection::fail), and close. What is still to be said to the
+    /// messages before may be sent first.
     pub fn receive_data(&mut self, data: &mut &[u8]) -> Result<Option<Event>, WebSocketError> {
-        if self.has_failed || self.received.is_some() {
+        if self.reads_no_more || self.received.is_some() {
             return Ok(None);
         }
         let event = self.next_event(data);

@@ -212,6 +212,7 @@ impl Connection {
     /// Fails the connection (RFC 6455, 7.1.7): sends the close frame that says what is wrong, if the error has a
     /// [code](WebSocketError::close_code) and none was sent, and reads nothing more. Then close the stream.
     pub fn fail(&mut self, err: &WebSocketError, out: &mut Vec<u8>) {
+        self.has_failed = true;
         self.stop_reading();
         if let Some(code) = err.close_code() {
             let mut reason = err.to_string();

@@ -18,6 +18,13 @@ use crate::websocket::error::{Closed, WebSocketError};
 /// with HTTP.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// What the peer has ended the connection with.
+pub(super) struct Ending {
+    /// What it did wrong; it has closed if it did nothing wrong.
+    failure: Option<WebSocketError>,
+    due: Option<Instant>,
+}
+
 impl Session {
     /// How it ended, as far as that is known.
     pub(in crate::websocket::protocol) fn closed(&self) -> Closed {
@@ -64,14 +71,41 @@ impl Session {
         let _ = self.close(CloseFrame::new(CloseCode::GOING_AWAY, ""));
     }
 
-    /// The peer's close frame has come.
-    pub(super) fn peer_closed(&self) {
+    /// The peer's close frame has come, or it did something wrong. What the handler has to say to the messages before it
+    /// still goes out: whoever sends a close frame reads on until it is answered.
+    pub(super) fn end_behind_messages(&self, failure: Option<WebSocketError>) {
+        let now = Instant::now();
+        let due = now.checked_add(self.settings().close_timeout);
+        self.ending.replace(Some(Box::new(Ending { failure, due })));
+        if self.inbox.borrow().is_empty() {
+            self.end_now();
+        } else if self.phase.get() == Phase::Open {
+            self.plan_look(now);
+        }
+    }
+
+    /// Ends what the peer has ended, if it has.
+    pub(super) fn end_now(&self) {
+        let ending = self.ending.take();
+        match ending.map(|ending| ending.failure) {
+            Some(Some(err)) => self.fail(err),
+            Some(None) => self.answer_close(),
+            None => {}
+        }
+    }
+
+    /// When the end comes, whatever the handler has to say.
+    pub(super) fn end_due(&self) -> Option<Instant> {
+        self.ending.borrow().as_ref().and_then(|ending| ending.due)
+    }
+
+    fn answer_close(&self) {
         let _ = self.write_with(Connection::answer_close);
         self.end(true);
     }
 
     /// The peer broke the rules.
-    pub(super) fn fail(&self, err: WebSocketError) {
+    fn fail(&self, err: WebSocketError) {
         let _ = self.write_with(|machine, out| {
             machine.fail(&err, out);
             Ok(())
@@ -121,6 +155,7 @@ impl Session {
         if has_held {
             self.begin_linger();
             self.wake_senders();
+            self.wake_closers();
         } else {
             self.end(true);
         }
@@ -137,6 +172,7 @@ impl Session {
         if self.with_transport(|transport| transport.in_scope(|| cancel_reason().is_some())) == Some(true) {
             self.cut_handler();
         }
+        self.end_now();
         if self.phase.get() != Phase::Over && !self.has_held() {
             self.phase.set(Phase::Over);
         }

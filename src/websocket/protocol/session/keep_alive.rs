@@ -22,6 +22,9 @@ impl Session {
 
     /// The hub's look at an open session.
     pub(super) fn keep_alive(&self, now: Instant) {
+        if let Some(due) = self.end_due() {
+            return if now >= due { self.end_now() } else { self.plan_look(now) };
+        }
         if self.is_held.get() {
             self.look_for_peer();
             // Its pongs are not read either.
@@ -50,7 +53,7 @@ impl Session {
     /// A transport that is not read from does not say that the peer has gone.
     fn look_for_peer(&self) {
         let socket = self.with_transport(|transport| transport.socket()).flatten();
-        let has_left = socket.is_some_and(|socket| socket.has_peer_left().unwrap_or(true));
+        let has_left = socket.is_some_and(|socket| socket.has_peer_left().unwrap_or(false));
         if has_left && !self.is_peer_gone.replace(true) {
             self.begin_linger();
             self.wake_senders();
@@ -61,7 +64,7 @@ impl Session {
     /// Asks for the next look.
     pub(super) fn plan_look(&self, now: Instant) {
         let look = self.is_held.get().then(|| now + LOOK_INTERVAL);
-        let due = [self.next_ping.get(), self.answer_due.get(), look];
+        let due = [self.next_ping.get(), self.answer_due.get(), self.end_due(), look];
         self.set_due(due.into_iter().flatten().filter(|due| *due > now).min());
     }
 

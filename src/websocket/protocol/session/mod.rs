@@ -3,7 +3,7 @@
 //! ```text
 //!   data_received ──> machine ──Message──> inbox (10) ──> receive
 //!                        ├──Ping──> pong, at once
-//!                        └──Close, error──> the ending, behind what is in the inbox
+//!                        └──Close, error──> the ending, once the inbox is empty
 //!   send ──> machine ──> outbox ──one write a turn──> transport
 //! ```
 //!
@@ -24,6 +24,7 @@ use bytes::Bytes;
 use foster_compat::{CancelScope, Error, Shared, SharedProtocol, TransportRef};
 use tokio::time::Instant;
 
+use self::ending::Ending;
 use self::opening::Handshake;
 use self::receiving::Held;
 use super::config::{Config, Settings};
@@ -92,6 +93,8 @@ pub(crate) struct Session {
     /// When it wants to be looked after, and when the hub will.
     due: Cell<Option<Instant>>,
     alarmed: Cell<Option<Instant>>,
+    /// What comes behind the messages of the inbox: the peer's close frame, or what it did wrong.
+    ending: RefCell<Option<Box<Ending>>>,
     /// What the peer did wrong.
     failure: RefCell<Option<Box<WebSocketError>>>,
     /// The scope of the handler: a server's WebSocket has one.
@@ -164,6 +167,7 @@ impl Session {
             answer_due: Cell::new(None),
             due: Cell::new(None),
             alarmed: Cell::new(None),
+            ending: RefCell::default(),
             failure: RefCell::default(),
             scope,
             is_handler_over: Cell::new(false),

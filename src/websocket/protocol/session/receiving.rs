@@ -74,12 +74,12 @@ impl Session {
                 Ok(Some(Event::Ping(payload))) => self.answer_ping(payload),
                 Ok(Some(Event::Pong(payload))) => self.take_pong(&payload),
                 Ok(Some(Event::Close(_))) => {
-                    self.peer_closed();
+                    self.end_behind_messages(None);
                     break;
                 }
                 Ok(None) => break,
                 Err(err) => {
-                    self.fail(err);
+                    self.end_behind_messages(Some(err));
                     break;
                 }
             }
@@ -123,6 +123,9 @@ impl Session {
         if message.is_none() {
             self.process_held();
             message = self.inbox.borrow_mut().pop_front();
+            if message.is_none() {
+                self.end_now();
+            }
         }
         match message {
             Some(message) => Poll::Ready(Ok(message)),
@@ -156,6 +159,7 @@ impl Session {
         self.is_deaf.set(true);
         let inbox = self.inbox.take();
         drop(inbox);
+        self.end_now();
         self.stop_queueing();
     }
 }
