@@ -23,8 +23,11 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 RELEASE = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(HERE, "target")), "release")
-# Servers with a workspace of their own; Cargo.toml there says why.
+# Servers with workspaces of their own; Cargo.toml there says why.
+WORKSPACES = {"peers-actix": "peers-extra", "peers-may": "peers-extra", "peers-ntex": "peers-ws",
+              "peers-tokio-ws": "peers-ws"}
 EXTRA = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(HERE, "peers-extra", "target")), "release")
+WEBSOCKET = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(HERE, "peers-ws", "target")), "release")
 REFERENCE = "tokio"
 
 
@@ -47,6 +50,7 @@ class Server:
 
     def argv(self, port):
         return shlex.split(self.command.format(port=port, release=shlex.quote(RELEASE), extra=shlex.quote(EXTRA),
+                                               websocket=shlex.quote(WEBSOCKET),
                                                here=shlex.quote(HERE), python=shlex.quote(sys.executable),
                                                certificate=CERTIFICATE))
 
@@ -93,6 +97,17 @@ HTTP = {
 # hyper writes the answers to requests that came together one by one, unless it is told to gather them.
 HTTP_TOGETHER = dict(HTTP, **{"hyper-flush": Server("{release}/peers-http hyper-flush --port {port}", "peers-http")})
 
+# Each sends messages over WebSocket back on /ws and to everybody on /broadcast.
+WS = {
+    "foster": HTTP["foster"],
+    "fastwebsockets": Server("{websocket}/peers-tokio-ws fastwebsockets --port {port}", "peers-tokio-ws"),
+    "tungstenite": Server("{websocket}/peers-tokio-ws tungstenite --port {port}", "peers-tokio-ws"),
+    "tungstenite-4k": Server("{websocket}/peers-tokio-ws tungstenite-4k --port {port}", "peers-tokio-ws"),
+    "axum": Server("{websocket}/peers-tokio-ws axum --port {port}", "peers-tokio-ws"),
+    "ntex": Server("{websocket}/peers-ntex --port {port}", "peers-ntex"),
+    "actix-web": HTTP["actix-web"],
+}
+
 # may-minihttp streams nothing and does not close when it is asked to.
 HTTP_WHOLE = {name: server for name, server in HTTP.items() if name != "may-minihttp"}
 
@@ -136,6 +151,18 @@ SCENARIOS = {
                            "hyper", connections=64, http="/"),
     "http-idle-10k": Scenario("idle", "10,000 connections that have got / and wait", HTTP, "hyper",
                               connections=10_000, http="/"),
+    "ws-64": Scenario("echo", "WebSocket, 64 connections, 64 B, one message at a time", WS, "fastwebsockets",
+                      connections=64, size=64, ws="/ws"),
+    "ws-pipe16": Scenario("echo", "WebSocket, 64 connections, 64 B, 16 messages under way", WS, "ntex",
+                          connections=64, size=64, depth=16, ws="/ws"),
+    "ws-16k": Scenario("echo", "WebSocket, 32 connections, 16 KiB, one message at a time", WS, "fastwebsockets",
+                       connections=32, size=16384, ws="/ws"),
+    "ws-bcast-100": Scenario("broadcast", "WebSocket, 64 B to all of 100 connections, 8 messages under way", WS,
+                             "tungstenite", connections=100, size=64, depth=8, ws="/broadcast"),
+    "ws-bcast-500": Scenario("broadcast", "WebSocket, 64 B to all of 500 connections, 8 messages under way", WS,
+                             "tungstenite", connections=500, size=64, depth=8, ws="/broadcast"),
+    "ws-idle-10k": Scenario("idle", "10,000 connections over WebSocket that have echoed 64 B and wait", WS,
+                            "fastwebsockets", connections=10_000, size=64, ws="/ws"),
 }
 
 
@@ -163,10 +190,11 @@ def main():
 def print_list():
     for name, scenario in SCENARIOS.items():
         print(f"{name:13} {scenario.description}")
-    for title, servers in (("echo", ECHO), ("TLS", TLS), ("UDP", UDP), ("lines", LINES), ("HTTP", HTTP_TOGETHER)):
+    for title, servers in (("echo", ECHO), ("TLS", TLS), ("UDP", UDP), ("lines", LINES), ("HTTP", HTTP_TOGETHER),
+                           ("WebSocket", WS)):
         print(f"\n{title}:")
         for name, server in servers.items():
-            print(f"{name:13} {server.missing() or 'ready'}")
+            print(f"{name:14} {server.missing() or 'ready'}")
 
 
 def run_all(arguments):
@@ -416,8 +444,8 @@ def missing_binary(path, package):
     if os.access(path, os.X_OK):
         return None
     if package:
-        folder = os.path.join(HERE, "peers-extra") if path.startswith(EXTRA + os.sep) and EXTRA != RELEASE else HERE
-        return f"no {path}; build it with: cargo build --release --manifest-path {folder}/Cargo.toml -p {package}"
+        manifest = os.path.join(HERE, WORKSPACES.get(package, ""), "Cargo.toml")
+        return f"no {path}; build it with: cargo build --release --manifest-path {manifest} -p {package}"
     return None if "/" not in path else f"no {path}"
 
 

@@ -36,7 +36,7 @@ def main():
     if reason := missing_binary(f"{RELEASE}/loadgen", "loadgen"):
         sys.exit(f"loadgen: {reason}")
     for name in arguments.scenarios.split(","):
-        if name not in SCENARIOS or SCENARIOS[name].kind not in ("echo", "churn"):
+        if name not in SCENARIOS or SCENARIOS[name].kind not in ("echo", "churn", "broadcast"):
             sys.exit(f"{name!r} is not a scenario that sends messages over connections: bench.py list names all")
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))
     print("| scenario | server | instructions/msg |\n|---|---|--:|")

@@ -1,5 +1,6 @@
 use std::io;
 
+use crate::frames::Frames;
 use crate::responses::Responses;
 
 /// Counts the answers in what a connection receives. Of the bytes of an answer only the number is looked at: what is
@@ -11,6 +12,7 @@ pub(crate) enum Answers {
         n_received: usize,
     },
     Http(Responses),
+    WebSocket(Frames),
 }
 
 impl Answers {
@@ -24,6 +26,7 @@ impl Answers {
                 Ok(n_answers)
             }
             Answers::Http(responses) => responses.count(data),
+            Answers::WebSocket(frames) => frames.count(data),
         }
     }
 }

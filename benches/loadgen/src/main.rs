@@ -1,12 +1,13 @@
-//! A single-threaded epoll load generator for echo and HTTP servers on 127.0.0.1.
+//! A single-threaded epoll load generator for echo, HTTP and WebSocket servers on 127.0.0.1.
 //!
 //! ```text
 //! loadgen echo  --port P [--connections N] [--size BYTES] [--depth D] [--secs T] [--warm-up T] [--tls 1] [--lines L]
-//!               [--http PATH]
+//!               [--http PATH] [--ws PATH]
 //! loadgen churn --port P [--connections N] [--size BYTES] [--secs T] [--warm-up T] [--http PATH]
-//! loadgen idle  --port P [--connections N] [--size BYTES] [--addresses A] [--tls 1] [--http PATH]
+//! loadgen idle  --port P [--connections N] [--size BYTES] [--addresses A] [--tls 1] [--http PATH] [--ws PATH]
 //! loadgen udp   --port P [--connections N] [--size BYTES] [--depth D] [--secs T] [--warm-up T]
 //! loadgen abuse --port P [--connections N] [--slow N] [--non-readers N] [--addresses A] [--http PATH]
+//! loadgen broadcast --port P --ws PATH [--connections N] [--size BYTES] [--depth D] [--secs T] [--warm-up T] [--tls 1]
 //! ```
 //!
 //! `echo` keeps D messages under way on each of N connections, `churn` keeps N connections being opened, used for one
@@ -14,17 +15,23 @@
 //! one message on each, prints one line of JSON and holds them until its standard input ends.
 //!
 //! With `--tls` a connection speaks TLS 1.3. With `--lines` a message is L lines, counted each, and the answer to all
-//! of them is one byte. With `--http` a message is a request for PATH, with BYTES of body if that is `/echo`.
+//! of them is one byte. With `--http` a message is a request for PATH, with BYTES of body if that is `/echo`. With `--ws`
+//! it is a binary message over WebSocket, to PATH.
 //!
 //! `abuse` holds N idle connections to an HTTP server as `idle` does, beside others that never finish a request or
 //! never read an answer; the head of `abuse.rs` says how.
+//!
+//! `broadcast` keeps D messages under way on the first of N connections, each of which the server sends to all of them.
+//! A message is counted once for each connection that has it.
 //!
 //! No `unsafe` here: what needs it is in `bench-epoll`.
 
 mod abuse;
 mod answers;
+mod broadcast;
 mod churn;
 mod echo;
+mod frames;
 mod histogram;
 mod http;
 mod idle;
@@ -32,6 +39,7 @@ mod report;
 mod responses;
 mod socket;
 mod udp;
+mod websocket;
 mod wire;
 
 use std::io;
@@ -44,8 +52,10 @@ use rustls::ClientConfig;
 use socket2::Socket;
 
 use answers::Answers;
+use frames::Frames;
 use http::Http;
 use responses::Responses;
+use websocket::WebSocket;
 use wire::Wire;
 
 struct Options {
@@ -64,6 +74,8 @@ struct Options {
     n_lines: usize,
     /// Sends requests and counts responses if there is one.
     http: Option<Http>,
+    /// Sends and counts messages over WebSocket if there is one.
+    websocket: Option<WebSocket>,
     /// Connections that send a byte of a head every second, and ones that ask and do not read.
     n_slow: usize,
     n_non_readers: usize,
@@ -80,7 +92,10 @@ fn main() -> ExitCode {
         "idle" => idle::run(&options),
         "udp" => udp::run(&options),
         "abuse" => abuse::run(&options),
-        other => Err(io::Error::other(format!("unknown command {other:?}: use echo, churn, idle, udp or abuse"))),
+        "broadcast" => broadcast::run(&options),
+        other => {
+            Err(io::Error::other(format!("unknown command {other:?}: use echo, churn, idle, udp, abuse or broadcast")))
+        }
     });
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -103,53 +118,62 @@ impl Options {
             tls: None,
             n_lines: 0,
             http: None,
+            websocket: None,
             n_slow: 0,
             n_non_readers: 0,
             // 10,000 connections are then 100 ports of each: the kernel searches a crowded address for a free port for long.
             n_addresses: 100,
         };
-        let mut path = None;
+        let (mut http_path, mut websocket_path) = (None, None);
         while let Some(name) = arguments.next() {
             let text = arguments.next().unwrap_or_default();
-            if name == "--http" {
-                path = Some(text);
-                continue;
-            }
-            let number: f64 =
-                text.parse().map_err(|_| io::Error::other(format!("{name} needs a number, not {text:?}")))?;
             match name.as_str() {
-                "--port" => options.port = number as u16,
-                "--connections" => options.n_connections = (number as usize).max(1),
-                "--size" => options.size = (number as usize).max(1),
-                "--depth" => options.depth = (number as usize).max(1),
-                "--secs" => options.duration = Duration::from_secs_f64(number.clamp(0.01, 3600.0)),
-                "--warm-up" => options.warm_up = Duration::from_secs_f64(number.clamp(0.0, 60.0)),
-                "--tls" => options.tls = Some(wire::client_config()?),
-                "--lines" => options.n_lines = number as usize,
-                "--slow" => options.n_slow = number as usize,
-                "--non-readers" => options.n_non_readers = number as usize,
-                "--addresses" => options.n_addresses = (number as usize).clamp(1, 250),
-                _ => return Err(io::Error::other(format!("unknown option {name}"))),
+                "--http" => http_path = Some(text),
+                "--ws" => websocket_path = Some(text),
+                _ => options.set(&name, &text)?,
             }
         }
-        options.http = path.map(|path| Http::new(&path, options.size));
+        options.http = http_path.map(|path| Http::new(&path, options.size));
+        options.websocket = websocket_path.map(|path| WebSocket::new(&path, options.size));
         Ok(options)
+    }
+
+    fn set(&mut self, name: &str, text: &str) -> io::Result<()> {
+        let number: f64 = text.parse().map_err(|_| io::Error::other(format!("{name} needs a number, not {text:?}")))?;
+        match name {
+            "--port" => self.port = number as u16,
+            "--connections" => self.n_connections = (number as usize).max(1),
+            "--size" => self.size = (number as usize).max(1),
+            "--depth" => self.depth = (number as usize).max(1),
+            "--secs" => self.duration = Duration::from_secs_f64(number.clamp(0.01, 3600.0)),
+            "--warm-up" => self.warm_up = Duration::from_secs_f64(number.clamp(0.0, 60.0)),
+            "--tls" => self.tls = Some(wire::client_config()?),
+            "--lines" => self.n_lines = number as usize,
+            "--slow" => self.n_slow = number as usize,
+            "--non-readers" => self.n_non_readers = number as usize,
+            "--addresses" => self.n_addresses = (number as usize).clamp(1, 250),
+            _ => return Err(io::Error::other(format!("unknown option {name}"))),
+        }
+        Ok(())
     }
 
     /// Sends one message and compares what comes back.
     fn check(&self, wire: &mut Wire, is_last: bool) -> io::Result<()> {
-        match &self.http {
-            Some(http) => http.check(wire, is_last),
+        match (&self.http, &self.websocket) {
+            (Some(http), _) => http.check(wire, is_last),
+            (_, Some(websocket)) => websocket.check(wire),
             // Lines are not echoed.
-            None if self.n_lines > 0 => Ok(()),
-            None => socket::check_echo(wire, self.size),
+            _ if self.n_lines > 0 => Ok(()),
+            _ => socket::check_echo(wire, self.size),
         }
     }
 
     /// A message, which for lines is as many of the same length. Only HTTP tells the server of the last.
     fn message(&self, is_last: bool) -> Vec<u8> {
-        if let Some(http) = &self.http {
-            return http.request(is_last);
+        match (&self.http, &self.websocket) {
+            (Some(http), _) => return http.request(is_last),
+            (_, Some(websocket)) => return websocket.message(),
+            _ => {}
         }
         let mut message = vec![b'x'; self.size];
         if let Some(length) = self.size.checked_div(self.n_lines) {
@@ -159,9 +183,10 @@ impl Options {
     }
 
     fn answers(&self) -> Answers {
-        match self.http {
-            Some(_) => Answers::Http(Responses::default()),
-            None => Answers::Sized { size: if self.n_lines > 0 { 1 } else { self.size }, n_received: 0 },
+        match (&self.http, &self.websocket) {
+            (Some(_), _) => Answers::Http(Responses::default()),
+            (_, Some(_)) => Answers::WebSocket(Frames::new(self.size)),
+            _ => Answers::Sized { size: if self.n_lines > 0 { 1 } else { self.size }, n_received: 0 },
         }
     }
 
@@ -177,9 +202,13 @@ impl Options {
 
     /// Takes a connected socket, and shakes hands if need be.
     fn wire(&self, socket: Socket) -> io::Result<Wire> {
-        match &self.tls {
-            Some(config) => Wire::secure(socket, config),
-            None => Ok(Wire::Plain(socket)),
+        let mut wire = match &self.tls {
+            Some(config) => Wire::secure(socket, config)?,
+            None => Wire::Plain(socket),
+        };
+        if let Some(websocket) = &self.websocket {
+            websocket.shake_hands(&mut wire)?;
         }
+        Ok(wire)
     }
 }

@@ -1,6 +1,8 @@
-//! `peers-actix --port P`: an HTTP/1.1 server on actix-web with one worker, on 127.0.0.1. Ended by a signal.
+//! `peers-actix --port P`: a server of HTTP/1.1 and WebSocket on actix-web with one worker, on 127.0.0.1. Ended by a
+//! signal.
 
 mod chunks;
+mod websocket;
 
 use std::io;
 use std::time::Duration;
@@ -22,6 +24,8 @@ fn main() -> io::Result<()> {
                 .route("/users/{id}", web::get().to(user))
                 .route("/echo", web::post().to(echo))
                 .route("/stream", web::get().to(stream))
+                .route("/ws", web::get().to(websocket::echo))
+                .route("/broadcast", web::get().to(websocket::broadcast))
         });
         server
             .workers(1)
