@@ -6,7 +6,7 @@ use std::sync::{Arc, LazyLock};
 
 /// What a process may spend on compression unless told otherwise: 128 MiB, a quarter of a small container.
 ///
-/// One half is for decompressors: 1 365 connections at [`INFLATER_SIZE`]. The other is for compressors: 178 at
+/// One half is for decompressors: 1 365 connections at [`INFLATER_SIZE`]. The other is for compressors: 176 at
 /// [`deflater_size(15)`](deflater_size).
 pub const DEFAULT_DEFLATE_BUDGET: usize = 128 * 1024 * 1024;
 

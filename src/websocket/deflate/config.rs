@@ -24,7 +24,7 @@ pub struct DeflateConfig {
     /// How hard the compressor tries: 1 to 9, and what is outside counts as the nearest.
     pub level: u8,
     /// The server's messages shall not refer to those before them, so that its compressor can go round, which costs
-    /// about 5 µs a message and makes short messages longer.
+    /// 4 to 8 µs a message and leaves short messages as long as they are.
     pub server_no_context_takeover: bool,
     /// The client's messages shall not refer to those before them.
     pub client_no_context_takeover: bool,
@@ -40,12 +40,12 @@ pub struct DeflateConfig {
     pub budget: DeflateBudget,
 }
 
-/// Go's gorilla/websocket and aiohttp take the fastest, too. On a message of 150 bytes it took a sixth of the time of
-/// level 6, and found as much where there was something to refer to.
+/// Go's gorilla/websocket and aiohttp take the fastest, too. With a window of 15 bits, a message of 150 bytes that refers
+/// to the one before took less than a sixth of the time of level 6, and came out as short.
 const DEFAULT_LEVEL: u8 = 1;
 
-/// A message of JSON of 100 bytes did not get smaller without anything to refer to, one of 150 by 3 %. With less, the
-/// headers of the packet outweigh what is saved.
+/// With nothing to refer to, JSON of 100 bytes did not get smaller, of 150 by one in a hundred. With less, the headers of
+/// the packet outweigh what is saved.
 const DEFAULT_MIN_SIZE: usize = 128;
 
 impl Default for DeflateConfig {
