@@ -13,6 +13,8 @@ pub enum WebSocketError {
     Protocol(&'static str),
     /// Text that is not UTF-8, or compressed data that is none: 1007.
     InvalidData(&'static str),
+    /// A message that is not the JSON that was asked for, with what is wrong: 1007.
+    Json(String),
     /// A message above the limit, in bytes after decompression: 1009.
     MessageTooBig {
         /// The limit.
@@ -39,7 +41,7 @@ impl WebSocketError {
     pub fn close_code(&self) -> Option<CloseCode> {
         match self {
             WebSocketError::Protocol(_) => Some(CloseCode::PROTOCOL_ERROR),
-            WebSocketError::InvalidData(_) => Some(CloseCode::INVALID_DATA),
+            WebSocketError::InvalidData(_) | WebSocketError::Json(_) => Some(CloseCode::INVALID_DATA),
             WebSocketError::MessageTooBig { .. } => Some(CloseCode::MESSAGE_TOO_BIG),
             WebSocketError::Closed(_) | WebSocketError::State(_) => None,
         }
@@ -52,6 +54,7 @@ impl fmt::Display for WebSocketError {
             WebSocketError::Protocol(what) | WebSocketError::InvalidData(what) | WebSocketError::State(what) => {
                 f.write_str(what)
             }
+            WebSocketError::Json(what) => write!(f, "a message is not the JSON that was expected: {what}"),
             WebSocketError::MessageTooBig { limit } => write!(f, "a message is larger than {limit} bytes"),
             WebSocketError::Closed(closed) => write!(f, "the WebSocket is closed: {}", closed.received),
         }

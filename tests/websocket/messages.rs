@@ -225,7 +225,8 @@ fn clones_are_equal_and_can_be_kept_in_a_set() {
         let server = serve_http(&nursery, websocket::<_, _>(Config::new(), member), config());
         let (one, two) = (open(&server).await, open(&server).await);
         assert_eq!(room.borrow().len(), 2);
-        for member in room.borrow().clone() {
+        let members = room.borrow().clone();
+        for member in members {
             member.send("from outside").await?;
         }
         assert_eq!(one.text_message().await, "from outside");
@@ -336,6 +337,34 @@ fn a_handler_reaches_the_head_of_its_request_and_its_transport() {
         assert_eq!(client.text_message().await, "/chat Some(\"me\")");
         client.peer.close();
         Ok::<(), foster::Error>(())
+    });
+}
+
+#[cfg(feature = "json")]
+#[test]
+fn values_go_both_ways_as_json_and_what_is_none_closes_with_1007() {
+    paused(async |nursery| {
+        let reports = crate::stage::reports_of(&nursery);
+        let adding = async |websocket: WebSocket| {
+            loop {
+                let numbers: Vec<i32> = websocket.receive_json().await?;
+                websocket.send_json(&numbers.iter().sum::<i32>()).await?;
+            }
+            #[expect(unreachable_code, reason = "gives the block its type")]
+            foster::Ok(())
+        };
+        let server = serve_http(&nursery, websocket(Config::new(), adding), config());
+        let client = open(&server).await;
+        client.send("[1, 2, 3]");
+        assert_eq!(client.text_message().await, "6");
+        client.peer.send(client.make(|machine, out| machine.send_binary(b"[4]", out)));
+        assert_eq!(client.text_message().await, "4");
+        client.send("[1, 2");
+        assert_eq!(client.closed().await.0, 1007);
+        client.peer.close();
+        turns(5).await;
+        assert_eq!(reports.len(), 0);
+        Ok(())
     });
 }
 

@@ -80,18 +80,19 @@ where
         };
     }
     let failure = match ended {
-        Some(Ok(ended)) => ended.into_result().err().filter(|err| !is_end(err)),
+        Some(Ok(ended)) => ended.into_result().err(),
         Some(Err(panic)) => Some(Panicked::new(panic).into()),
         None => None,
     };
-    let frame = match failure {
+    let code = match failure {
+        None => CloseCode::NORMAL,
+        Some(err) if is_end(&err) => code_of(&err),
         Some(err) => {
             session.report(err);
-            CloseFrame::new(CloseCode::INTERNAL_ERROR, "")
+            CloseCode::INTERNAL_ERROR
         }
-        None => CloseFrame::new(CloseCode::NORMAL, ""),
     };
-    session.handler_ended(frame);
+    session.handler_ended(CloseFrame::new(code, ""));
     // The connection was given away: nobody sends this.
     Ok(Response::text(""))
 }
@@ -128,6 +129,12 @@ fn is_end(err: &Error) -> bool {
         return !matches!(err, WebSocketError::State(_));
     }
     err.downcast_ref::<NurseryError>().is_some_and(|group| group.errors().iter().all(is_end))
+}
+
+/// What the peer is told, if it has not been: a message that is not the JSON that was asked for is found out by the
+/// handler.
+fn code_of(err: &Error) -> CloseCode {
+    err.downcast_ref::<WebSocketError>().and_then(WebSocketError::close_code).unwrap_or(CloseCode::NORMAL)
 }
 
 /// A handler that runs; dropped before it has ended, it goes away from its peer.

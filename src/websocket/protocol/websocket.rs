@@ -161,6 +161,30 @@ impl WebSocket {
         self.session.send(&message.into())
     }
 
+    /// Waits for the next message, of either kind, and reads it as JSON: Quart's `receive_json`.
+    ///
+    /// # Errors
+    ///
+    /// [`WebSocketError::Json`] for a message that is not what `T` is read from: a handler that returns it closes with
+    /// 1007. Otherwise as [`receive`](WebSocket::receive).
+    #[cfg(feature = "json")]
+    pub async fn receive_json<T: serde::de::DeserializeOwned>(&self) -> Result<T, WebSocketError> {
+        let message = self.receive().await?;
+        serde_json::from_slice(message.as_bytes()).map_err(|err| WebSocketError::Json(err.to_string()))
+    }
+
+    /// Sends a value as JSON, in a message of text: Quart's `send_json`.
+    ///
+    /// # Errors
+    ///
+    /// [`WebSocketError::State`] for a value that JSON has no form for, as a map whose keys are no strings. Otherwise as
+    /// [`send`](WebSocket::send).
+    #[cfg(feature = "json")]
+    pub async fn send_json<T: serde::Serialize + ?Sized>(&self, value: &T) -> Result<(), WebSocketError> {
+        let text = serde_json::to_string(value);
+        self.send(text.map_err(|_| WebSocketError::State("the value has no form in JSON"))?).await
+    }
+
     /// Sends a message that was encoded once for many.
     ///
     /// # Errors
