@@ -46,7 +46,19 @@ use crate::websocket::prepared::PreparedMessage;
 /// }
 /// ```
 pub struct WebSocket {
-    session: Rc<Session>,
+    session: Rc<dyn Opaque>,
+}
+
+/// A session behind a pointer that says nothing of what it holds: clippy would warn whoever keeps WebSockets in a set that
+/// their keys may change, though they compare by identity.
+trait Opaque {
+    fn get(&self) -> &Session;
+}
+
+impl Opaque for Session {
+    fn get(&self) -> &Session {
+        self
+    }
 }
 
 impl WebSocket {
@@ -72,7 +84,7 @@ impl WebSocket {
     }
 
     pub(super) fn session(&self) -> &Session {
-        &self.session
+        self.session.get()
     }
 
     /// Opens the WebSocket, with the first of the [configured subprotocols](crate::websocket::Config::subprotocols) that the client
@@ -82,7 +94,7 @@ impl WebSocket {
     ///
     /// [`WebSocketError::State`] if the connection is lost or the handshake was rejected.
     pub fn accept(&self) -> Result<(), WebSocketError> {
-        self.session.accept_if_asked()
+        self.session().accept_if_asked()
     }
 
     /// Opens the WebSocket with this subprotocol, and with header fields of one's own, as cookies.
@@ -92,7 +104,7 @@ impl WebSocket {
     /// As [`accept`](WebSocket::accept), and for a WebSocket that is open, a subprotocol that the client does not offer,
     /// and fields that are the handshake's own.
     pub fn accept_with(&self, subprotocol: Option<&str>, headers: &HeaderList) -> Result<(), WebSocketError> {
-        self.session.accept(subprotocol, headers)
+        self.session().accept(subprotocol, headers)
     }
 
     /// Answers the handshake with a response instead, of any status and with any body, once the handler has ended: what
@@ -102,32 +114,32 @@ impl WebSocket {
     ///
     /// [`WebSocketError::State`] if the handshake is answered.
     pub fn reject(&self, response: Response) -> Result<(), WebSocketError> {
-        self.session.reject(response)
+        self.session().reject(response)
     }
 
     /// The subprotocols that the client offers, best first; none once the handshake is answered.
     pub fn requested_subprotocols(&self) -> Vec<String> {
-        self.session.requested_subprotocols()
+        self.session().requested_subprotocols()
     }
 
     /// The subprotocol that was agreed on.
     pub fn subprotocol(&self) -> Option<&str> {
-        self.session.subprotocol()
+        self.session().subprotocol()
     }
 
     /// The head of the request that opened it: path, query, header fields. `None` for a client's.
     pub fn head(&self) -> Option<&RequestHead> {
-        self.session.head()
+        self.session().head()
     }
 
     /// The transport, for what it knows: addresses, TLS, options of the socket. `None` before the handshake is answered.
     pub fn transport(&self) -> Option<&TransportRef> {
-        self.session.transport()
+        self.session().transport()
     }
 
     /// Whether messages may be sent.
     pub fn is_open(&self) -> bool {
-        self.session.is_open()
+        self.session().is_open()
     }
 
     /// Waits for the next message: Quart's `receive`.
@@ -141,8 +153,8 @@ impl WebSocket {
     ///
     /// Dropped, it has taken no message.
     pub async fn receive(&self) -> Result<Message, WebSocketError> {
-        self.session.accept_if_asked()?;
-        std::future::poll_fn(|cx| self.session.poll_receive(cx)).await
+        self.session().accept_if_asked()?;
+        std::future::poll_fn(|cx| self.session().poll_receive(cx)).await
     }
 
     /// Sends a message: Quart's `send`. Waits while the peer does not take what was sent before, or another message is
@@ -156,9 +168,9 @@ impl WebSocket {
     ///
     /// Dropped while it waits, it has sent nothing.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), WebSocketError> {
-        self.session.accept_if_asked()?;
-        self.session.writable().await?;
-        self.session.send(&message.into())
+        self.session().accept_if_asked()?;
+        self.session().writable().await?;
+        self.session().send(&message.into())
     }
 
     /// Waits for the next message, of either kind, and reads it as JSON: Quart's `receive_json`.
@@ -191,9 +203,9 @@ impl WebSocket {
     ///
     /// As [`send`](WebSocket::send).
     pub async fn send_prepared(&self, message: &PreparedMessage) -> Result<(), WebSocketError> {
-        self.session.accept_if_asked()?;
-        self.session.writable().await?;
-        self.session.send_prepared(message)
+        self.session().accept_if_asked()?;
+        self.session().writable().await?;
+        self.session().send_prepared(message)
     }
 
     /// Begins a message that is sent in pieces, as they are made; other messages wait until it is finished.
@@ -202,9 +214,9 @@ impl WebSocket {
     ///
     /// As [`send`](WebSocket::send).
     pub async fn start_message(&self, kind: MessageKind) -> Result<MessageWriter, WebSocketError> {
-        self.session.accept_if_asked()?;
-        self.session.writable().await?;
-        MessageWriter::begin(self.session.clone(), kind)
+        self.session().accept_if_asked()?;
+        self.session().writable().await?;
+        MessageWriter::begin(self.session().rc(), kind)
     }
 
     /// Sends a ping, waits for its pong, and gives the time between them.
@@ -214,8 +226,8 @@ impl WebSocket {
     /// As [`receive`](WebSocket::receive). Only [`Config::ping_timeout`](crate::websocket::Config::ping_timeout) of the regular pings
     /// bounds the wait for a peer that has vanished.
     pub async fn ping(&self) -> Result<Duration, WebSocketError> {
-        self.session.accept_if_asked()?;
-        self.session.ping().await
+        self.session().accept_if_asked()?;
+        self.session().ping().await
     }
 
     /// Closes: sends a close frame and waits for the peer's, for
@@ -230,15 +242,15 @@ impl WebSocket {
         code: impl Into<CloseCode>,
         reason: impl Into<crate::websocket::Utf8Bytes>,
     ) -> Result<Closed, WebSocketError> {
-        self.session.accept_if_asked()?;
-        self.session.close(CloseFrame::new(code, reason))?;
-        self.session.stop_queueing();
-        Ok(self.session.wait_closed().await)
+        self.session().accept_if_asked()?;
+        self.session().close(CloseFrame::new(code, reason))?;
+        self.session().stop_queueing();
+        Ok(self.session().wait_closed().await)
     }
 
     /// Waits until the connection has ended, and gives how: also while nobody receives.
     pub async fn closed(&self) -> Closed {
-        self.session.wait_closed().await
+        self.session().wait_closed().await
     }
 
     /// Two handles: one that only sends, one that only receives, for two tasks.
@@ -249,20 +261,20 @@ impl WebSocket {
 
 impl Clone for WebSocket {
     fn clone(&self) -> Self {
-        WebSocket::new(self.session.clone())
+        WebSocket::new(self.session().rc())
     }
 }
 
 impl Drop for WebSocket {
     /// The last handle of a client's takes its WebSocket with it, which is closed with 1000.
     fn drop(&mut self) {
-        self.session.remove_handle();
+        self.session().remove_handle();
     }
 }
 
 impl PartialEq for WebSocket {
     fn eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.session, &other.session)
+        std::ptr::eq(self.session(), other.session())
     }
 }
 
@@ -270,14 +282,14 @@ impl Eq for WebSocket {}
 
 impl Hash for WebSocket {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        Rc::as_ptr(&self.session).hash(state);
+        std::ptr::from_ref(self.session()).hash(state);
     }
 }
 
 impl fmt::Debug for WebSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WebSocket")
-            .field("session", &Rc::as_ptr(&self.session))
+            .field("session", &std::ptr::from_ref(self.session()))
             .field("is_open", &self.is_open())
             .finish()
     }
@@ -288,7 +300,7 @@ impl Stream for WebSocket {
 
     /// `None` once the connection has ended; an error only if the peer broke the rules.
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.session.poll_next(cx)
+        self.session().poll_next(cx)
     }
 }
 
@@ -296,25 +308,25 @@ impl Sink<Message> for WebSocket {
     type Error = WebSocketError;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), WebSocketError>> {
-        self.session.accept_if_asked()?;
-        self.session.poll_writable(cx)
+        self.session().accept_if_asked()?;
+        self.session().poll_writable(cx)
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), WebSocketError> {
-        self.session.send(&message)
+        self.session().send(&message)
     }
 
     /// Ready once the operating system has taken everything but what its buffers do not hold.
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), WebSocketError>> {
-        self.session.flush_now();
-        self.session.poll_writable(cx)
+        self.session().flush_now();
+        self.session().poll_writable(cx)
     }
 
     /// Closes with 1000.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), WebSocketError>> {
-        self.session.close(CloseFrame::new(CloseCode::NORMAL, ""))?;
-        self.session.stop_queueing();
-        ready!(self.session.poll_closed(cx));
+        self.session().close(CloseFrame::new(CloseCode::NORMAL, ""))?;
+        self.session().stop_queueing();
+        ready!(self.session().poll_closed(cx));
         Poll::Ready(Ok(()))
     }
 }

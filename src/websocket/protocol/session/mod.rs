@@ -180,7 +180,7 @@ impl Session {
     /// Begins to talk on `transport`, whose reading is paused: the handshake is done.
     pub(super) fn open(&self, start: Start) {
         let Start { hub, transport, seat, machine, leftover, has_eof } = start;
-        let Some(session) = self.me.upgrade() else { return };
+        let session = self.rc();
         self.machine.replace(machine);
         self.hub.get_or_init(|| hub);
         self.transport.get_or_init(|| transport.clone());
@@ -215,6 +215,10 @@ impl Session {
 
     fn settings(&self) -> &Settings {
         self.config.settings()
+    }
+
+    pub(super) fn rc(&self) -> Rc<Self> {
+        self.me.upgrade().expect("a session is only reached through its Rc")
     }
 
     pub(super) fn add_handle(&self) {

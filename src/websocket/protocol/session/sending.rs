@@ -35,8 +35,8 @@ impl Session {
             return self.flush_now();
         }
         if !self.is_unsent.replace(true) {
-            if let (Some(hub), Some(me)) = (self.hub.get(), self.me.upgrade()) {
-                hub.send_soon(me);
+            if let Some(hub) = self.hub.get() {
+                hub.send_soon(self.rc());
             }
         }
     }
