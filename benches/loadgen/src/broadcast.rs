@@ -44,16 +44,19 @@ pub(crate) fn run(options: &Options) -> io::Result<()> {
     }
 }
 
-/// Opens the connections one after the other. Each greets all that are there, and is there itself once it hears it.
+/// Opens the connections one after the other. The last greets them all, which a server that is ready for it was ready
+/// for before with the others.
 fn open(options: &Options, websocket: &WebSocket) -> io::Result<Vec<Receiver>> {
     let mut receivers = Vec::with_capacity(options.n_connections);
     for _ in 0..options.n_connections {
-        let mut wire = options.wire(socket::connect(options.port)?)?;
-        websocket.check(&mut wire)?;
+        let wire = options.wire(socket::connect(options.port)?)?;
         receivers.push(Receiver { wire, frames: Frames::new(options.size), n_received: 0 });
     }
-    for (n_later, receiver) in receivers.iter_mut().rev().enumerate() {
-        (0..n_later).try_for_each(|_| websocket.receive_hello(&mut receiver.wire))?;
+    if let Some(last) = receivers.last_mut() {
+        websocket.send_hello(&mut last.wire)?;
+    }
+    for receiver in receivers.iter_mut().rev() {
+        websocket.receive_hello(&mut receiver.wire)?;
     }
     Ok(receivers)
 }
