@@ -106,7 +106,7 @@ impl<'a> Scanner<'a> {
         let len = self.rest.iter().position(|&byte| !is_token_byte(byte)).unwrap_or(self.rest.len());
         let (token, rest) = self.rest.split_at(len);
         self.rest = rest;
-        str::from_utf8(token).ok().filter(|token| !token.is_empty()).ok_or(MALFORMED)
+        std::str::from_utf8(token).ok().filter(|token| !token.is_empty()).ok_or(MALFORMED)
     }
 
     /// Whether that came next, whitespace aside. Then it is passed.

@@ -3,7 +3,16 @@
 
 #![cfg(feature = "websocket")]
 
+mod budget;
+mod corpus;
 mod examples;
+#[path = "../inflate/mod.rs"]
+mod inflate;
+mod limits;
+mod negotiation;
+mod other_compressors;
+mod reach;
+mod round_trips;
 
 use foster::websocket::{Deflate, DeflateConfig};
 

@@ -14,6 +14,12 @@ pub(super) struct Inflater {
     has_ended: bool,
 }
 
+/// What one call of zlib did.
+struct Step {
+    n_produced: usize,
+    outcome: Result<(), WebSocketError>,
+}
+
 /// What the sender has cut off (RFC 7692, 7.2.1), and an empty block: together they change nothing, if they come between
 /// two blocks, and show if they do not.
 const TAIL: [u8; 9] = [0x00, 0x00, 0xff, 0xff, 0x00, 0x00, 0x00, 0xff, 0xff];
@@ -56,9 +62,12 @@ impl Inflater {
             let n_left = max_len.saturating_sub(out.len());
             if n_left == 0 {
                 // One byte more is too much.
-                if self.step(&mut input, |inner, input| inner.decompress(input, &mut [0], FlushDecompress::Sync))? > 0 {
+                let step =
+                    self.step(&mut input, |inner, input| inner.decompress(input, &mut [0], FlushDecompress::Sync));
+                if step.n_produced > 0 {
                     return Err(WebSocketError::MessageTooBig { limit: max_len });
                 }
+                step.outcome?;
                 holds_more = false;
                 continue;
             }
@@ -66,11 +75,13 @@ impl Inflater {
                 let first = piece.len().saturating_mul(4).clamp(MIN_ROOM, MAX_FIRST_ROOM);
                 out.reserve_exact(out.len().max(first).min(n_left));
             }
-            self.step(&mut input, |inner, input| inner.decompress_vec(input, out, FlushDecompress::Sync))?;
+            let step = self.step(&mut input, |inner, input| inner.decompress_vec(input, out, FlushDecompress::Sync));
+            // What is wrong behind the limit does not matter, so that it does not either how the message was cut.
             if out.len() > max_len {
                 out.truncate(max_len);
                 return Err(WebSocketError::MessageTooBig { limit: max_len });
             }
+            step.outcome?;
             holds_more = out.len() == out.capacity();
         }
         Ok(())
@@ -85,8 +96,9 @@ impl Inflater {
             let mut tail = if keeps_context { &TAIL[..] } else { &FINAL_TAIL[..] };
             let decompress =
                 |inner: &mut Decompress, tail: &[u8]| inner.decompress(tail, &mut [0], FlushDecompress::Sync);
-            let n_produced = self.step(&mut tail, decompress)?;
-            if n_produced > 0 || !tail.is_empty() || self.has_ended == keeps_context {
+            let step = self.step(&mut tail, decompress);
+            step.outcome?;
+            if step.n_produced > 0 || !tail.is_empty() || self.has_ended == keeps_context {
                 return Err(CUT);
             }
         }
@@ -97,26 +109,30 @@ impl Inflater {
         Ok(())
     }
 
-    /// One call of zlib: takes from `input` what was used, and gives the number of bytes produced.
+    /// One call of zlib. Takes from `input` what was used.
     fn step(
         &mut self,
         input: &mut &[u8],
         decompress: impl FnOnce(&mut Decompress, &[u8]) -> Result<Status, DecompressError>,
-    ) -> Result<usize, WebSocketError> {
+    ) -> Step {
         let (total_in, total_out) = (self.inner.total_in(), self.inner.total_out());
-        let status = decompress(&mut self.inner, input).map_err(|_| CORRUPT)?;
+        let status = decompress(&mut self.inner, input);
         let n_consumed = (self.inner.total_in() - total_in) as usize;
         let n_produced = (self.inner.total_out() - total_out) as usize;
         *input = &input[n_consumed..];
-        if status == Status::StreamEnd {
-            // Another stream may follow, which knows nothing of this one: as in Chromium.
-            self.reset();
-            self.has_ended = true;
-        } else if n_consumed > 0 {
-            self.has_ended = false;
-        } else if n_produced == 0 && !input.is_empty() {
-            return Err(CORRUPT);
-        }
-        Ok(n_produced)
+        let outcome = match status {
+            Ok(Status::StreamEnd) => {
+                // Another stream may follow, which knows nothing of this one: as in Chromium.
+                self.reset();
+                self.has_ended = true;
+                Ok(())
+            }
+            Ok(_) if n_consumed > 0 || n_produced > 0 || input.is_empty() => {
+                self.has_ended &= n_consumed == 0;
+                Ok(())
+            }
+            _ => Err(CORRUPT),
+        };
+        Step { n_produced, outcome }
     }
 }
