@@ -268,10 +268,12 @@ fn a_prepared_message_goes_compressed_to_those_who_agreed_on_it() {
             let shared = server.share_prepared(&prepared).unwrap().expect("a server shares");
             assert_eq!(shared, out, "round {round}");
             out.extend_from_slice(&shared);
-            // Messages of its own before and after it, which refer to each other.
-            server.send_message(&message, &mut out).unwrap();
-            server.send_message(&message, &mut out).unwrap();
-            assert_eq!(heard(client, &out), vec![Event::Message(message.clone()); 4]);
+            // Messages of its own before and after it, which refer to each other, and not to it.
+            let own = Message::from(format!("{round}: and this is for you alone. ").repeat(4));
+            server.send_message(&own, &mut out).unwrap();
+            server.send_message(&own, &mut out).unwrap();
+            let expected = [&message, &message, &own, &own].map(|message| Event::Message(message.clone()));
+            assert_eq!(heard(client, &out), expected);
         }
     }
     let mut out = Vec::new();
