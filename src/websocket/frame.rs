@@ -78,26 +78,28 @@ impl FrameHead {
         FrameHead { opcode, is_final: true, is_compressed: false, length: length as u64, key: NO_KEY }
     }
 
-    /// Reads the head of a frame that `reader` has got, and its length; `None` if more is needed.
-    fn parse(bytes: &[u8], reader: Role) -> Result<Option<(Self, usize)>, WebSocketError> {
+    /// Reads the head of a frame that `reader` has got, and its length; `None` if more is needed. An error says what is
+    /// wrong.
+    #[inline]
+    pub(super) fn parse(bytes: &[u8], reader: Role) -> Result<Option<(Self, usize)>, &'static str> {
         let &[first, second, ..] = bytes else { return Ok(None) };
         if first & RESERVED != 0 {
-            return Err(WebSocketError::Protocol("a reserved bit is set"));
+            return Err("a reserved bit is set");
         }
-        let opcode = Opcode::of(first).ok_or(WebSocketError::Protocol("a reserved opcode"))?;
+        let opcode = Opcode::of(first).ok_or("a reserved opcode")?;
         let is_final = first & FINAL != 0;
         let (is_masked, short) = (second & MASKED != 0, second & LENGTH);
         match reader {
-            Role::Server if !is_masked => return Err(WebSocketError::Protocol("a frame of a client is not masked")),
-            Role::Client if is_masked => return Err(WebSocketError::Protocol("a frame of a server is masked")),
+            Role::Server if !is_masked => return Err("a frame of a client is not masked"),
+            Role::Client if is_masked => return Err("a frame of a server is masked"),
             Role::Server | Role::Client => {}
         }
         if opcode.is_control() {
             if !is_final {
-                return Err(WebSocketError::Protocol("a control frame is fragmented"));
+                return Err("a control frame is fragmented");
             }
             if usize::from(short) > MAX_CONTROL_PAYLOAD {
-                return Err(WebSocketError::Protocol("a control frame is longer than 125 bytes"));
+                return Err("a control frame is longer than 125 bytes");
             }
         }
         let (length, n_read) = match short {
@@ -110,7 +112,7 @@ impl FrameHead {
                 let Some(length) = bytes.get(2..10) else { return Ok(None) };
                 let length = u64::from_be_bytes(length.try_into().expect("eight bytes"));
                 if length > i64::MAX as u64 {
-                    return Err(WebSocketError::Protocol("the top bit of a length is set"));
+                    return Err("the top bit of a length is set");
                 }
                 (at_least(0x1_0000, length)?, 10)
             }
@@ -126,6 +128,7 @@ impl FrameHead {
     }
 
     /// Writes the head of a frame of `length` bytes, masked if there is a key.
+    #[inline]
     pub(super) fn write(&self, key: Option<[u8; 4]>, out: &mut Vec<u8>) {
         let first =
             self.opcode as u8 | if self.is_final { FINAL } else { 0 } | if self.is_compressed { COMPRESSED } else { 0 };
@@ -148,9 +151,9 @@ impl FrameHead {
 }
 
 /// A length takes as few bytes as it can (RFC 6455, 5.2).
-fn at_least(least: u64, length: u64) -> Result<u64, WebSocketError> {
+fn at_least(least: u64, length: u64) -> Result<u64, &'static str> {
     if length < least {
-        return Err(WebSocketError::Protocol("a length takes more bytes than it needs"));
+        return Err("a length takes more bytes than it needs");
     }
     Ok(length)
 }
@@ -163,19 +166,18 @@ pub(super) struct PartialHead {
 }
 
 impl PartialHead {
+    /// Whether nothing of a head has come.
+    pub(super) fn is_empty(&self) -> bool {
+        self.n_bytes == 0
+    }
+
     /// Takes the next head from the start of `data`; `None` if it ends before, when all of it is kept.
     pub(super) fn next(&mut self, data: &mut &[u8], reader: Role) -> Result<Option<FrameHead>, WebSocketError> {
         let n_before = usize::from(self.n_bytes);
-        if n_before == 0 {
-            if let Some((head, n_read)) = FrameHead::parse(data, reader)? {
-                *data = &data[n_read..];
-                return Ok(Some(head));
-            }
-        }
         let n_added = data.len().min(MAX_FRAME_HEAD - n_before);
         let n_bytes = n_before + n_added;
         self.bytes[n_before..n_bytes].copy_from_slice(&data[..n_added]);
-        match FrameHead::parse(&self.bytes[..n_bytes], reader)? {
+        match FrameHead::parse(&self.bytes[..n_bytes], reader).map_err(WebSocketError::Protocol)? {
             Some((head, n_read)) => {
                 self.n_bytes = 0;
                 *data = &data[n_read - n_before..];

@@ -129,3 +129,6 @@ pub(super) fn whole_message(kind: MessageKind, payload: Vec<u8>) -> Result<Messa
         MessageKind::Binary => Ok(Message::Binary(payload.into())),
     }
 }
+
+#[cfg(test)]
+mod tests;

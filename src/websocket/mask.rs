@@ -4,16 +4,22 @@ use std::cell::RefCell;
 
 use super::error::WebSocketError;
 
-/// Lays a mask over `bytes`, or takes it off: eight bytes at a time, which compilers turn into wider steps.
+/// As many bytes as are masked in one step, which compilers turn into one or two of the processor's.
+const STEP: usize = 32;
+
+/// Lays a mask over `bytes`, or takes it off.
 pub(super) fn apply(key: [u8; 4], bytes: &mut [u8]) {
     let [a, b, c, d] = key;
-    let wide = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
-    let mut chunks = bytes.chunks_exact_mut(8);
+    let wide = [[a, b, c, d, a, b, c, d]; STEP / 8];
+    let wide: [u8; STEP] = wide.as_flattened().try_into().expect("the step");
+    let mut chunks = bytes.chunks_exact_mut(STEP);
     for chunk in &mut chunks {
-        let masked = u64::from_ne_bytes((&*chunk).try_into().expect("eight bytes")) ^ wide;
-        chunk.copy_from_slice(&masked.to_ne_bytes());
+        let chunk: &mut [u8; STEP] = chunk.try_into().expect("the step");
+        for (byte, key) in chunk.iter_mut().zip(wide) {
+            *byte ^= key;
+        }
     }
-    for (byte, key) in chunks.into_remainder().iter_mut().zip([a, b, c, d, a, b, c]) {
+    for (byte, key) in chunks.into_remainder().iter_mut().zip(wide) {
         *byte ^= key;
     }
 }
@@ -35,20 +41,25 @@ thread_local! {
     static KEYS: RefCell<Keys> = const { RefCell::new(Keys { block: [0; BLOCK], n_used: BLOCK }) };
 }
 
-/// A key that nobody can foresee (RFC 6455, 10.3), from the system's randomness.
-///
-/// # Errors
-///
 /// The system gives no random bytes.
-pub(super) fn random_key() -> Result<[u8; 4], WebSocketError> {
+#[derive(Debug)]
+pub(super) struct NoRandomBytes;
+
+impl From<NoRandomBytes> for WebSocketError {
+    fn from(_: NoRandomBytes) -> Self {
+        WebSocketError::State("the system gives no random bytes for a mask")
+    }
+}
+
+/// A key that nobody can foresee (RFC 6455, 10.3), from the system's randomness.
+pub(super) fn random_key() -> Result<[u8; 4], NoRandomBytes> {
     KEYS.with_borrow_mut(Keys::next)
 }
 
 impl Keys {
-    fn next(&mut self) -> Result<[u8; 4], WebSocketError> {
+    fn next(&mut self) -> Result<[u8; 4], NoRandomBytes> {
         if self.n_used == BLOCK {
-            getrandom::fill(&mut self.block)
-                .map_err(|_| WebSocketError::State("the system gives no random bytes for a mask"))?;
+            getrandom::fill(&mut self.block).map_err(|_| NoRandomBytes)?;
             self.n_used = 0;
         }
         let key = self.block[self.n_used..self.n_used + 4].try_into().expect("four bytes");

@@ -1,5 +1,5 @@
 //! Autobahn's test suite, chapters 9 and 10: large messages, many fragments, small pieces, many messages, fragments of
-//! what is sent.
+//! what is sent. Messages are smaller, or fewer, than Autobahn's where only the time would grow.
 
 use foster::websocket::{Connection, DEFAULT_MAX_MESSAGE_SIZE, Event, Message, MessageKind, Role};
 
@@ -44,12 +44,14 @@ fn is_it(message: &Message, kind: MessageKind, payload: &[u8]) {
 #[test]
 fn sections_1_and_2_messages_of_up_to_16_mib() {
     for kind in [MessageKind::Text, MessageKind::Binary] {
-        for size in [64 * KIB, 256 * KIB, MIB, 4 * MIB] {
+        for size in [64 * KIB, 256 * KIB, MIB] {
             let payload = payload(kind, size);
             for role in BOTH {
                 let input = frame(role, FIN | opcode(kind), &payload);
-                is_it(&the_message(role, input.chunks(256 * KIB)), kind, &payload);
-                is_it(&the_message(role, [&input[..]]), kind, &payload);
+                is_it(&the_message(role, input.chunks(100 * KIB)), kind, &payload);
+                if size <= 256 * KIB {
+                    is_it(&the_message(role, [&input[..]]), kind, &payload);
+                }
             }
         }
         let payload = payload(kind, 16 * MIB);
@@ -61,8 +63,8 @@ fn sections_1_and_2_messages_of_up_to_16_mib() {
 #[test]
 fn sections_3_and_4_a_message_in_fragments() {
     for kind in [MessageKind::Text, MessageKind::Binary] {
-        let payload = payload(kind, MIB);
-        for size in [64, 256, KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB, MIB] {
+        let payload = payload(kind, 256 * KIB);
+        for size in [64, 256, KIB, 4 * KIB, 16 * KIB, 64 * KIB, 256 * KIB] {
             for role in BOTH {
                 let mut input = frame(role, opcode(kind), "");
                 input.extend(payload.chunks(size).flat_map(|piece| frame(role, CONTINUATION, piece)));
@@ -76,7 +78,7 @@ fn sections_3_and_4_a_message_in_fragments() {
 #[test]
 fn sections_5_and_6_a_frame_in_small_pieces() {
     for kind in [MessageKind::Text, MessageKind::Binary] {
-        let payload = payload(kind, MIB);
+        let payload = payload(kind, 256 * KIB);
         for role in BOTH {
             let input = frame(role, FIN | opcode(kind), &payload);
             for size in [64, 128, 256, 512, KIB, 2 * KIB] {
@@ -87,14 +89,14 @@ fn sections_5_and_6_a_frame_in_small_pieces() {
 }
 
 #[test]
-fn sections_7_and_8_a_thousand_messages() {
+fn sections_7_and_8_many_messages() {
     for kind in [MessageKind::Text, MessageKind::Binary] {
         for size in [0, 16, 64, 256, KIB, 4 * KIB] {
             for role in BOTH {
                 let sent = Sent { first: FIN | opcode(kind), payload: payload(kind, size) };
-                let input = frame(role, sent.first, &sent.payload).repeat(1000);
+                let input = frame(role, sent.first, &sent.payload).repeat(200);
                 let outcome = play(role, None, input.chunks(64 * KIB));
-                assert_eq!(outcome.sent.len(), 1000);
+                assert_eq!(outcome.sent.len(), 200);
                 assert!(outcome.sent.iter().all(|one| *one == sent));
             }
         }

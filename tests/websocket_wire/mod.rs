@@ -201,7 +201,7 @@ pub(crate) fn every_way_with(setup: Setup, input: &[u8]) -> Outcome {
     let whole = play_with(setup, [input]);
     let by_byte = play_with(setup, input.chunks(1));
     assert_eq!(whole, by_byte, "whole and byte by byte: {}", input.escape_ascii());
-    let step = if input.len() <= 1024 { 1 } else { input.len() / 64 };
+    let step = if input.len() <= 1024 { 1 } else { input.len() / 16 };
     for at in (1..input.len()).step_by(step) {
         let (first, second) = input.split_at(at);
         let cut = play_with(setup, [first, second]);

@@ -7,7 +7,7 @@ use crate::websocket::error::WebSocketError;
 use crate::websocket::frame::{FrameHead, NO_KEY, Opcode};
 use crate::websocket::incoming::{Inflation, whole_message};
 use crate::websocket::mask;
-use crate::websocket::message::MessageKind;
+use crate::websocket::message::{Message, MessageKind};
 
 use super::{Connection, Event};
 
@@ -36,11 +36,40 @@ impl Connection {
         if self.reads_no_more || self.received.is_some() {
             return Ok(None);
         }
-        let event = self.next_event(data);
+        let event = match self.receive_whole(data) {
+            Some(message) => message.map(|message| Some(Event::Message(message))),
+            None => self.next_event(data),
+        };
         if event.is_err() {
             self.stop_reading();
         }
         event
+    }
+
+    /// A message in one frame that is there as a whole, as nearly every one: it is copied once, and nothing is remembered
+    /// of it. Whatever is different, or wrong, is left to [`next_event`](Connection::next_event).
+    fn receive_whole(&self, data: &mut &[u8]) -> Option<Result<Message, WebSocketError>> {
+        if self.frame.is_some() || !self.head.is_empty() || self.message.is_open() {
+            return None;
+        }
+        let (head, n_head) = FrameHead::parse(data, self.role).ok()??;
+        let kind = match head.opcode {
+            Opcode::Text => MessageKind::Text,
+            Opcode::Binary => MessageKind::Binary,
+            Opcode::Continuation | Opcode::Close | Opcode::Ping | Opcode::Pong => return None,
+        };
+        let rest = &data[n_head..];
+        let is_whole = head.is_final && !head.is_compressed && head.length <= rest.len() as u64;
+        if !is_whole || head.length > self.max_message_size as u64 {
+            return None;
+        }
+        let (payload, rest) = rest.split_at(head.length as usize);
+        *data = rest;
+        let mut payload = payload.to_vec();
+        if head.key != NO_KEY {
+            mask::apply(head.key, &mut payload);
+        }
+        Some(whole_message(kind, payload))
     }
 
     fn next_event(&mut self, data: &mut &[u8]) -> Result<Option<Event>, WebSocketError> {
@@ -48,9 +77,6 @@ impl Connection {
             if self.frame.is_none() {
                 let Some(head) = self.head.next(data, self.role)? else { return Ok(None) };
                 self.check(&head)?;
-                if let Some(event) = self.receive_whole(&head, data)? {
-                    return Ok(Some(event));
-                }
                 self.begin(&head);
             }
             if let Some(event) = self.receive_payload(data)? {
@@ -88,27 +114,6 @@ impl Connection {
             return Err(WebSocketError::MessageTooBig { limit: self.max_message_size });
         }
         Ok(())
-    }
-
-    /// A frame that is there as a whole and is an event of its own, as nearly every one: it is copied once, and nothing
-    /// is remembered of it.
-    fn receive_whole(&mut self, head: &FrameHead, data: &mut &[u8]) -> Result<Option<Event>, WebSocketError> {
-        let is_event = head.is_final && !head.is_compressed && head.opcode != Opcode::Continuation;
-        if !is_event || head.length > data.len() as u64 {
-            return Ok(None);
-        }
-        let (payload, rest) = data.split_at(head.length as usize);
-        *data = rest;
-        let mut payload = payload.to_vec();
-        if head.key != NO_KEY {
-            mask::apply(head.key, &mut payload);
-        }
-        match head.opcode {
-            Opcode::Text => whole_message(MessageKind::Text, payload).map(Event::Message),
-            Opcode::Binary => whole_message(MessageKind::Binary, payload).map(Event::Message),
-            control => self.control_event(control, payload.into()),
-        }
-        .map(Some)
     }
 
     fn begin(&mut self, head: &FrameHead) {

@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use crate::websocket::close::{CloseCode, CloseFrame, MAX_CLOSE_REASON};
 use crate::websocket::error::WebSocketError;
-use crate::websocket::frame::{FrameHead, MAX_CONTROL_PAYLOAD, Opcode};
-use crate::websocket::mask;
+use crate::websocket::frame::{FrameHead, MAX_CONTROL_PAYLOAD, MAX_FRAME_HEAD, Opcode};
+use crate::websocket::mask::{self, NoRandomBytes};
 use crate::websocket::message::{Message, MessageKind, Utf8Bytes};
 use crate::websocket::prepared::PreparedMessage;
 use crate::websocket::utf8::Utf8Check;
@@ -251,7 +251,7 @@ impl Connection {
     }
 
     /// The mask of the next frame, if this end masks.
-    fn key(&self) -> Result<Option<[u8; 4]>, WebSocketError> {
+    fn key(&self) -> Result<Option<[u8; 4]>, NoRandomBytes> {
         match self.role {
             Role::Client => mask::random_key().map(Some),
             Role::Server => Ok(None),
@@ -260,6 +260,7 @@ impl Connection {
 }
 
 fn write_frame(head: FrameHead, key: Option<[u8; 4]>, payload: &[u8], out: &mut Vec<u8>) {
+    out.reserve(MAX_FRAME_HEAD + payload.len());
     head.write(key, out);
     let start = out.len();
     out.extend_from_slice(payload);
