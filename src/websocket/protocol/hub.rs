@@ -9,6 +9,7 @@ use foster_compat::{Loop, TimerHandle};
 use tokio::time::Instant;
 
 use super::session::Session;
+use crate::outbox::Outbox;
 
 /// Who has something to send, and who is to be looked after when.
 pub(crate) struct Hub {
@@ -16,6 +17,8 @@ pub(crate) struct Hub {
     loop_: Loop,
     /// What these have to send goes out in the next turn, if it has not by then.
     unsent: RefCell<Vec<Rc<Session>>>,
+    /// Kept for the next session that writes: none holds memory for it while it is idle.
+    outbox: RefCell<Outbox>,
     alarms: RefCell<BinaryHeap<Reverse<Alarm>>>,
     n_alarms: Cell<u64>,
     /// When the timer fires.
@@ -37,6 +40,7 @@ impl Hub {
             me: me.clone(),
             loop_,
             unsent: RefCell::default(),
+            outbox: RefCell::default(),
             alarms: RefCell::default(),
             n_alarms: Cell::new(0),
             armed: Cell::new(None),
@@ -73,6 +77,14 @@ impl Hub {
         if now_unsent.is_empty() {
             *now_unsent = unsent;
         }
+    }
+
+    pub(super) fn take_outbox(&self) -> Outbox {
+        self.outbox.take()
+    }
+
+    pub(super) fn keep_outbox(&self, outbox: Outbox) {
+        self.outbox.replace(outbox.cleaned());
     }
 
     /// Has `session` looked after at `at`.

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use foster_compat::CancelScope;
 
 use super::super::config::Config;
-use super::{Session, Start};
+use super::{Phase, Session, Start};
 use crate::handler::Request;
 use crate::http::{HeaderList, HeaderValue, RequestHead, Response, StatusCode};
 use crate::websocket::connection::{Connection, Role};
@@ -41,7 +41,7 @@ impl Session {
 
     /// Accepts, if that has not been done, as everything else does that a handler may do first.
     pub(in crate::websocket::protocol) fn accept_if_asked(&self) -> Result<(), WebSocketError> {
-        if self.handshake.borrow().is_none() {
+        if self.phase.get() != Phase::Connecting {
             return Ok(());
         }
         let chosen = {

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll, Waker, ready};
 
 use super::{Phase, Session};
+use crate::outbox::Outbox;
 use crate::websocket::connection::Connection;
 use crate::websocket::error::WebSocketError;
 use crate::websocket::message::{Message, MessageKind};
@@ -24,9 +25,19 @@ impl Session {
         if self.is_lost.get() || !matches!(self.phase.get(), Phase::Open | Phase::Closing) {
             return Err(self.not_open());
         }
-        make(&mut self.machine.borrow_mut(), &mut self.outbox.borrow_mut().bytes)?;
+        self.with_outbox(|outbox| make(&mut self.machine.borrow_mut(), &mut outbox.bytes))?;
         self.send_soon();
         Ok(())
+    }
+
+    fn with_outbox<R>(&self, fill: impl FnOnce(&mut Outbox) -> R) -> R {
+        let mut outbox = self.outbox.borrow_mut();
+        if outbox.bytes.capacity() == 0 {
+            if let Some(hub) = self.hub.get() {
+                *outbox = hub.take_outbox();
+            }
+        }
+        fill(&mut outbox)
     }
 
     /// Has the outbox written by the end of the turn, or now if it is large.
@@ -51,6 +62,9 @@ impl Session {
         drop(outbox);
         // It fails only after write_eof, behind which nothing is said.
         let _ = self.with_transport(|transport| full.flush(transport));
+        if let Some(hub) = self.hub.get() {
+            hub.keep_outbox(full);
+        }
     }
 
     /// Its turn of the hub has come.
