@@ -21,7 +21,7 @@ pub enum WebSocketError {
         limit: usize,
     },
     /// The connection is over. What was received before has been delivered.
-    Closed(Closed),
+    Closed(Box<Closed>),
     /// The caller has asked for what cannot be done now.
     State(&'static str),
 }

@@ -173,13 +173,6 @@ impl PartialHead {
 
     /// Takes the next head from the start of `data`; `None` if it ends before, when all of it is kept.
     pub(super) fn next(&mut self, data: &mut &[u8], reader: Role) -> Result<Option<FrameHead>, WebSocketError> {
-        // Nearly every head is there as a whole.
-        if self.n_bytes == 0 {
-            if let Some((head, n_read)) = FrameHead::parse(data, reader).map_err(WebSocketError::Protocol)? {
-                *data = &data[n_read..];
-                return Ok(Some(head));
-            }
-        }
         let n_before = usize::from(self.n_bytes);
         let n_added = data.len().min(MAX_FRAME_HEAD - n_before);
         let n_bytes = n_before + n_added;

@@ -126,15 +126,15 @@ fn a_stream_that_ends_without_a_close_frame_is_lost() {
         let lost = CloseFrame::new(CloseCode::ABNORMAL, "");
         let mut connection = Connection::new(role, None, None);
         let closed = Closed { received: lost.clone(), sent: None };
-        assert_eq!(connection.receive_eof(), Err(WebSocketError::Closed(closed.clone())));
-        assert_eq!(connection.receive_eof(), Err(WebSocketError::Closed(closed)), "also the second time");
+        assert_eq!(connection.receive_eof(), Err(WebSocketError::Closed(Box::new(closed.clone()))));
+        assert_eq!(connection.receive_eof(), Err(WebSocketError::Closed(Box::new(closed))), "also the second time");
         assert!(connection.is_closed());
 
         let mut connection = Connection::new(role, None, None);
         let frame = CloseFrame::new(1001, "shutting down");
         connection.send_close(Some(&frame), &mut Vec::new()).unwrap();
         let closed = Closed { received: lost, sent: Some(frame) };
-        assert_eq!(connection.receive_eof(), Err(WebSocketError::Closed(closed)));
+        assert_eq!(connection.receive_eof(), Err(WebSocketError::Closed(Box::new(closed))));
     }
 }
 

@@ -157,7 +157,7 @@ impl Connection {
         }
         self.has_failed = true;
         self.stop_reading();
-        Err(WebSocketError::Closed(self.closed()))
+        Err(WebSocketError::Closed(Box::new(self.closed())))
     }
 
     /// Reads nothing more, and lets go what has come of a message.

@@ -324,14 +324,16 @@ impl Session {
             return WebSocketError::State("the handshake is not done");
         }
         let failure = self.failure.borrow().as_deref().cloned();
-        failure.unwrap_or_else(|| WebSocketError::Closed(self.closed()))
+        failure.unwrap_or_else(|| WebSocketError::Closed(Box::new(self.closed())))
     }
 }
 
 /// Wakes all, and keeps the memory for who waits next.
 fn wake(wakers: &RefCell<Vec<Waker>>) {
-    if wakers.borrow().is_empty() {
-        return;
+    let n_wakers = wakers.borrow().len();
+    if n_wakers <= 1 {
+        let waker = wakers.borrow_mut().pop();
+        return waker.into_iter().for_each(Waker::wake);
     }
     let mut woken = wakers.take();
     woken.drain(..).for_each(Waker::wake);
