@@ -1,4 +1,21 @@
-//! WebSocket: RFC 6455 with the compression of RFC 7692.
+//! WebSocket (RFC 6455) with its compression (RFC 7692): machines without I/O, a server and a client on them, and
+//! [`WebSocket`], which an application holds.
+//!
+//! [`upgrade`] makes one of a request, [`connect`] asks a server for one.
+//!
+//! | Quart, or Python's `websockets` | here | what differs |
+//! | --- | --- | --- |
+//! | `@app.websocket` | [`upgrade`] in a handler, or [`websocket()`](websocket) as one | |
+//! | `websocket.accept(headers, subprotocol)` | [`accept`](WebSocket::accept), [`accept_with`](WebSocket::accept_with) | |
+//! | a response that is returned before `accept` | [`reject`](WebSocket::reject) | |
+//! | `receive`, `send`, `receive_json`, `send_json` | the same | the end is an error that says the peer's code and reason; what came before is delivered |
+//! | `send` of an iterable | [`start_message`](WebSocket::start_message) | |
+//! | `close(code, reason)` | [`close`](WebSocket::close) | gives how it ended |
+//! | an exception of the handler | 1011 | Quart-Trio: 1000 |
+//! | `ping` | [`ping`](WebSocket::ping) | gives the time to the pong |
+//! | `broadcast(connections, message)` | [`Broadcast`] | slow members are skipped or closed, by policy; compressed once |
+//! | `websockets.connect` | [`connect`] | a child of a nursery; no redirects, no proxies |
+//! | `max_size`, `max_queue`, `ping_interval`, `ping_timeout`, `close_timeout`, `compression`, `origins`, `subprotocols` | [`Config`] | 16 MiB, 10 messages, own origin |
 
 mod client;
 mod close;
