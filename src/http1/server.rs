@@ -419,8 +419,8 @@ impl ServerConnection {
         if !headers.is_empty() {
             encode::fields(headers, out);
         }
-        encode::framing(framing, out);
         encode::date(date.filter(|_| headers.is_empty() || !headers.contains(&header::DATE)), out);
+        encode::framing(framing, out);
         if !self.exchange.keeps_alive {
             out.extend_from_slice(b"connection: close\r\n");
         } else if !self.exchange.is_11 {
