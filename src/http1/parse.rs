@@ -38,6 +38,8 @@ pub(super) fn parse_request(bytes: &[u8], limits: &Limits) -> Result<Option<Read
 }
 
 /// As [`parse_request`], whatever the head looks like.
+// Kept apart, so that its room on the stack is not made for every plain head.
+#[inline(never)]
 pub(super) fn parse_any_request(bytes: &[u8], limits: &Limits) -> Result<Option<Read<RequestHead>>, HttpError> {
     let Some(n_skipped) = skip_empty_lines(bytes)? else { return Ok(None) };
     let text = beginning(bytes, limits.head).get(n_skipped..).unwrap_or_default();

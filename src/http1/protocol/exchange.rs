@@ -57,29 +57,31 @@ impl<H: Handler> Connection<H> {
     fn take_first_step(&self, transport: &TransportRef, request: Request) {
         let span = request_span(&request);
         let entered = span.enter();
-        let mut ready = None;
+        // The answer stays where it is: most of what a small request would cost here is moving it.
+        let mut answer = Poll::Pending;
         // The call itself may panic, too, and so may what makes a response of its answer.
         let waiting = catch_unwind(AssertUnwindSafe(|| {
             let mut handling = self.site.begin_handling(request);
             // The task that goes on asks everything again in its first step, so nobody has to be woken by this one.
-            match poll_handling(&mut handling, &mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(answer) => {
-                    ready = Some(answer);
-                    self.site.keep_handling(handling);
-                    None
-                }
-                Poll::Pending => Some(handling),
+            answer = poll_handling(&mut handling, &mut Context::from_waker(Waker::noop()));
+            if answer.is_pending() {
+                return Some(handling);
             }
+            self.site.keep_handling(handling);
+            None
         }));
-        match (waiting, ready) {
+        match (waiting, &mut answer) {
             (Err(panic), _) => self.answered(Err(panic)),
             (Ok(Some(handling)), _) => {
                 drop(entered);
                 transport.start_soon(self.rc().wait_for(handling).instrument(span));
             }
-            (Ok(None), Some(Ok(mut response))) => self.respond(&mut response),
-            (Ok(None), Some(Err(err))) => self.answered(Ok(Err(err))),
-            (Ok(None), None) => debug_assert!(false, "a call that does not wait is ready"),
+            (Ok(None), Poll::Ready(Ok(response))) => self.respond(response),
+            (Ok(None), answer) => {
+                if let Poll::Ready(answer) = std::mem::replace(answer, Poll::Pending) {
+                    self.answered(Ok(answer));
+                }
+            }
         }
     }
 
