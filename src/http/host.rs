@@ -7,8 +7,13 @@ use super::byte_set::ByteSet;
 pub(crate) fn is_host(text: &[u8]) -> bool {
     // Nearly every host is a name or an IPv4 address and maybe a port.
     let n_plain = IN_REG_NAME.n_leading(text);
+    n_plain == text.len() || is_longer_host(text, n_plain)
+}
+
+/// As [`is_host`], of a text that goes on behind the bytes that names are made of.
+fn is_longer_host(text: &[u8], n_plain: usize) -> bool {
     let rest = match text.strip_prefix(b"[") {
-        _ if n_plain == text.len() || text[n_plain] == b':' => &text[n_plain..],
+        _ if text[n_plain] == b':' => &text[n_plain..],
         Some(inner) => {
             let Some(end) = memchr::memchr(b']', inner) else { return false };
             let (address, rest) = (&inner[..end], &inner[end + 1..]);

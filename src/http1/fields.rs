@@ -42,17 +42,24 @@ impl Framing {
     /// What is wrong with it, or with it behind those before.
     #[inline]
     pub(super) fn note(&mut self, n: usize, name: &[u8], value: &[u8]) -> Result<(), HttpError> {
-        if may_frame(name) { self.note_framing(n, name, value) } else { Ok(()) }
+        match name.len() {
+            // Every request has one, and nothing else of most is for the framing.
+            4 if is(name, b"host") && self.host.is_some() => Err(HttpError::HostRepeated),
+            4 if is(name, b"host") => {
+                self.host = Some(n as u16);
+                Ok(())
+            }
+            _ if may_frame(name) => self.note_framing(name, value),
+            _ => Ok(()),
+        }
     }
 
     #[inline(never)]
-    fn note_framing(&mut self, n: usize, name: &[u8], value: &[u8]) -> Result<(), HttpError> {
+    fn note_framing(&mut self, name: &[u8], value: &[u8]) -> Result<(), HttpError> {
         match name.len() {
             2 if is(name, b"te") => {
                 self.takes_trailers |= tokens(value).any(|token| token.eq_ignore_ascii_case(b"trailers"));
             }
-            4 if is(name, b"host") && self.host.is_some() => return Err(HttpError::HostRepeated),
-            4 if is(name, b"host") => self.host = Some(n as u16),
             6 if is(name, b"expect") => {
                 if !value.eq_ignore_ascii_case(b"100-continue") {
                     return Err(HttpError::Expectation);
@@ -109,11 +116,11 @@ impl Framing {
     }
 }
 
-/// Whether a name can be one of those that frame, by its length and its first letter: few others are.
+/// Whether a name can be one of the others that frame, by its length and its first letter: few others are.
 #[inline]
 fn may_frame(name: &[u8]) -> bool {
     let first = name.first().map_or(0, |first| first | 0x20);
-    matches!((name.len(), first), (2 | 17, b't') | (4, b'h') | (6, b'e') | (7, b'u') | (10 | 14, b'c'))
+    matches!((name.len(), first), (2 | 17, b't') | (6, b'e') | (7, b'u') | (10 | 14, b'c'))
 }
 
 /// Whether a token is that name, which is in lower case. A token has no byte that is not a letter and becomes a part of a

@@ -30,7 +30,7 @@ impl LastHead {
         date: Option<&[u8]>,
         out: &mut Vec<u8>,
     ) {
-        let is_known = self.key.as_ref().is_some_and(|(s, ct)| *s == status && ct.as_ref() == content_type);
+        let is_known = self.key.as_ref().is_some_and(|(s, ct)| *s == status && is_same(ct.as_ref(), content_type));
         if !is_known {
             self.bytes.clear();
             encode::status_and_type(status, content_type, &mut self.bytes);
@@ -46,5 +46,13 @@ impl LastHead {
             self.length = Some(length);
         }
         out.extend_from_slice(&self.bytes);
+    }
+}
+
+/// Whether two values are equal, which those of the same static text are without a look at it.
+fn is_same(a: Option<&HeaderValue>, b: Option<&HeaderValue>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => std::ptr::eq(a.as_bytes(), b.as_bytes()) || a == b,
+        (a, b) => a.is_none() && b.is_none(),
     }
 }

@@ -202,7 +202,7 @@ impl<H: Handler> Connection<H> {
             self.log_response(response);
             if let BodyKind::Full(bytes) = &mut response.body.kind {
                 self.log_sent(bytes.len());
-                outbox.push(std::mem::take(bytes));
+                outbox.push(bytes);
             }
         }
         is_sent
@@ -241,12 +241,12 @@ impl<H: Handler> Connection<H> {
     }
 
     /// Adds a piece of the body to what goes out; `false` if the response has no body.
-    fn send_piece(&self, piece: Bytes) -> Result<bool, HttpError> {
+    fn send_piece(&self, mut piece: Bytes) -> Result<bool, HttpError> {
         let mut outbox = self.outbox.borrow_mut();
         let framed = self.machine.borrow_mut().frame_data(piece.len(), &mut outbox.bytes)?;
         let Some(behind) = framed else { return Ok(false) };
         self.log_sent(piece.len());
-        outbox.push(piece);
+        outbox.push(&mut piece);
         outbox.bytes.extend_from_slice(behind);
         Ok(true)
     }

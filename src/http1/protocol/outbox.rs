@@ -22,13 +22,13 @@ pub(crate) struct Outbox {
 }
 
 impl Outbox {
-    /// Adds a piece of a body.
-    pub(crate) fn push(&mut self, piece: Bytes) {
+    /// Adds a piece of a body: copies a small one, and takes a large one.
+    pub(crate) fn push(&mut self, piece: &mut Bytes) {
         if piece.len() <= MAX_COPIED {
-            self.bytes.extend_from_slice(&piece);
+            self.bytes.extend_from_slice(piece);
         } else {
             self.n_shared += piece.len();
-            self.pieces.push((self.bytes.len(), piece));
+            self.pieces.push((self.bytes.len(), std::mem::take(piece)));
         }
     }
 
