@@ -195,7 +195,7 @@ impl<H: Handler> Connection<H> {
             bytes.len() as u64,
             date,
             &mut self.site.last_head.borrow_mut(),
-            &mut outbox.bytes,
+            outbox.bytes(),
         );
         if is_sent {
             record_status(status);
@@ -213,12 +213,12 @@ impl<H: Handler> Connection<H> {
         let mut outbox = self.outbox.borrow_mut();
         // Who still has the body will read it while the response is sent, and after the head it is too late to ask.
         if self.body.borrow().is_some() {
-            self.machine.borrow_mut().send_continue(&mut outbox.bytes);
+            self.machine.borrow_mut().send_continue(outbox.bytes());
         }
         let date = date.as_ref().map(|date| &date[..]);
         let (status, content_type, headers) = (response.status, response.content_type.as_ref(), &response.headers);
         self.watch_for_unread(|machine| {
-            machine.send_response(status, content_type, headers, size, date, &mut outbox.bytes)
+            machine.send_response(status, content_type, headers, size, date, outbox.bytes())
         })
     }
 
@@ -226,7 +226,7 @@ impl<H: Handler> Connection<H> {
     pub(super) fn send_error(&self, status: StatusCode) {
         let date = self.site.date(self.site.now.get());
         let mut outbox = self.outbox.borrow_mut();
-        self.machine.borrow_mut().send_error(status, date.as_ref().map(|date| &date[..]), &mut outbox.bytes);
+        self.machine.borrow_mut().send_error(status, date.as_ref().map(|date| &date[..]), outbox.bytes());
     }
 
     /// Takes a step that may end the reading within a body, the rest of which the client still sends.
@@ -243,17 +243,17 @@ impl<H: Handler> Connection<H> {
     /// Adds a piece of the body to what goes out; `false` if the response has no body.
     fn send_piece(&self, mut piece: Bytes) -> Result<bool, HttpError> {
         let mut outbox = self.outbox.borrow_mut();
-        let framed = self.machine.borrow_mut().frame_data(piece.len(), &mut outbox.bytes)?;
+        let framed = self.machine.borrow_mut().frame_data(piece.len(), outbox.bytes())?;
         let Some(behind) = framed else { return Ok(false) };
         self.log_sent(piece.len());
         outbox.push(&mut piece);
-        outbox.bytes.extend_from_slice(behind);
+        outbox.bytes().extend_from_slice(behind);
         Ok(true)
     }
 
     fn send_end(&self, trailers: &HeaderList) -> Result<(), HttpError> {
         let mut outbox = self.outbox.borrow_mut();
-        self.watch_for_unread(|machine| machine.send_end(trailers, &mut outbox.bytes))
+        self.watch_for_unread(|machine| machine.send_end(trailers, outbox.bytes()))
     }
 
     /// Sends a body as far as it is ready, and leaves the rest to a task.
