@@ -4,6 +4,7 @@ use super::byte_set::ByteSet;
 
 /// Whether `text` is `uri-host [":" port]` of RFC 9110, 7.2: a name, an IPv4 address or a bracketed IPv6 address. An
 /// empty host is one: RFC 9110 asks for it where the target has no authority.
+#[inline]
 pub(crate) fn is_host(text: &[u8]) -> bool {
     // Nearly every host is a name or an IPv4 address and maybe a port.
     let n_plain = IN_REG_NAME.n_leading(text);

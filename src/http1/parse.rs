@@ -196,6 +196,7 @@ fn keep_fields(buffer: &mut HeadBuffer, text: &[u8], fields: &[httparse::Header<
 }
 
 /// Whether there is a host where there has to be one, and it looks like one.
+#[inline]
 pub(super) fn check_host(buffer: &HeadBuffer, framing: &Framing, is_11: bool) -> Result<(), HttpError> {
     match framing.host.and_then(|n| buffer.fields.get(usize::from(n))) {
         Some(field) if is_host(field.value.cut(&buffer.text)) => Ok(()),
