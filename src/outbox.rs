@@ -12,28 +12,44 @@ const MAX_PIECES: usize = 64;
 /// An outbox that has grown beyond this gives its memory back when it is empty.
 const MAX_KEPT: usize = 64 * 1024;
 
-/// Bytes to be written: small ones in a row, and large pieces between them that are shared with who made them.
+/// Bytes to be written: small ones in a row, and large pieces between them that are shared with who made them. One that
+/// has never held any is a pointer to nothing: that is what a connection keeps that does not write.
 #[derive(Default)]
 pub(crate) struct Outbox {
-    pub(crate) bytes: Vec<u8>,
+    content: Option<Box<Content>>,
+}
+
+#[derive(Default)]
+struct Content {
+    bytes: Vec<u8>,
     /// Each with the place in `bytes` it stands before.
     pieces: Vec<(usize, Bytes)>,
     n_shared: usize,
 }
 
 impl Outbox {
-    /// Adds a piece of a body.
-    pub(crate) fn push(&mut self, piece: Bytes) {
+    /// What is written in a row.
+    pub(crate) fn bytes(&mut self) -> &mut Vec<u8> {
+        &mut self.content().bytes
+    }
+
+    fn content(&mut self) -> &mut Content {
+        self.content.get_or_insert_default()
+    }
+
+    /// Adds a piece of a body: copies a small one, and takes a large one.
+    pub(crate) fn push(&mut self, piece: &mut Bytes) {
+        let content = self.content();
         if piece.len() <= MAX_COPIED {
-            self.bytes.extend_from_slice(&piece);
+            content.bytes.extend_from_slice(piece);
         } else {
-            self.n_shared += piece.len();
-            self.pieces.push((self.bytes.len(), piece));
+            content.n_shared += piece.len();
+            content.pieces.push((content.bytes.len(), std::mem::take(piece)));
         }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len() + self.n_shared
+        self.content.as_ref().map_or(0, |content| content.bytes.len() + content.n_shared)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -42,11 +58,27 @@ impl Outbox {
 
     /// Whether it holds as many pieces as one write takes.
     pub(crate) fn is_full(&self) -> bool {
-        2 * self.pieces.len() + 1 >= MAX_PIECES
+        self.content.as_ref().is_some_and(|content| 2 * content.pieces.len() + 1 >= MAX_PIECES)
     }
 
     /// Writes everything with one call.
     pub(crate) fn flush(&mut self, transport: &TransportRef) -> Result<()> {
+        match &mut self.content {
+            Some(content) => content.flush(transport),
+            None => Ok(()),
+        }
+    }
+
+    /// As it is kept for the next connection: empty, and not large. `None` if it has nothing to keep.
+    pub(crate) fn cleaned(mut self) -> Option<Self> {
+        let content = self.content.as_mut().filter(|content| content.bytes.capacity() <= MAX_KEPT)?;
+        content.clear();
+        Some(self)
+    }
+}
+
+impl Content {
+    fn flush(&mut self, transport: &TransportRef) -> Result<()> {
         if self.pieces.is_empty() {
             let written = transport.write(&self.bytes);
             self.bytes.clear();
@@ -74,11 +106,5 @@ impl Outbox {
         self.bytes.clear();
         self.pieces.clear();
         self.n_shared = 0;
-    }
-
-    /// As it is kept for the next connection: empty, and not large.
-    pub(crate) fn cleaned(mut self) -> Self {
-        self.clear();
-        if self.bytes.capacity() > MAX_KEPT { Outbox::default() } else { self }
     }
 }

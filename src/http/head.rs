@@ -23,6 +23,11 @@ pub(crate) struct Span {
 }
 
 impl Span {
+    /// From one place to another.
+    pub(crate) fn new(start: usize, end: usize) -> Self {
+        Span { start: start as u16, len: (end - start) as u16 }
+    }
+
     /// Where `piece` lies in `whole`, which it was cut from.
     pub(crate) fn of(piece: &[u8], whole: &[u8]) -> Self {
         let start = (piece.as_ptr() as usize).wrapping_sub(whole.as_ptr() as usize);
@@ -87,12 +92,17 @@ thread_local! {
 }
 
 impl HeadBuffer {
+    /// An empty one.
+    pub(crate) fn new() -> Self {
+        let spare = SPARE.try_with(|spare| spare.borrow_mut().pop()).ok().flatten();
+        HeadBuffer { parts: Some(spare.unwrap_or_default()) }
+    }
+
     /// A copy of `text`, without fields.
     pub(crate) fn copy_of(text: &[u8]) -> Self {
-        let spare = SPARE.try_with(|spare| spare.borrow_mut().pop()).ok().flatten();
-        let mut parts = spare.unwrap_or_default();
-        parts.text.extend_from_slice(text);
-        HeadBuffer { parts: Some(parts) }
+        let mut buffer = HeadBuffer::new();
+        buffer.text.extend_from_slice(text);
+        buffer
     }
 
     pub(crate) fn headers(&self) -> Headers<'_> {

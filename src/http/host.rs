@@ -1,12 +1,20 @@
 //! Hosts with ports, as `Host` and the authority of a target give them.
 
+use super::byte_set::ByteSet;
+
 /// Whether `text` is `uri-host [":" port]` of RFC 9110, 7.2: a name, an IPv4 address or a bracketed IPv6 address. An
 /// empty host is one: RFC 9110 asks for it where the target has no authority.
+#[inline]
 pub(crate) fn is_host(text: &[u8]) -> bool {
     // Nearly every host is a name or an IPv4 address and maybe a port.
-    let n_plain = text.iter().position(|&byte| !IN_REG_NAME[usize::from(byte)]).unwrap_or(text.len());
+    let n_plain = IN_REG_NAME.n_leading(text);
+    n_plain == text.len() || is_longer_host(text, n_plain)
+}
+
+/// As [`is_host`], of a text that goes on behind the bytes that names are made of.
+fn is_longer_host(text: &[u8], n_plain: usize) -> bool {
     let rest = match text.strip_prefix(b"[") {
-        _ if n_plain == text.len() || text[n_plain] == b':' => &text[n_plain..],
+        _ if text[n_plain] == b':' => &text[n_plain..],
         Some(inner) => {
             let Some(end) = memchr::memchr(b']', inner) else { return false };
             let (address, rest) = (&inner[..end], &inner[end + 1..]);
@@ -44,7 +52,7 @@ fn is_reg_name(name: &[u8]) -> bool {
     while let Some(&byte) = bytes.next() {
         let is_fine = match byte {
             b'%' => bytes.next().is_some_and(u8::is_ascii_hexdigit) && bytes.next().is_some_and(u8::is_ascii_hexdigit),
-            _ => IN_REG_NAME[byte as usize],
+            _ => IN_REG_NAME.contains(byte),
         };
         if !is_fine {
             return false;
@@ -53,17 +61,4 @@ fn is_reg_name(name: &[u8]) -> bool {
     true
 }
 
-static IN_REG_NAME: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut n = 0;
-    while n < 256 {
-        let byte = n as u8;
-        table[n] = byte.is_ascii_alphanumeric()
-            || matches!(
-                byte,
-                b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b';' | b'='
-            );
-        n += 1;
-    }
-    table
-};
+static IN_REG_NAME: ByteSet = ByteSet::alphanumeric_and(b"-._~!$&'()*+,;=");

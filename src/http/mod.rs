@@ -4,6 +4,7 @@
 //! types of the [`http`] crate are made when they are asked for. Nothing here does I/O or looks at a clock.
 
 mod body;
+mod byte_set;
 mod chunks;
 mod error;
 mod head;
@@ -31,6 +32,7 @@ pub use target::Target;
 pub use ::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 
 pub(crate) use body::{BodySource, BodyWriter};
+pub(crate) use byte_set::ByteSet;
 pub(crate) use head::{Field, HeadBuffer, RequestLine, Span};
 pub(crate) use headers::tokens;
 pub(crate) use host::is_host;

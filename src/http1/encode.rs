@@ -64,14 +64,11 @@ pub(super) fn fields(headers: &HeaderList, out: &mut Vec<u8>) {
     }
 }
 
-/// What stands before the length.
-pub(super) const CONTENT_LENGTH: &[u8] = b"content-length: ";
-
 /// Writes what marks off the body.
 pub(super) fn framing(framing: BodyFraming, out: &mut Vec<u8>) {
     match framing {
         BodyFraming::Length(length) => {
-            out.extend_from_slice(CONTENT_LENGTH);
+            out.extend_from_slice(b"content-length: ");
             out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
             out.extend_from_slice(b"\r\n");
         }

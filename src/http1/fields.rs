@@ -1,8 +1,8 @@
 //! What the header fields of a message say about how it and its connection are framed.
 
-use crate::http::{Field, HttpError, Span, tokens};
+use crate::http::{Field, HttpError, tokens};
 
-/// The fields that frame, gathered in one walk over the head.
+/// What the fields that frame say.
 #[derive(Debug, Default)]
 pub(super) struct Framing {
     pub(super) content_length: Option<u64>,
@@ -12,8 +12,9 @@ pub(super) struct Framing {
     pub(super) host: Option<u16>,
     pub(super) has_close: bool,
     pub(super) has_keep_alive: bool,
-    /// `Connection: upgrade`, and `Upgrade`.
-    pub(super) has_upgrade: bool,
+    /// `Connection: upgrade`.
+    names_upgrade: bool,
+    has_upgrade_field: bool,
     pub(super) expects_continue: bool,
     /// `TE: trailers`.
     pub(super) takes_trailers: bool,
@@ -27,53 +28,86 @@ impl Framing {
     /// What is wrong with one of them, whatever the version.
     pub(super) fn of(text: &[u8], fields: &[Field]) -> Result<Self, HttpError> {
         let mut framing = Framing::default();
-        let (mut connection_upgrades, mut has_upgrade_field) = (false, false);
         for (n, field) in fields.iter().enumerate() {
-            let (name, value) = (field.name.cut(text), field.value);
-            match name.len() {
-                2 if name.eq_ignore_ascii_case(b"te") => {
-                    framing.takes_trailers |= has(value, text, b"trailers");
-                }
-                4 if name.eq_ignore_ascii_case(b"host") && framing.host.is_some() => {
-                    return Err(HttpError::HostRepeated);
-                }
-                4 if name.eq_ignore_ascii_case(b"host") => framing.host = Some(n as u16),
-                6 if name.eq_ignore_ascii_case(b"expect") => {
-                    if !value.cut(text).eq_ignore_ascii_case(b"100-continue") {
-                        return Err(HttpError::Expectation);
-                    }
-                    framing.expects_continue = true;
-                }
-                7 if name.eq_ignore_ascii_case(b"upgrade") => has_upgrade_field = true,
-                10 if name.eq_ignore_ascii_case(b"connection") => {
-                    for token in tokens(value.cut(text)) {
-                        framing.has_close |= token.eq_ignore_ascii_case(b"close");
-                        framing.has_keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
-                        connection_upgrades |= token.eq_ignore_ascii_case(b"upgrade");
-                    }
-                }
-                14 if name.eq_ignore_ascii_case(b"content-length") => {
-                    let length = parse_length(value.cut(text)).ok_or(HttpError::ContentLength)?;
-                    if framing.content_length.replace(length).is_some() {
-                        return Err(HttpError::ContentLength);
-                    }
-                }
-                17 if name.eq_ignore_ascii_case(b"transfer-encoding") => {
-                    // A second field is a longer list, and "chunked" would not be its only member.
-                    if framing.is_chunked {
-                        return Err(HttpError::TransferEncoding);
-                    }
-                    check_codings(value.cut(text))?;
-                    framing.is_chunked = true;
-                }
-                _ => {}
-            }
+            framing.note(n, field.name.cut(text), field.value.cut(text))?;
         }
-        framing.has_upgrade = connection_upgrades && has_upgrade_field;
-        if framing.is_chunked && framing.content_length.is_some() {
+        framing.check()?;
+        Ok(framing)
+    }
+
+    /// Looks at one field more, the `n`th of a head. Its name is a token.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, or with it behind those before.
+    #[inline]
+    pub(super) fn note(&mut self, n: usize, name: &[u8], value: &[u8]) -> Result<(), HttpError> {
+        match name.len() {
+            // Every request has one, and nothing else of most is for the framing.
+            4 if is(name, b"host") && self.host.is_some() => Err(HttpError::HostRepeated),
+            4 if is(name, b"host") => {
+                self.host = Some(n as u16);
+                Ok(())
+            }
+            _ if may_frame(name) => self.note_framing(name, value),
+            _ => Ok(()),
+        }
+    }
+
+    #[inline(never)]
+    fn note_framing(&mut self, name: &[u8], value: &[u8]) -> Result<(), HttpError> {
+        match name.len() {
+            2 if is(name, b"te") => {
+                self.takes_trailers |= tokens(value).any(|token| token.eq_ignore_ascii_case(b"trailers"));
+            }
+            6 if is(name, b"expect") => {
+                if !value.eq_ignore_ascii_case(b"100-continue") {
+                    return Err(HttpError::Expectation);
+                }
+                self.expects_continue = true;
+            }
+            7 if is(name, b"upgrade") => self.has_upgrade_field = true,
+            10 if is(name, b"connection") => {
+                for token in tokens(value) {
+                    self.has_close |= token.eq_ignore_ascii_case(b"close");
+                    self.has_keep_alive |= token.eq_ignore_ascii_case(b"keep-alive");
+                    self.names_upgrade |= token.eq_ignore_ascii_case(b"upgrade");
+                }
+            }
+            14 if is(name, b"content-length") => {
+                let length = parse_length(value).ok_or(HttpError::ContentLength)?;
+                if self.content_length.replace(length).is_some() {
+                    return Err(HttpError::ContentLength);
+                }
+            }
+            17 if is(name, b"transfer-encoding") => {
+                // A second field is a longer list, and "chunked" would not be its only member.
+                if self.is_chunked {
+                    return Err(HttpError::TransferEncoding);
+                }
+                check_codings(value)?;
+                self.is_chunked = true;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Looks at what all fields together say.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpError::LengthAndTransferEncoding`].
+    pub(super) fn check(&self) -> Result<(), HttpError> {
+        if self.is_chunked && self.content_length.is_some() {
             return Err(HttpError::LengthAndTransferEncoding);
         }
-        Ok(framing)
+        Ok(())
+    }
+
+    /// `Connection: upgrade`, and `Upgrade`.
+    pub(super) fn has_upgrade(&self) -> bool {
+        self.names_upgrade && self.has_upgrade_field
     }
 
     /// Whether the connection may go on after the message.
@@ -82,8 +116,17 @@ impl Framing {
     }
 }
 
-fn has(value: Span, text: &[u8], token: &[u8]) -> bool {
-    tokens(value.cut(text)).any(|found| found.eq_ignore_ascii_case(token))
+/// Whether a name can be one of the others that frame, by its length and its first letter: few others are.
+#[inline]
+fn may_frame(name: &[u8]) -> bool {
+    let first = name.first().map_or(0, |first| first | 0x20);
+    matches!((name.len(), first), (2 | 17, b't') | (6, b'e') | (7, b'u') | (10 | 14, b'c'))
+}
+
+/// Whether a token is that name, which is in lower case. A token has no byte that is not a letter and becomes a part of a
+/// name by the bit that makes letters small.
+fn is<const N: usize>(token: &[u8], name: &[u8; N]) -> bool {
+    <[u8; N]>::try_from(token).is_ok_and(|token| token.map(|byte| byte | 0x20) == *name)
 }
 
 /// `1*DIGIT` that fits 64 bits: no sign, no space, no list.

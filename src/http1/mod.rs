@@ -9,6 +9,7 @@ mod incoming;
 mod last_head;
 mod outgoing;
 mod parse;
+mod plain_request;
 mod protocol;
 mod server;
 mod stash;

@@ -10,6 +10,7 @@ use crate::http::{
 };
 
 use super::fields::Framing;
+use super::plain_request::read_plain_request;
 
 /// Room on the stack for the fields of a head.
 const ROOM: usize = 256;
@@ -30,6 +31,16 @@ pub(super) struct Read<H> {
 ///
 /// What is wrong first, and so the same however the head was cut on its way.
 pub(super) fn parse_request(bytes: &[u8], limits: &Limits) -> Result<Option<Read<RequestHead>>, HttpError> {
+    match read_plain_request(bytes, limits) {
+        Some(read) => Ok(Some(read)),
+        None => parse_any_request(bytes, limits),
+    }
+}
+
+/// As [`parse_request`], whatever the head looks like.
+// Kept apart, so that its room on the stack is not made for every plain head.
+#[inline(never)]
+pub(super) fn parse_any_request(bytes: &[u8], limits: &Limits) -> Result<Option<Read<RequestHead>>, HttpError> {
     let Some(n_skipped) = skip_empty_lines(bytes)? else { return Ok(None) };
     let text = beginning(bytes, limits.head).get(n_skipped..).unwrap_or_default();
     let mut room = [const { MaybeUninit::uninit() }; ROOM];
@@ -184,7 +195,9 @@ fn keep_fields(buffer: &mut HeadBuffer, text: &[u8], fields: &[httparse::Header<
     );
 }
 
-fn check_host(buffer: &HeadBuffer, framing: &Framing, is_11: bool) -> Result<(), HttpError> {
+/// Whether there is a host where there has to be one, and it looks like one.
+#[inline]
+pub(super) fn check_host(buffer: &HeadBuffer, framing: &Framing, is_11: bool) -> Result<(), HttpError> {
     match framing.host.and_then(|n| buffer.fields.get(usize::from(n))) {
         Some(field) if is_host(field.value.cut(&buffer.text)) => Ok(()),
         Some(_) => Err(HttpError::Host),

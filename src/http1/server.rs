@@ -215,7 +215,7 @@ impl ServerConnection {
         // An expectation of HTTP/1.0 is ignored (RFC 9110, 10.1.1), and one without a body has nothing to wait for.
         let expects_continue = framing.expects_continue && is_11 && size != BodySize::Known(0);
         // An upgrade of HTTP/1.0 is ignored (RFC 9110, 7.8).
-        let has_upgrade = framing.has_upgrade && is_11;
+        let has_upgrade = framing.has_upgrade() && is_11;
         self.exchange = Exchange {
             is_11,
             is_head: *read.head.method() == Method::HEAD,
@@ -419,8 +419,8 @@ impl ServerConnection {
         if !headers.is_empty() {
             encode::fields(headers, out);
         }
-        encode::framing(framing, out);
         encode::date(date.filter(|_| headers.is_empty() || !headers.contains(&header::DATE)), out);
+        encode::framing(framing, out);
         if !self.exchange.keeps_alive {
             out.extend_from_slice(b"connection: close\r\n");
         } else if !self.exchange.is_11 {

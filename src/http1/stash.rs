@@ -55,14 +55,14 @@ impl Stash {
         limits: &Limits,
         parse: ParseHead<H>,
     ) -> Result<Option<Read<H>>, HttpError> {
+        if data.is_empty() {
+            return Ok(None);
+        }
         if self.is_empty() {
             if let Some(read) = parse(data, limits)? {
                 *data = &data[read.n..];
                 return Ok(Some(read));
             }
-        }
-        if data.is_empty() {
-            return Ok(None);
         }
         let n_before = self.bytes.len();
         if !self.add(data, limits.head, false) {

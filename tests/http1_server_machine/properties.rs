@@ -1,12 +1,12 @@
 //! Random requests, whole and broken, in random pieces.
 
-use foster::http::Limits;
+use foster::http::{DEFAULT_MAX_HEAD_SIZE, Limits};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use proptest::test_runner::{Config, RngSeed};
 
-use crate::wire::{Event, Outcome, play};
+use crate::wire::{Event, Outcome, check_behind_an_empty_line, play};
 
 /// The same cases in every run: what is new is for the fuzzer to find, and not for a check of something else.
 fn config() -> Config {
@@ -228,6 +228,7 @@ proptest! {
         let whole = play(&Limits::default(), [&input[..]]);
         prop_assert_eq!(&whole, &play_cut(&input, &cuts), "cut: {}", input.escape_ascii());
         prop_assert_eq!(&whole, &play(&Limits::default(), input.chunks(1)), "by byte: {}", input.escape_ascii());
+        check_behind_an_empty_line(Limits::default().max_head_size(DEFAULT_MAX_HEAD_SIZE + 2), &whole, &input);
     }
 
     #[test]

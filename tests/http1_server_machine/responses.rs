@@ -47,8 +47,8 @@ fn a_head_has_its_fields_in_order() {
         .expect("a request waits");
     assert_eq!(
         String::from_utf8_lossy(&out),
-        "HTTP/1.1 404 Not Found\r\ncontent-type: text/html\r\nx-b: 1\r\nx-a: 2\r\nx-b: 3\r\ncontent-length: 0\r\n\
-         date: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n"
+        "HTTP/1.1 404 Not Found\r\ncontent-type: text/html\r\nx-b: 1\r\nx-a: 2\r\nx-b: 3\r\n\
+         date: Thu, 01 Jan 1970 00:00:00 GMT\r\ncontent-length: 0\r\n\r\n"
     );
 }
 
@@ -314,7 +314,7 @@ fn an_error_is_answered_as_a_whole() {
     connection.send_error(err.status(), Some(b"now"), &mut out);
     assert_eq!(
         String::from_utf8_lossy(&out),
-        "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: 11\r\ndate: now\r\n\
+        "HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain; charset=utf-8\r\ndate: now\r\ncontent-length: 11\r\n\
          connection: close\r\n\r\nBad Request"
     );
     assert!(connection.must_close());

@@ -190,17 +190,36 @@ pub(crate) fn every_way(limits: &Limits, input: &[u8]) -> Outcome {
 pub(crate) fn check_invariants(input: &[u8]) {
     let small = Limits::default()
         .max_request_line(48)
-        .max_head_size(160)
+        .max_head_size(SMALL_HEAD)
         .max_headers(6)
         .max_body_size(Some(40))
         .max_chunk_extensions(12)
         .max_trailers_size(32);
-    for limits in [Limits::default(), small] {
+    for (limits, head) in [(Limits::default(), DEFAULT_MAX_HEAD_SIZE), (small, SMALL_HEAD)] {
         let whole = play(&limits, [input]);
         for size in [1, 2, 3, 7, 61] {
             assert_eq!(whole, play(&limits, input.chunks(size)), "in pieces of {size}: {}", input.escape_ascii());
         }
+        check_behind_an_empty_line(limits.max_head_size(head + 2), &whole, input);
     }
+}
+
+const SMALL_HEAD: usize = 160;
+
+/// Checks that the first request is the same behind an empty line, where none is read as a plain one. The line counts:
+/// `limits` are those of `whole` with room for it.
+pub(crate) fn check_behind_an_empty_line(limits: Limits, whole: &Outcome, input: &[u8]) {
+    if input.starts_with(b"\r") || input.starts_with(b"\n") {
+        // Empty lines have a limit of their own.
+        return;
+    }
+    let behind = play(&limits, [&[b"\r\n", input].concat()[..]]);
+    // It says the limit.
+    let is_too_large = |first: &Event| matches!(first, Event::Error(HttpError::HeadTooLarge { .. }));
+    if whole.events.first().is_some_and(is_too_large) && behind.events.first().is_some_and(is_too_large) {
+        return;
+    }
+    assert_eq!(whole.events.first(), behind.events.first(), "behind an empty line: {}", input.escape_ascii());
 }
 
 /// As [`every_way`] under the limits that nobody has set.

@@ -205,7 +205,7 @@ impl<H: Handler> Connected for Connection<H> {
         }
         let sent = {
             let mut outbox = self.outbox.borrow_mut();
-            self.machine.borrow_mut().send_informational(status, headers, &mut outbox.bytes)
+            self.machine.borrow_mut().send_informational(status, headers, outbox.bytes())
         };
         self.flush_if_idle();
         sent
@@ -219,9 +219,9 @@ impl<H: Handler> Connected for Connection<H> {
             let mut outbox = self.outbox.borrow_mut();
             let mut machine = self.machine.borrow_mut();
             if is_connect {
-                machine.send_connected(headers, &mut outbox.bytes)?;
+                machine.send_connected(headers, outbox.bytes())?;
             } else {
-                machine.send_switching_protocols(headers, &mut outbox.bytes)?;
+                machine.send_switching_protocols(headers, outbox.bytes())?;
             }
         }
         self.log_status(if is_connect { StatusCode::OK } else { StatusCode::SWITCHING_PROTOCOLS }, "");

@@ -82,30 +82,32 @@ impl<H: Handler> Connection<H> {
     fn take_first_step(&self, transport: &TransportRef, request: Request) {
         let span = request_span(&request);
         let entered = span.enter();
-        let mut ready = None;
+        // The answer stays where it is: most of what a small request would cost here is moving it.
+        let mut answer = Poll::Pending;
         // The call itself may panic, too, and so may what makes a response of its answer.
         let waiting = catch_unwind(AssertUnwindSafe(|| {
             let mut handling = self.site.begin_handling(request);
             // The task that goes on asks everything again in its first step, so nobody has to be woken by this one.
-            match poll_handling(&mut handling, &mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(answer) => {
-                    ready = Some(answer);
-                    self.site.keep_handling(handling);
-                    None
-                }
-                Poll::Pending => Some(handling),
+            answer = poll_handling(&mut handling, &mut Context::from_waker(Waker::noop()));
+            if answer.is_pending() {
+                return Some(handling);
             }
+            self.site.keep_handling(handling);
+            None
         }));
-        match (waiting, ready) {
+        match (waiting, &mut answer) {
             (Err(panic), _) => self.answered(Err(panic)),
             (Ok(Some(handling)), _) => {
                 drop(entered);
                 let waiting = Waiting::for_handler(self);
                 transport.start_soon(wait_for(waiting, handling).instrument(span));
             }
-            (Ok(None), Some(Ok(mut response))) => self.respond(&mut response),
-            (Ok(None), Some(Err(err))) => self.answered(Ok(Err(err))),
-            (Ok(None), None) => debug_assert!(false, "a call that does not wait is ready"),
+            (Ok(None), Poll::Ready(Ok(response))) => self.respond(response),
+            (Ok(None), answer) => {
+                if let Poll::Ready(answer) = std::mem::replace(answer, Poll::Pending) {
+                    self.answered(Ok(answer));
+                }
+            }
         }
     }
 
@@ -207,14 +209,14 @@ impl<H: Handler> Connection<H> {
             bytes.len() as u64,
             date,
             &mut self.site.last_head.borrow_mut(),
-            &mut outbox.bytes,
+            outbox.bytes(),
         );
         if is_sent {
             record_status(status);
             self.log_response(response);
             if let BodyKind::Full(bytes) = &mut response.body.kind {
                 self.log_sent(bytes.len());
-                outbox.push(std::mem::take(bytes));
+                outbox.push(bytes);
             }
         }
         is_sent
@@ -225,12 +227,12 @@ impl<H: Handler> Connection<H> {
         let mut outbox = self.outbox.borrow_mut();
         // Who still has the body will read it while the response is sent, and after the head it is too late to ask.
         if self.body.borrow().is_some() {
-            self.machine.borrow_mut().send_continue(&mut outbox.bytes);
+            self.machine.borrow_mut().send_continue(outbox.bytes());
         }
         let date = date.as_ref().map(|date| &date[..]);
         let (status, content_type, headers) = (response.status, response.content_type.as_ref(), &response.headers);
         self.watch_for_unread(|machine| {
-            machine.send_response(status, content_type, headers, size, date, &mut outbox.bytes)
+            machine.send_response(status, content_type, headers, size, date, outbox.bytes())
         })
     }
 
@@ -238,7 +240,7 @@ impl<H: Handler> Connection<H> {
     pub(super) fn send_error(&self, status: StatusCode) {
         let date = self.site.date(self.site.now.get());
         let mut outbox = self.outbox.borrow_mut();
-        self.machine.borrow_mut().send_error(status, date.as_ref().map(|date| &date[..]), &mut outbox.bytes);
+        self.machine.borrow_mut().send_error(status, date.as_ref().map(|date| &date[..]), outbox.bytes());
     }
 
     /// Takes a step that may end the reading within a body, the rest of which the client still sends.
@@ -253,19 +255,19 @@ impl<H: Handler> Connection<H> {
     }
 
     /// Adds a piece of the body to what goes out; `false` if the response has no body.
-    fn send_piece(&self, piece: Bytes) -> Result<bool, HttpError> {
+    fn send_piece(&self, mut piece: Bytes) -> Result<bool, HttpError> {
         let mut outbox = self.outbox.borrow_mut();
-        let framed = self.machine.borrow_mut().frame_data(piece.len(), &mut outbox.bytes)?;
+        let framed = self.machine.borrow_mut().frame_data(piece.len(), outbox.bytes())?;
         let Some(behind) = framed else { return Ok(false) };
         self.log_sent(piece.len());
-        outbox.push(piece);
-        outbox.bytes.extend_from_slice(behind);
+        outbox.push(&mut piece);
+        outbox.bytes().extend_from_slice(behind);
         Ok(true)
     }
 
     fn send_end(&self, trailers: &HeaderList) -> Result<(), HttpError> {
         let mut outbox = self.outbox.borrow_mut();
-        self.watch_for_unread(|machine| machine.send_end(trailers, &mut outbox.bytes))
+        self.watch_for_unread(|machine| machine.send_end(trailers, outbox.bytes()))
     }
 
     /// Sends a body as far as it is ready, and leaves the rest to a task.

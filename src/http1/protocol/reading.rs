@@ -376,7 +376,7 @@ impl<H: Handler> BodySource for Connection<H> {
         if self.machine.borrow().expects_continue() {
             {
                 let mut outbox = self.outbox.borrow_mut();
-                self.machine.borrow_mut().send_continue(&mut outbox.bytes);
+                self.machine.borrow_mut().send_continue(outbox.bytes());
             }
             self.flush_if_idle();
         }

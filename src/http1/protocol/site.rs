@@ -118,8 +118,8 @@ impl<H: Handler> Site<H> {
 
     /// Keeps the memory of an outbox that has some.
     pub(crate) fn keep_outbox(&self, outbox: Outbox) {
-        if outbox.bytes.capacity() > 0 {
-            self.outbox.replace(outbox.cleaned());
+        if let Some(outbox) = outbox.cleaned() {
+            self.outbox.replace(outbox);
         }
     }
 }

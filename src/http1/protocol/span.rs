@@ -7,7 +7,12 @@ use crate::handler::Request;
 use crate::http::StatusCode;
 
 /// A disabled one, for the price of a comparison, unless somebody listens to spans of that level.
+#[inline]
 pub(super) fn request_span(request: &Request) -> Span {
+    if tracing::level_enabled!(tracing::Level::DEBUG) { make_span(request) } else { Span::none() }
+}
+
+fn make_span(request: &Request) -> Span {
     tracing::debug_span!(
         target: "foster",
         "request",
