@@ -37,6 +37,12 @@ impl Outbox {
         self.content.get_or_insert_default()
     }
 
+    /// Whether it has held anything, and would not allocate for the next.
+    #[cfg(feature = "websocket")]
+    pub(crate) fn has_memory(&self) -> bool {
+        self.content.is_some()
+    }
+
     /// Adds a piece of a body: copies a small one, and takes a large one.
     pub(crate) fn push(&mut self, piece: &mut Bytes) {
         let content = self.content();

@@ -84,7 +84,9 @@ impl Hub {
     }
 
     pub(super) fn keep_outbox(&self, outbox: Outbox) {
-        self.outbox.replace(outbox.cleaned());
+        if let Some(outbox) = outbox.cleaned() {
+            self.outbox.replace(outbox);
+        }
     }
 
     /// Has `session` looked after at `at`.

@@ -25,14 +25,14 @@ impl Session {
         if self.is_lost.get() || !matches!(self.phase.get(), Phase::Open | Phase::Closing) {
             return Err(self.not_open());
         }
-        self.with_outbox(|outbox| make(&mut self.machine.borrow_mut(), &mut outbox.bytes))?;
+        self.with_outbox(|outbox| make(&mut self.machine.borrow_mut(), outbox.bytes()))?;
         self.send_soon();
         Ok(())
     }
 
     fn with_outbox<R>(&self, fill: impl FnOnce(&mut Outbox) -> R) -> R {
         let mut outbox = self.outbox.borrow_mut();
-        if outbox.bytes.capacity() == 0 {
+        if !outbox.has_memory() {
             if let Some(hub) = self.hub.get() {
                 *outbox = hub.take_outbox();
             }
@@ -127,7 +127,7 @@ impl Session {
             if is_shared { Ok(()) } else { machine.send_message(message, out) }
         })?;
         if is_shared {
-            self.outbox.borrow_mut().push(message.clone().into_bytes());
+            self.outbox.borrow_mut().push(&mut message.clone().into_bytes());
             // The sooner the better: the copy that a socket that is full costs is made then, and no other.
             self.flush_now();
         }
