@@ -119,8 +119,7 @@ fn config(options: &Options, values: &Values) -> Result<Config, String> {
     let [workers, cert, key, access_log, keep_alive, max_requests, rest @ ..] = values;
     let [handshake, head, body, write, graceful, max_connections, rest @ ..] = rest;
     let [request_line, head_size, headers, body_size] = rest;
-    let host = if options.host.contains(':') { format!("[{}]", options.host) } else { options.host.clone() };
-    let mut config = Config::new().bind(format!("{host}:{}", options.port));
+    let mut config = Config::new().bind(options.bind());
     let mut limits = Limits::default();
     macro_rules! set {
         ($target:ident . $method:ident($value:ident, $parse:ident)) => {

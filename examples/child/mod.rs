@@ -181,7 +181,7 @@ fn program(name: &str) -> Command {
 }
 
 /// The lines of a pipe as they come; closed at its end.
-fn lines_of(pipe: impl Read + Send + 'static) -> Receiver<String> {
+pub(crate) fn lines_of(pipe: impl Read + Send + 'static) -> Receiver<String> {
     let (sender, lines) = mpsc::channel();
     thread::spawn(move || {
         for line in BufReader::new(pipe).lines().map_while(Result::ok) {

@@ -11,10 +11,17 @@ const REQUIRE: &str = "FOSTER_REQUIRE_CLIENTS";
 
 /// A program to be run, or `None` where it is not installed: the check is then left out, which standard error says.
 pub(crate) fn client(program: &str) -> Option<Command> {
+    client_of(&[program])
+}
+
+/// As [`client`], for a program that has several names.
+pub(crate) fn client_of(names: &[&str]) -> Option<Command> {
     let path = env::var_os("PATH").unwrap_or_default();
-    if let Some(found) = env::split_paths(&path).map(|folder| folder.join(program)).find(|path| path.is_file()) {
+    let mut places = names.iter().flat_map(|name| env::split_paths(&path).map(move |folder| folder.join(name)));
+    if let Some(found) = places.find(|place| place.is_file()) {
         return Some(Command::new(found));
     }
+    let program = names.join(", ");
     assert!(env::var_os(REQUIRE).is_none_or(|value| value != "1"), "{program} is not installed, and {REQUIRE} is set");
     let thread = thread::current();
     // Not `eprintln!`, which is kept back from those who run a test that passes.

@@ -58,6 +58,13 @@ impl Options {
         Ok(parsed.map(|(options, [])| options))
     }
 
+    /// Host and port, as a server of HTTP is bound to.
+    #[allow(dead_code, reason = "for servers of HTTP")]
+    pub(crate) fn bind(&self) -> String {
+        let Options { host, port } = self;
+        if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
+    }
+
     fn parse_and<const N: usize>(
         args: impl IntoIterator<Item = OsString>,
         default_port: u16,

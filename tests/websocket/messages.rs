@@ -1,6 +1,6 @@
 //! Messages both ways, pings, and the handle.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::rc::Rc;
 use std::time::Duration;
@@ -36,6 +36,25 @@ fn messages_of_both_kinds_come_back() {
         }
         client.send_close(1000, "");
         assert_eq!(client.closed().await, (1000, String::new()));
+        Ok(())
+    });
+}
+
+#[test]
+fn what_a_handler_has_captured_is_the_same_for_all_its_websockets() {
+    paused(async |nursery| {
+        let n_websockets = Cell::new(0);
+        let count = move |websocket: WebSocket| {
+            n_websockets.set(n_websockets.get() + 1);
+            let n = n_websockets.get();
+            async move { foster::Ok(websocket.send(n.to_string()).await?) }
+        };
+        let server = serve_http(&nursery, websocket(Config::new(), count), config());
+        for n in 1..=2 {
+            let client = open(&server).await;
+            assert_eq!(client.text_message().await, n.to_string());
+            client.peer.close();
+        }
         Ok(())
     });
 }

@@ -114,9 +114,10 @@ where
 /// ```
 pub fn websocket<F, A>(config: Config, handler: F) -> impl Handler
 where
-    F: Fn(WebSocket) -> A + Clone + 'static,
+    F: Fn(WebSocket) -> A + 'static,
     A: Future<Output: Outcome> + 'static,
 {
+    let handler = Rc::new(handler);
     move |request: Request| {
         let (config, handler) = (config.clone(), handler.clone());
         async move { upgrade(request, &config, async move |websocket| handler(websocket).await).await }
