@@ -88,6 +88,12 @@ impl Response {
         &mut self.headers
     }
 
+    /// The same with another status.
+    pub fn with_status(mut self, status: StatusCode) -> Self {
+        self.status = status;
+        self
+    }
+
     /// The same with one more header field.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.append(name, value);

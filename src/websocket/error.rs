@@ -37,6 +37,14 @@ pub struct Closed {
 }
 
 impl WebSocketError {
+    /// How the connection ended, if that is what it says.
+    pub fn closed(&self) -> Option<&Closed> {
+        match self {
+            WebSocketError::Closed(closed) => Some(closed),
+            _ => None,
+        }
+    }
+
     /// The code that tells the peer; `None` where there is nobody, or nothing, to tell.
     pub fn close_code(&self) -> Option<CloseCode> {
         match self {

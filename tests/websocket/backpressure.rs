@@ -122,6 +122,35 @@ fn a_sender_waits_for_a_client_that_does_not_read_until_it_is_given_up() {
 }
 
 #[test]
+fn trying_to_send_never_waits() {
+    paused(async |nursery| {
+        let log = Log::default();
+        let said = log.clone();
+        let trying = move |websocket: WebSocket| {
+            let said = said.clone();
+            async move {
+                let mut n = 0;
+                let err = loop {
+                    match websocket.try_send("x".repeat(100_000)) {
+                        Ok(()) => n += 1,
+                        Err(err) => break err,
+                    }
+                };
+                said.say(format!("{} {err}", n < 10));
+                websocket.send("behind").await?;
+                foster::Ok(())
+            }
+        };
+        let server = serve_http(&nursery, websocket(Config::new(), trying), config());
+        let client = open(&server).await;
+        while client.message().await.len() == 100_000 {}
+        client.peer.close();
+        assert_eq!(log.words(), ["true the peer does not take what was sent before"]);
+        Ok(())
+    });
+}
+
+#[test]
 fn of_many_pings_that_nobody_reads_the_answers_to_only_the_last_is_owed() {
     paused(async |nursery| {
         let silent = async |websocket: WebSocket| {

@@ -28,7 +28,8 @@ pub enum Slow {
 ///
 /// Sending waits for nobody. A member that does not take what it is sent is skipped or disconnected, by policy, once
 /// that amounts to [`DEFAULT_MAX_UNSENT`] bytes; the others notice nothing of it. A member leaves when its WebSocket has
-/// ended or its [`Membership`] is dropped.
+/// ended or its [`Membership`] is dropped: a `Drop` that tells the others of it comes first if it was declared behind the
+/// membership, and then still reaches the one who leaves.
 ///
 /// ```
 /// use foster::Result;

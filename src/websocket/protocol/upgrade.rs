@@ -36,6 +36,35 @@ use crate::websocket::handshake::{HandshakeError, Opening, ServerHandshake};
 ///
 /// # Examples
 ///
+/// A heartbeat in a nursery of the handler ends with it:
+///
+/// ```
+/// # use std::time::Duration;
+/// # use foster::websocket::WebSocket;
+/// # use foster::{Result, open_nursery, sleep};
+/// async fn with_heartbeat(websocket: WebSocket) -> Result<()> {
+///     open_nursery(async |nursery| {
+///         let heart = websocket.clone();
+///         nursery.start_soon(async move { beat(heart).await });
+///         echo(websocket).await
+///     })
+///     .await?;
+///     Ok(())
+/// }
+///
+/// async fn beat(websocket: WebSocket) -> Result<()> {
+///     loop {
+///         sleep(Duration::from_secs(1)).await;
+///         websocket.send("beat").await?;
+///     }
+/// }
+/// # async fn echo(websocket: WebSocket) -> Result<()> {
+/// #     loop {
+/// #         websocket.send(websocket.receive().await?).await?;
+/// #     }
+/// # }
+/// ```
+///
 /// ```
 /// use foster::http::Response;
 /// use foster::websocket::{Config, WebSocket, upgrade};

@@ -173,6 +173,17 @@ impl WebSocket {
         self.session().send(&message.into())
     }
 
+    /// Sends a message without waiting: for code that must not give way, as between two looks at a shared list.
+    ///
+    /// # Errors
+    ///
+    /// [`WebSocketError::State`] where [`send`](WebSocket::send) would wait. Otherwise its.
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), WebSocketError> {
+        self.session().accept_if_asked()?;
+        self.session().check_writable()?;
+        self.session().send(&message.into())
+    }
+
     /// Waits for the next message, of either kind, and reads it as JSON: Quart's `receive_json`.
     ///
     /// # Errors

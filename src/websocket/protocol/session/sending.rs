@@ -93,6 +93,16 @@ impl Session {
         Poll::Pending
     }
 
+    /// Whether a message may be sent at once.
+    pub(in crate::websocket::protocol) fn check_writable(&self) -> Result<(), WebSocketError> {
+        self.check_open()?;
+        let is_paused = self.with_transport(|transport| transport.is_writing_paused()) == Some(true);
+        if is_paused || self.machine.borrow().is_sending_fragments() {
+            return Err(WebSocketError::State("the peer does not take what was sent before"));
+        }
+        Ok(())
+    }
+
     /// Waits until the peer takes what was sent before.
     pub(in crate::websocket::protocol) async fn drained(&self) -> Result<(), WebSocketError> {
         poll_fn(|cx| self.poll_drained(cx)).await
