@@ -22,6 +22,7 @@ use std::task::Waker;
 
 use bytes::Bytes;
 use foster_compat::{CancelScope, Error, Shared, SharedProtocol, TransportRef};
+use slab::Slab;
 use tokio::time::Instant;
 
 use self::ending::Ending;
@@ -76,6 +77,8 @@ pub(crate) struct Session {
     drops_excess: Cell<bool>,
     /// The peer has gone, though not all that it has sent may have been read.
     is_peer_gone: Cell<bool>,
+    /// Nothing more will be read.
+    has_read_all: Cell<bool>,
     /// `connection_lost` was called.
     is_lost: Cell<bool>,
     /// Tasks that wait for a message.
@@ -110,24 +113,18 @@ pub(crate) struct Session {
 #[derive(Default)]
 struct Rest {
     /// Tasks that wait for the end.
-    closers: Vec<Waker>,
-    /// Tasks that wait for a message in pieces to be complete.
+    closers: Slab<Waker>,
+    /// Tasks that wait for the peer to take what was sent, or for a message in pieces to be complete.
     senders: Vec<Waker>,
-    /// Messages for many that wait for the same.
+    /// Messages for many that wait for a message in pieces to be complete.
     deferred: Vec<PreparedMessage>,
+    /// Their bytes.
+    n_deferred: usize,
     /// Pings that wait for their pongs.
     pings: Vec<Ping>,
     n_pings: u64,
     /// The task that counts the time of the handler.
     linger: Option<Waker>,
-}
-
-impl Rest {
-    fn add_closer(&mut self, waker: &Waker) {
-        if !self.closers.iter().any(|known| known.will_wake(waker)) {
-            self.closers.push(waker.clone());
-        }
-    }
 }
 
 struct Ping {
@@ -157,6 +154,7 @@ impl Session {
             is_deaf: Cell::new(false),
             drops_excess: Cell::new(false),
             is_peer_gone: Cell::new(false),
+            has_read_all: Cell::new(false),
             is_lost: Cell::new(false),
             receivers: RefCell::default(),
             outbox: RefCell::default(),
@@ -294,22 +292,28 @@ impl Session {
 
     fn wake_everybody(&self) {
         wake(&self.receivers);
+        self.wake_all_but_receivers();
+    }
+
+    /// The peer has gone, which all have to hear of but those whom its messages still come to.
+    fn wake_all_but_receivers(&self) {
         self.wake_senders();
-        self.wake_closers();
-    }
-
-    fn wake_closers(&self) {
+        self.wake_pingers();
         let closers = std::mem::take(&mut self.rest.borrow_mut().closers);
-        closers.into_iter().for_each(Waker::wake);
+        closers.into_iter().for_each(|(_, waker)| waker.wake());
     }
 
-    /// Wakes who waits to send, or for a pong.
+    /// Wakes who waits to send.
     fn wake_senders(&self) {
-        let woken = {
+        let senders = std::mem::take(&mut self.rest.borrow_mut().senders);
+        senders.into_iter().for_each(Waker::wake);
+    }
+
+    /// Wakes who waits for a pong.
+    fn wake_pingers(&self) {
+        let woken: Vec<Waker> = {
             let mut rest = self.rest.borrow_mut();
-            let mut woken = std::mem::take(&mut rest.senders);
-            woken.extend(rest.pings.iter_mut().filter_map(|ping| ping.waker.take()));
-            woken
+            rest.pings.iter_mut().filter_map(|ping| ping.waker.take()).collect()
         };
         woken.into_iter().for_each(Waker::wake);
     }
@@ -365,6 +369,7 @@ impl SharedProtocol for WebSocketProtocol {
 
     fn resume_writing(&self) -> foster_compat::Result<()> {
         self.session.pay_pong();
+        self.session.wake_senders();
         Ok(())
     }
 

@@ -21,12 +21,15 @@ impl Session {
         &self,
         make: impl FnOnce(&mut Connection, &mut Vec<u8>) -> Result<(), WebSocketError>,
     ) -> Result<(), WebSocketError> {
-        if self.is_lost.get() || !matches!(self.phase.get(), Phase::Open | Phase::Closing) {
-            return Err(self.not_open());
-        }
+        self.check_may_write()?;
         make(&mut self.machine.borrow_mut(), &mut self.outbox.borrow_mut().bytes)?;
         self.send_soon();
         Ok(())
+    }
+
+    fn check_may_write(&self) -> Result<(), WebSocketError> {
+        let may_write = !self.is_lost.get() && matches!(self.phase.get(), Phase::Open | Phase::Closing);
+        if may_write { Ok(()) } else { Err(self.not_open()) }
     }
 
     /// Has the outbox written by the end of the turn, or now if it is large.
@@ -72,11 +75,16 @@ impl Session {
         if !self.machine.borrow().is_sending_fragments() {
             return Poll::Ready(Ok(()));
         }
-        let mut rest = self.rest.borrow_mut();
-        if !rest.senders.iter().any(|known| known.will_wake(cx.waker())) {
-            rest.senders.push(cx.waker().clone());
-        }
+        self.add_sender(cx.waker());
         Poll::Pending
+    }
+
+    fn add_sender(&self, waker: &Waker) {
+        let waker = waker.clone();
+        let mut rest = self.rest.borrow_mut();
+        if !rest.senders.iter().any(|known| known.will_wake(&waker)) {
+            rest.senders.push(waker);
+        }
     }
 
     /// Waits until the peer takes what was sent before.
@@ -91,11 +99,9 @@ impl Session {
             return Poll::Ready(Ok(()));
         }
         self.flush_now();
-        // An error says that the connection is lost, which the session says better.
-        match ready!(transport.poll_drained(cx)) {
-            Ok(()) => Poll::Ready(Ok(())),
-            Err(_) => Poll::Ready(Err(self.not_open())),
-        }
+        // Not the transport's own wait, which does not hear of close frames.
+        self.add_sender(cx.waker());
+        Poll::Pending
     }
 
     /// Sends a message, whatever the peer takes.
@@ -107,16 +113,17 @@ impl Session {
     }
 
     fn send_shared(&self, message: &Message) -> Result<(), WebSocketError> {
-        let mut is_shared = false;
-        self.write_with(|machine, out| {
-            is_shared = machine.send_head(message, out)?;
-            if is_shared { Ok(()) } else { machine.send_message(message, out) }
-        })?;
-        if is_shared {
-            self.outbox.borrow_mut().push(message.clone().into_bytes());
-            // The sooner the better: the copy that a socket that is full costs is made then, and no other.
-            self.flush_now();
+        self.check_may_write()?;
+        {
+            let (mut machine, mut outbox) = (self.machine.borrow_mut(), self.outbox.borrow_mut());
+            if machine.send_head(message, &mut outbox.bytes)? {
+                outbox.push(message.clone().into_bytes());
+            } else {
+                machine.send_message(message, &mut outbox.bytes)?;
+            }
         }
+        // The sooner the better: the copy that a socket that is full costs is made then, and no other.
+        self.flush_now();
         Ok(())
     }
 
@@ -127,7 +134,9 @@ impl Session {
     ) -> Result<(), WebSocketError> {
         self.check_open()?;
         if self.machine.borrow().is_sending_fragments() {
-            self.rest.borrow_mut().deferred.push(message.clone());
+            let mut rest = self.rest.borrow_mut();
+            rest.n_deferred += message.frame().len();
+            rest.deferred.push(message.clone());
             return Ok(());
         }
         self.write_with(|machine, out| machine.send_prepared(message, out))
@@ -136,8 +145,18 @@ impl Session {
     /// Bytes that the peer has not taken.
     pub(in crate::websocket::protocol) fn n_unsent(&self) -> usize {
         let n_buffered = self.with_transport(|transport| transport.get_write_buffer_size()).unwrap_or(0);
-        let n_deferred: usize = self.rest.borrow().deferred.iter().map(|message| message.message().len()).sum();
-        n_buffered + self.outbox.borrow().len() + n_deferred
+        n_buffered + self.outbox.borrow().len() + self.rest.borrow().n_deferred
+    }
+
+    fn take_deferred(&self) -> Vec<PreparedMessage> {
+        let mut rest = self.rest.borrow_mut();
+        rest.n_deferred = 0;
+        std::mem::take(&mut rest.deferred)
+    }
+
+    /// The message in pieces will not be complete, and nothing be sent behind it.
+    pub(super) fn forget_deferred(&self) {
+        drop(self.take_deferred());
     }
 
     /// Sends a piece of a message.
@@ -149,14 +168,11 @@ impl Session {
     ) -> Result<(), WebSocketError> {
         self.write_with(|machine, out| machine.send_fragment(kind, piece, is_last, out))?;
         if is_last {
-            let (senders, deferred) = {
-                let mut rest = self.rest.borrow_mut();
-                (std::mem::take(&mut rest.senders), std::mem::take(&mut rest.deferred))
-            };
-            for message in &deferred {
-                self.send_prepared(message)?;
+            for message in &self.take_deferred() {
+                // It fails if the peer has gone, which is nothing to who has sent the message in pieces.
+                let _ = self.send_prepared(message);
             }
-            senders.into_iter().for_each(Waker::wake);
+            self.wake_senders();
         }
         Ok(())
     }
