@@ -189,7 +189,6 @@ impl Session {
         self.is_peer_gone.set(true);
         self.has_read_all.set(true);
         self.is_lost.set(true);
-        self.due.set(None);
         self.forget_deferred();
         self.owed_pong.take();
         drop(self.outbox.take());
@@ -200,6 +199,8 @@ impl Session {
         if self.phase.get() != Phase::Over && !self.has_held() {
             self.phase.set(Phase::Over);
         }
+        self.due.set(None);
+        self.clear_alarm();
         self.begin_linger();
         self.wake_everybody();
         self.leave_if_done();

@@ -29,7 +29,7 @@ use self::ending::Ending;
 use self::opening::Handshake;
 use self::receiving::Held;
 use super::config::{Config, Settings};
-use super::hub::Hub;
+use super::hub::{Alarm, Hub};
 use crate::http::RequestHead;
 use crate::outbox::Outbox;
 use crate::serve::{Count, Drain, Seat};
@@ -95,7 +95,7 @@ pub(crate) struct Session {
     answer_due: Cell<Option<Instant>>,
     /// When it wants to be looked after, and when the hub will.
     due: Cell<Option<Instant>>,
-    alarmed: Cell<Option<Instant>>,
+    alarmed: Cell<Option<Alarm>>,
     /// What comes behind the messages of the inbox: the peer's close frame, or what it did wrong.
     ending: RefCell<Option<Box<Ending>>>,
     /// What the peer did wrong.
@@ -256,18 +256,20 @@ impl Session {
     fn set_due(&self, at: Option<Instant>) {
         self.due.set(at);
         let (Some(at), Some(hub)) = (at, self.hub.get()) else { return };
-        if self.alarmed.get().is_none_or(|alarmed| at < alarmed) {
-            self.alarmed.set(Some(at));
-            hub.set_alarm(at, self.me.clone());
+        if self.alarmed.get().is_none_or(|alarmed| at < alarmed.at()) {
+            self.clear_alarm();
+            self.alarmed.set(Some(hub.set_alarm(at, self.me.clone())));
         }
     }
 
-    /// The hub looks after it, as it was asked to for `at`.
-    pub(super) fn alarm(&self, at: Instant, now: Instant) {
-        if self.alarmed.get() != Some(at) {
-            // Another one was set since.
-            return;
+    fn clear_alarm(&self) {
+        if let (Some(alarm), Some(hub)) = (self.alarmed.take(), self.hub.get()) {
+            hub.clear_alarm(alarm);
         }
+    }
+
+    /// The hub looks after it, as it was asked to.
+    pub(super) fn alarm(&self, now: Instant) {
         self.alarmed.set(None);
         match self.due.get() {
             Some(due) if due > now => self.set_due(Some(due)),
