@@ -180,7 +180,7 @@ impl WebSocket {
     pub async fn start_message(&self, kind: MessageKind) -> Result<MessageWriter, WebSocketError> {
         self.session.accept_if_asked()?;
         self.session.writable().await?;
-        MessageWriter::begin(self.clone(), kind)
+        Ok(MessageWriter::begin(self.clone(), kind))
     }
 
     /// Sends a ping, waits for its pong, and gives the time between them.

@@ -86,6 +86,8 @@ pub(crate) struct Session {
     outbox: RefCell<Outbox>,
     /// The hub will flush it.
     is_unsent: Cell<bool>,
+    /// A message is being sent in pieces, of which none may have been sent yet.
+    is_streaming: Cell<bool>,
     /// A pong that is owed once the peer takes what was written: only the last ping need be answered.
     owed_pong: RefCell<Option<Bytes>>,
     /// Something came since the last ping.
@@ -159,6 +161,7 @@ impl Session {
             receivers: RefCell::default(),
             outbox: RefCell::default(),
             is_unsent: Cell::new(false),
+            is_streaming: Cell::new(false),
             owed_pong: RefCell::default(),
             has_heard: Cell::new(false),
             next_ping: Cell::new(None),

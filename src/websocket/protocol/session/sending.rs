@@ -72,7 +72,7 @@ impl Session {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), WebSocketError>> {
         ready!(self.poll_drained(cx))?;
-        if !self.machine.borrow().is_sending_fragments() {
+        if !self.is_streaming.get() {
             return Poll::Ready(Ok(()));
         }
         self.add_sender(cx.waker());
@@ -133,7 +133,7 @@ impl Session {
         message: &PreparedMessage,
     ) -> Result<(), WebSocketError> {
         self.check_open()?;
-        if self.machine.borrow().is_sending_fragments() {
+        if self.is_streaming.get() {
             let mut rest = self.rest.borrow_mut();
             rest.n_deferred += message.frame().len();
             rest.deferred.push(message.clone());
@@ -159,6 +159,20 @@ impl Session {
         drop(self.take_deferred());
     }
 
+    /// Keeps other messages back until [`end_streaming`](Session::end_streaming).
+    pub(in crate::websocket::protocol) fn begin_streaming(&self) {
+        self.is_streaming.set(true);
+    }
+
+    pub(in crate::websocket::protocol) fn end_streaming(&self) {
+        self.is_streaming.set(false);
+        for message in &self.take_deferred() {
+            // It fails if the peer has gone, which is nothing to who has sent the message in pieces.
+            let _ = self.send_prepared(message);
+        }
+        self.wake_senders();
+    }
+
     /// Sends a piece of a message.
     pub(in crate::websocket::protocol) fn send_fragment(
         &self,
@@ -166,14 +180,6 @@ impl Session {
         piece: &[u8],
         is_last: bool,
     ) -> Result<(), WebSocketError> {
-        self.write_with(|machine, out| machine.send_fragment(kind, piece, is_last, out))?;
-        if is_last {
-            for message in &self.take_deferred() {
-                // It fails if the peer has gone, which is nothing to who has sent the message in pieces.
-                let _ = self.send_prepared(message);
-            }
-            self.wake_senders();
-        }
-        Ok(())
+        self.write_with(|machine, out| machine.send_fragment(kind, piece, is_last, out))
     }
 }
