@@ -9,6 +9,7 @@ mod stage;
 mod backpressure;
 mod broadcast;
 mod closing;
+mod compression;
 mod half_closed;
 mod handshakes;
 mod keep_alive;

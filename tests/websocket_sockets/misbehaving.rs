@@ -107,7 +107,7 @@ fn frames_behind_the_response_are_taken() {
     let script = |raw: &mut crate::scripted::Peer| {
         let head = raw.head();
         raw.send([switching_protocols(&head, "").as_bytes(), b"\x81\x05early\x88\x02\x0f\xa0"].concat());
-        raw.rest();
+        assert_eq!(raw.once()[0], 0x88);
     };
     with_script(script, async |_, connecting| {
         let websocket = connecting.await?;
