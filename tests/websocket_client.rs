@@ -2,7 +2,6 @@
 
 #![cfg(feature = "websocket")]
 
-#[allow(dead_code, reason = "a part of it is needed")]
 mod scripted;
 mod served;
 

@@ -1,5 +1,7 @@
 //! A server that does what a test says, byte by byte: a thread on a plain socket.
 
+#![allow(dead_code, reason = "each test binary needs only a part")]
+
 use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread::JoinHandle;
@@ -55,6 +57,11 @@ impl Peer {
         let head = self.head();
         self.send(response);
         head
+    }
+
+    /// The socket, for another library.
+    pub(crate) fn stream(&mut self) -> &mut TcpStream {
+        &mut self.stream
     }
 
     /// What comes until the client closes the connection, in order or not.

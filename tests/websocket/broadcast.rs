@@ -1,10 +1,12 @@
 //! One message to many.
 
+use std::cell::RefCell;
+use std::rc::Rc;
 use std::time::Duration;
 
 use foster::testing::serve_http;
 use foster::websocket::{Broadcast, Config, MessageKind, Slow, WebSocket, websocket};
-use foster::{Handler, sleep};
+use foster::{Handler, sleep, sleep_forever};
 
 use crate::client::open;
 use crate::stage::{config, paused, turns};
@@ -173,6 +175,95 @@ fn a_websocket_that_has_ended_cannot_join() {
         client.send_close(1000, "");
         client.ended_after_close().await;
         assert!(room.is_empty());
+        Ok(())
+    });
+}
+
+#[test]
+fn messages_without_a_byte_count_towards_the_limit_of_a_member_that_streams() {
+    paused(async |nursery| {
+        let room = Broadcast::with_policy(Slow::Skip, 10_000);
+        let members = room.clone();
+        let streaming = move |websocket: WebSocket| {
+            let room = members.clone();
+            async move {
+                let _membership = room.join(&websocket)?;
+                let _message = websocket.start_message(MessageKind::Text).await?;
+                sleep_forever().await;
+                foster::Ok(())
+            }
+        };
+        let server = serve_http(&nursery, websocket(Config::new(), streaming), config());
+        let client = open(&server).await;
+        let n_taken: usize = (0..100_000).map(|_| room.send("")).sum();
+        assert!((4000..6000).contains(&n_taken), "{n_taken}");
+        client.peer.close();
+        Ok(())
+    });
+}
+
+#[test]
+fn a_member_that_has_ended_is_dismissed_whatever_it_left_untaken() {
+    paused(async |nursery| {
+        let (room, memberships) = (Broadcast::with_policy(Slow::Skip, 1000), Rc::<RefCell<Vec<_>>>::default());
+        let (members, kept) = (room.clone(), memberships.clone());
+        let streaming = move |websocket: WebSocket| {
+            let (room, kept) = (members.clone(), kept.clone());
+            async move {
+                kept.borrow_mut().push(room.join(&websocket)?);
+                let _message = websocket.start_message(MessageKind::Text).await?;
+                websocket.receive().await?;
+                foster::Ok(())
+            }
+        };
+        let server = serve_http(&nursery, websocket::<_, _>(Config::new(), streaming), config());
+        let client = open(&server).await;
+        assert_eq!((room.send("x".repeat(2000)), room.send("skipped")), (1, 0));
+        client.peer.close();
+        turns(10).await;
+        assert_eq!((room.send("nobody"), room.len()), (0, 0));
+        Ok(())
+    });
+}
+
+#[test]
+fn who_takes_the_place_of_a_member_while_it_is_asked_who_is_meant_stays() {
+    paused(async |nursery| {
+        let (room, memberships) = (Broadcast::with_policy(Slow::Disconnect, 0), Rc::<RefCell<Vec<_>>>::default());
+        let (members, kept) = (room.clone(), memberships.clone());
+        let joining = move |websocket: WebSocket| {
+            let (room, kept) = (members.clone(), kept.clone());
+            async move {
+                websocket.accept()?;
+                kept.borrow_mut().push((websocket.clone(), Some(room.join(&websocket)?)));
+                loop {
+                    let message = websocket.receive().await?;
+                    websocket.send(message).await?;
+                }
+                #[expect(unreachable_code, reason = "gives the block its type")]
+                foster::Ok(())
+            }
+        };
+        let server = serve_http(&nursery, websocket(Config::new(), joining), config());
+        let (leaves, comes) = (open(&server).await, open(&server).await);
+        turns(5).await;
+        // The one that comes has left before.
+        drop(memberships.borrow_mut()[1].1.take());
+        let first = memberships.borrow()[0].0.clone();
+        first.send("makes it slow").await?;
+        let n_taken = room.send_where("for the one that leaves", |_| {
+            let mut memberships = memberships.borrow_mut();
+            drop(memberships[0].1.take());
+            let websocket = memberships[1].0.clone();
+            memberships[1].1 = Some(room.join(&websocket).expect("it is open"));
+            true
+        });
+        assert_eq!((n_taken, room.len()), (0, 1));
+        comes.send("still there");
+        assert_eq!(comes.text_message().await, "still there");
+        memberships.borrow_mut().clear();
+        leaves.peer.close();
+        comes.peer.close();
         Ok(())
     });
 }

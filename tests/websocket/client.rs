@@ -1,10 +1,10 @@
 //! A client by hand: the machine on a wire in memory, which does only what it is told.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use foster::testing::{InMemoryHttpServer, Peer};
-use foster::websocket::{CloseFrame, Connection, Event, Message, Role, WebSocketError};
+use foster::websocket::{CloseFrame, Connection, DeflateOffer, Event, Message, Role, WebSocketError};
 use foster::{Handler, fail_after};
 
 /// Longer than any time-out of a test's configuration, on a clock that jumps.
@@ -17,6 +17,8 @@ pub(crate) struct Client {
     pub(crate) peer: Peer,
     machine: RefCell<Connection>,
     unread: RefCell<Vec<u8>>,
+    /// The byte that the last event began with.
+    first_byte: Cell<u8>,
 }
 
 /// A request for a WebSocket, with more header fields.
@@ -40,10 +42,24 @@ pub(crate) async fn open<H: Handler>(server: &InMemoryHttpServer<H>) -> Client {
     client
 }
 
+/// Connects a client that offers compression; gives the client and the head of the answer.
+pub(crate) async fn open_compressing<H: Handler>(
+    server: &InMemoryHttpServer<H>,
+    offer: DeflateOffer,
+) -> (Client, String) {
+    let value = offer.to_header_value();
+    let field = format!("Sec-WebSocket-Extensions: {}\r\n", value.to_str().expect("tokens"));
+    let (client, head) = ask(server, "/", &field).await;
+    let chosen = head.lines().filter_map(|line| line.strip_prefix("sec-websocket-extensions: "));
+    let deflate = offer.accepted(chosen.map(str::as_bytes)).expect("an answer to the offer");
+    client.machine.replace(Connection::new(Role::Client, None, deflate));
+    (client, head)
+}
+
 impl Client {
     pub(crate) fn on(peer: Peer) -> Self {
         let machine = RefCell::new(Connection::new(Role::Client, None, None));
-        Client { peer, machine, unread: RefCell::default() }
+        Client { peer, machine, unread: RefCell::default(), first_byte: Cell::default() }
     }
 
     pub(crate) async fn read_head(&self) -> String {
@@ -89,9 +105,11 @@ impl Client {
             loop {
                 let unread = self.unread.take();
                 let mut data = &unread[..];
+                let first_byte = unread.first().copied();
                 let event = self.machine.borrow_mut().receive_data(&mut data).expect("a server that follows the rules");
                 self.unread.replace(data.to_vec());
                 if event.is_some() {
+                    self.first_byte.set(first_byte.unwrap_or_default());
                     return event;
                 }
                 let more = self.peer.read().await;
@@ -102,6 +120,11 @@ impl Client {
             }
         };
         fail_after(PATIENCE, read).await.expect("an event in time")
+    }
+
+    /// The first byte of the frame that the last event came in, if it has come as a whole.
+    pub(crate) fn first_byte(&self) -> u8 {
+        self.first_byte.get()
     }
 
     pub(crate) async fn message(&self) -> Message {

@@ -159,6 +159,28 @@ fn a_streamed_message_that_is_not_finished_closes_the_connection() {
 }
 
 #[test]
+fn a_streamed_message_of_which_nothing_was_written_can_be_dropped() {
+    paused(async |nursery| {
+        let none = async |websocket: WebSocket| {
+            drop(websocket.start_message(MessageKind::Binary).await?);
+            websocket.send("another").await?;
+            websocket.start_message(MessageKind::Text).await?.finish()?;
+            websocket.start_message(MessageKind::Text).await?.write(b"").await?;
+            websocket.send("the last").await?;
+            foster::Ok(())
+        };
+        let server = serve_http(&nursery, websocket(Config::new(), none), config());
+        let client = open(&server).await;
+        for text in ["another", "", "the last"] {
+            assert_eq!(client.text_message().await, text);
+        }
+        assert_eq!(client.closed().await.0, 1000);
+        client.peer.close();
+        Ok(())
+    });
+}
+
+#[test]
 fn streamed_text_that_is_not_utf_8_is_refused_to_who_sends_it() {
     paused(async |nursery| {
         let wrong = async |websocket: WebSocket| {

@@ -61,35 +61,44 @@ impl Default for Room {
 }
 
 impl Room {
-    /// Gives how many members took the message, and which are members no longer.
+    /// Gives how many members took the message, and who are members no longer.
     fn deliver<'a>(
         &self,
         message: &PreparedMessage,
         members: impl Iterator<Item = (usize, &'a WebSocket)>,
-    ) -> (usize, Vec<usize>) {
+    ) -> (usize, Vec<(usize, WebSocket)>) {
         let (mut n_taken, mut gone) = (0, Vec::new());
         for (key, member) in members {
             let session = member.session();
             if session.n_unsent() <= self.max_unsent {
                 match session.send_prepared(message) {
                     Ok(()) => n_taken += 1,
-                    Err(_) => gone.push(key),
+                    Err(_) => gone.push((key, member.clone())),
                 }
             } else if self.slow == Slow::Disconnect {
-                gone.push(key);
+                gone.push((key, member.clone()));
             }
         }
         (n_taken, gone)
     }
 
-    fn dismiss(&self, gone: &[usize]) {
-        for &key in gone {
-            let member = self.members.borrow_mut().try_remove(key);
-            if let Some(member) = member {
+    fn dismiss(&self, gone: &[(usize, WebSocket)]) {
+        for (key, member) in gone {
+            if self.remove(*key, member) {
                 // Of one that has ended nothing is left to close.
                 let _ = member.session().close(CloseFrame::new(CloseCode::POLICY_VIOLATION, "too slow"));
             }
         }
+    }
+
+    /// Takes a member out, whose place may be another's by now.
+    fn remove(&self, key: usize, member: &WebSocket) -> bool {
+        let mut members = self.members.borrow_mut();
+        let is_there = members.get(key) == Some(member);
+        let removed = is_there.then(|| members.remove(key));
+        drop(members);
+        drop(removed);
+        is_there
     }
 }
 
@@ -163,12 +172,6 @@ pub struct Membership {
 
 impl Drop for Membership {
     fn drop(&mut self) {
-        let mut members = self.broadcast.room.members.borrow_mut();
-        // Removed already, the place may be another's.
-        if members.get(self.key) == Some(&self.websocket) {
-            let member = members.remove(self.key);
-            drop(members);
-            drop(member);
-        }
+        self.broadcast.room.remove(self.key, &self.websocket);
     }
 }

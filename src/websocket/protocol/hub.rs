@@ -1,8 +1,7 @@
 //! [`Hub`]: what the WebSockets of one loop share, so that none needs a timer, or a callback, of its own.
 
 use std::cell::{Cell, RefCell};
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 
 use foster_compat::{Loop, TimerHandle};
@@ -19,19 +18,25 @@ pub(crate) struct Hub {
     unsent: RefCell<Vec<Rc<Session>>>,
     /// Kept for the next session that writes: none holds memory for it while it is idle.
     outbox: RefCell<Outbox>,
-    alarms: RefCell<BinaryHeap<Reverse<Alarm>>>,
+    alarms: RefCell<BTreeMap<Alarm, Weak<Session>>>,
     n_alarms: Cell<u64>,
     /// When the timer fires.
     armed: Cell<Option<Instant>>,
     timer: RefCell<Option<TimerHandle>>,
 }
 
-/// When a session wants to be looked after. It may have changed its mind since.
-struct Alarm {
+/// When a session wants to be looked after.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Alarm {
     at: Instant,
     /// Those for the same moment fire in the order they were set.
     n: u64,
-    session: Weak<Session>,
+}
+
+impl Alarm {
+    pub(super) fn at(self) -> Instant {
+        self.at
+    }
 }
 
 impl Hub {
@@ -90,11 +95,19 @@ impl Hub {
     }
 
     /// Has `session` looked after at `at`.
-    pub(super) fn set_alarm(&self, at: Instant, session: Weak<Session>) {
+    pub(super) fn set_alarm(&self, at: Instant, session: Weak<Session>) -> Alarm {
         let n = self.n_alarms.get();
         self.n_alarms.set(n + 1);
-        self.alarms.borrow_mut().push(Reverse(Alarm { at, n, session }));
+        let alarm = Alarm { at, n };
+        self.alarms.borrow_mut().insert(alarm, session);
         self.arm(at);
+        alarm
+    }
+
+    /// Forgets an alarm, and with it what it keeps of its session's memory.
+    pub(super) fn clear_alarm(&self, alarm: Alarm) {
+        let session = self.alarms.borrow_mut().remove(&alarm);
+        drop(session);
     }
 
     fn arm(&self, at: Instant) {
@@ -117,20 +130,21 @@ impl Hub {
     fn fire(&self) {
         self.armed.set(None);
         let now = Instant::now();
-        while let Some(alarm) = self.take_due(now) {
-            if let Some(session) = alarm.session.upgrade() {
-                session.alarm(alarm.at, now);
+        while let Some(session) = self.take_due(now) {
+            if let Some(session) = session.upgrade() {
+                session.alarm(now);
             }
         }
-        let next = self.alarms.borrow().peek().map(|alarm| alarm.0.at);
+        let next = self.alarms.borrow().keys().next().map(|alarm| alarm.at);
         if let Some(next) = next {
             self.arm(next);
         }
     }
 
-    fn take_due(&self, now: Instant) -> Option<Alarm> {
+    fn take_due(&self, now: Instant) -> Option<Weak<Session>> {
         let mut alarms = self.alarms.borrow_mut();
-        if alarms.peek().is_some_and(|alarm| alarm.0.at <= now) { alarms.pop().map(|alarm| alarm.0) } else { None }
+        let first = alarms.first_entry().filter(|first| first.key().at <= now)?;
+        Some(first.remove())
     }
 }
 
@@ -139,25 +153,5 @@ impl Drop for Hub {
         if let Some(timer) = self.timer.get_mut().take() {
             timer.cancel();
         }
-    }
-}
-
-impl PartialEq for Alarm {
-    fn eq(&self, other: &Self) -> bool {
-        (self.at, self.n) == (other.at, other.n)
-    }
-}
-
-impl Eq for Alarm {}
-
-impl PartialOrd for Alarm {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Alarm {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.n).cmp(&(other.at, other.n))
     }
 }

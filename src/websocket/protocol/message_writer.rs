@@ -1,16 +1,15 @@
 //! [`MessageWriter`]: a message that is sent in pieces.
 
-use std::rc::Rc;
-
-use super::session::Session;
+use super::websocket::WebSocket;
 use crate::websocket::close::{CloseCode, CloseFrame};
 use crate::websocket::error::WebSocketError;
 use crate::websocket::message::MessageKind;
 
-/// A message that is sent in pieces, each a fragment (RFC 6455, 5.4). Text may be cut anywhere.
+/// A message that is sent in pieces, each a fragment (RFC 6455, 5.4). Text may be cut anywhere. With compression, the
+/// first piece decides: a small one leaves all of the message uncompressed.
 ///
-/// Dropped before [`finish`](MessageWriter::finish), it closes the connection with 1011: half a message cannot be taken
-/// back.
+/// It is a handle of its WebSocket, as a clone. Dropped before [`finish`](MessageWriter::finish), it closes the
+/// connection with 1011, unless nothing was written: half a message cannot be taken back.
 ///
 /// ```
 /// use foster::websocket::{MessageKind, WebSocket, WebSocketError};
@@ -25,25 +24,43 @@ use crate::websocket::message::MessageKind;
 /// ```
 #[must_use = "a message that is not finished closes the connection"]
 pub struct MessageWriter {
-    session: Rc<Session>,
+    websocket: WebSocket,
     kind: MessageKind,
-    is_finished: bool,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Begun,
+    /// A fragment was sent.
+    Written,
+    Finished,
 }
 
 impl MessageWriter {
-    pub(super) fn begin(session: Rc<Session>, kind: MessageKind) -> Result<Self, WebSocketError> {
-        session.send_fragment(kind, &[], false)?;
-        Ok(MessageWriter { session, kind, is_finished: false })
+    /// A writer, once other messages may be sent no more.
+    pub(super) fn begin(websocket: WebSocket, kind: MessageKind) -> Self {
+        websocket.session().begin_streaming();
+        MessageWriter { websocket, kind, state: State::Begun }
     }
 
-    /// Sends a piece, and waits while the peer does not take what was sent before.
+    /// Sends a piece, and waits while the peer does not take what was sent before. An empty one sends nothing.
     ///
     /// # Errors
     ///
     /// [`WebSocketError::Closed`] once the connection has ended, [`WebSocketError::State`] for text that is not UTF-8.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped while it waits, it has sent nothing.
     pub async fn write(&mut self, piece: &[u8]) -> Result<(), WebSocketError> {
-        self.session.drained().await?;
-        self.session.send_fragment(self.kind, piece, false)
+        let session = self.websocket.session();
+        session.drained().await?;
+        if !piece.is_empty() {
+            session.send_fragment(self.kind, piece, false)?;
+            self.state = State::Written;
+        }
+        Ok(())
     }
 
     /// Ends the message.
@@ -52,17 +69,19 @@ impl MessageWriter {
     ///
     /// As [`write`](MessageWriter::write), also for text that ends within a character.
     pub fn finish(mut self) -> Result<(), WebSocketError> {
-        self.session.send_fragment(self.kind, &[], true)?;
-        self.is_finished = true;
+        self.websocket.session().send_fragment(self.kind, &[], true)?;
+        self.state = State::Finished;
         Ok(())
     }
 }
 
 impl Drop for MessageWriter {
     fn drop(&mut self) {
-        if !self.is_finished {
+        let session = self.websocket.session();
+        if self.state == State::Written {
             // It fails only where there is nothing left to close.
-            let _ = self.session.close(CloseFrame::new(CloseCode::INTERNAL_ERROR, "a message was not finished"));
+            let _ = session.close(CloseFrame::new(CloseCode::INTERNAL_ERROR, "a message was not finished"));
         }
+        session.end_streaming();
     }
 }

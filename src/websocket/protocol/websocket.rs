@@ -227,7 +227,7 @@ impl WebSocket {
     pub async fn start_message(&self, kind: MessageKind) -> Result<MessageWriter, WebSocketError> {
         self.session().accept_if_asked()?;
         self.session().writable().await?;
-        MessageWriter::begin(self.session().rc(), kind)
+        Ok(MessageWriter::begin(self.clone(), kind))
     }
 
     /// Sends a ping, waits for its pong, and gives the time between them.

@@ -34,6 +34,7 @@ impl Session {
     /// Begins the closing handshake; nothing happens the second time.
     pub(in crate::websocket::protocol) fn close(&self, frame: CloseFrame) -> Result<(), WebSocketError> {
         match self.phase.get() {
+            Phase::Open if self.is_lost.get() => return Ok(()),
             Phase::Open => {}
             Phase::Connecting => return Err(self.not_open()),
             Phase::Closing | Phase::Over => return Ok(()),
@@ -42,8 +43,10 @@ impl Session {
         self.phase.set(Phase::Closing);
         self.flush_now();
         self.set_due(Instant::now().checked_add(self.settings().close_timeout));
-        // Senders hear of it, and who waits for the turn of a message.
+        self.forget_deferred();
         self.wake_senders();
+        // Both have closed, if the peer's close frame waits behind messages.
+        self.end_now();
         Ok(())
     }
 
@@ -55,15 +58,25 @@ impl Session {
 
     /// Waits until the closing handshake is done, or will not be.
     pub(in crate::websocket::protocol) async fn wait_closed(&self) -> Closed {
-        poll_fn(|cx| self.poll_closed(cx)).await
+        let mut closer = Closer { session: self, key: None };
+        poll_fn(|cx| closer.poll(cx)).await
     }
 
+    /// As [`wait_closed`](Session::wait_closed), for who has no future to keep its place in.
     pub(in crate::websocket::protocol) fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Closed> {
-        if self.phase.get() == Phase::Over || self.is_peer_gone.get() {
+        if self.is_over_or_lost() {
             return Poll::Ready(self.closed());
         }
-        self.rest.borrow_mut().add_closer(cx.waker());
+        let waker = cx.waker().clone();
+        let mut rest = self.rest.borrow_mut();
+        if !rest.closers.iter().any(|(_, known)| known.will_wake(&waker)) {
+            rest.closers.insert(waker);
+        }
         Poll::Pending
+    }
+
+    fn is_over_or_lost(&self) -> bool {
+        self.phase.get() == Phase::Over || self.is_peer_gone.get()
     }
 
     /// Says that the server stops.
@@ -77,7 +90,7 @@ impl Session {
         let now = Instant::now();
         let due = now.checked_add(self.settings().close_timeout);
         self.ending.replace(Some(Box::new(Ending { failure, due })));
-        if self.inbox.borrow().is_empty() {
+        if self.inbox.borrow().is_empty() || self.phase.get() == Phase::Closing {
             self.end_now();
         } else if self.phase.get() == Phase::Open {
             self.plan_look(now);
@@ -119,6 +132,7 @@ impl Session {
         self.flush_now();
         self.phase.set(Phase::Over);
         self.due.set(None);
+        self.forget_deferred();
         if !self.is_lost.get() {
             self.end_transport(is_clean);
         }
@@ -148,25 +162,34 @@ impl Session {
     /// The peer has ended its stream; gives whether the transport stays open for what is held.
     pub(super) fn peer_ended(&self) -> bool {
         self.is_peer_gone.set(true);
+        self.has_read_all.set(true);
         if self.phase.get() == Phase::Over {
             return false;
         }
         let has_held = self.has_held();
         if has_held {
             self.begin_linger();
-            self.wake_senders();
-            self.wake_closers();
+            self.wake_all_but_receivers();
         } else {
-            self.end(true);
+            self.end_input();
         }
         has_held
+    }
+
+    /// The machine has seen everything that the peer has sent. One that has closed before may still read the answer.
+    pub(super) fn end_input(&self) {
+        self.end_now();
+        if self.phase.get() != Phase::Over {
+            self.end(true);
+        }
     }
 
     /// The transport is lost.
     pub(super) fn lose(&self) {
         self.is_peer_gone.set(true);
+        self.has_read_all.set(true);
         self.is_lost.set(true);
-        self.due.set(None);
+        self.forget_deferred();
         self.owed_pong.take();
         drop(self.outbox.take());
         if self.with_transport(|transport| transport.in_scope(|| cancel_reason().is_some())) == Some(true) {
@@ -176,6 +199,8 @@ impl Session {
         if self.phase.get() != Phase::Over && !self.has_held() {
             self.phase.set(Phase::Over);
         }
+        self.due.set(None);
+        self.clear_alarm();
         self.begin_linger();
         self.wake_everybody();
         self.leave_if_done();
@@ -225,6 +250,7 @@ impl Session {
         if let Some(linger) = linger {
             linger.wake();
         }
+        drop(self.take_rejection());
         self.abandon(frame);
         self.leave_if_done();
     }
@@ -242,6 +268,42 @@ impl Session {
     }
 }
 
+/// A task that waits for the end, and its place among those.
+struct Closer<'a> {
+    session: &'a Session,
+    key: Option<usize>,
+}
+
+impl Closer<'_> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
+        if self.session.is_over_or_lost() {
+            return Poll::Ready(self.session.closed());
+        }
+        let waker = cx.waker().clone();
+        let mut rest = self.session.rest.borrow_mut();
+        let old = match self.key {
+            Some(key) => rest.closers.get_mut(key).map(|place| std::mem::replace(place, waker)),
+            None => {
+                self.key = Some(rest.closers.insert(waker));
+                None
+            }
+        };
+        drop(rest);
+        drop(old);
+        Poll::Pending
+    }
+}
+
+impl Drop for Closer<'_> {
+    fn drop(&mut self) {
+        if let Some(key) = self.key {
+            // Woken, all have left, and nobody has come since.
+            let waker = self.session.rest.borrow_mut().closers.try_remove(key);
+            drop(waker);
+        }
+    }
+}
+
 /// Cuts the handler of a session once its time is over, or once this is dropped.
 struct Linger {
     session: Weak<Session>,
@@ -254,7 +316,9 @@ impl Linger {
             if session.is_handler_over.get() {
                 return Poll::Ready(());
             }
-            session.rest.borrow_mut().linger = Some(cx.waker().clone());
+            let waker = cx.waker().clone();
+            let old = session.rest.borrow_mut().linger.replace(waker);
+            drop(old);
             Poll::Pending
         })
         .await;

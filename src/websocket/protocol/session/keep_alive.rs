@@ -56,16 +56,15 @@ impl Session {
         let has_left = socket.is_some_and(|socket| socket.has_peer_left().unwrap_or(false));
         if has_left && !self.is_peer_gone.replace(true) {
             self.begin_linger();
-            self.wake_senders();
-            self.wake_closers();
+            self.wake_all_but_receivers();
         }
     }
 
     /// Asks for the next look.
     pub(super) fn plan_look(&self, now: Instant) {
         let look = self.is_held.get().then(|| now + LOOK_INTERVAL);
-        let due = [self.next_ping.get(), self.answer_due.get(), self.end_due(), look];
-        self.set_due(due.into_iter().flatten().filter(|due| *due > now).min());
+        let dues = [self.next_ping.get(), self.answer_due.get(), look].into_iter().flatten();
+        self.set_due(dues.filter(|due| *due > now).chain(self.end_due()).min());
     }
 
     /// The peer has not answered a ping.
@@ -112,6 +111,7 @@ impl Session {
 
     /// Sends a ping and waits for its pong.
     pub(in crate::websocket::protocol) async fn ping(&self) -> Result<Duration, WebSocketError> {
+        self.drained().await?;
         let sent_at = Instant::now();
         let payload = {
             let mut rest = self.rest.borrow_mut();
@@ -122,15 +122,17 @@ impl Session {
         self.rest.borrow_mut().pings.push(Ping { payload, is_answered: false, waker: None });
         let _forget = Forget { session: self, payload };
         poll_fn(|cx| {
-            {
+            let waker = cx.waker().clone();
+            let old = {
                 let mut rest = self.rest.borrow_mut();
                 let ping = rest.pings.iter_mut().find(|ping| ping.payload == payload);
                 match ping {
-                    Some(ping) if !ping.is_answered => ping.waker = Some(cx.waker().clone()),
+                    Some(ping) if !ping.is_answered => ping.waker.replace(waker),
                     _ => return Poll::Ready(Ok(sent_at.elapsed())),
                 }
-            }
-            if matches!(self.phase.get(), Phase::Open | Phase::Closing) {
+            };
+            drop(old);
+            if matches!(self.phase.get(), Phase::Open | Phase::Closing) && !self.is_peer_gone.get() {
                 self.flush_now();
                 Poll::Pending
             } else {
@@ -149,6 +151,10 @@ struct Forget<'a> {
 
 impl Drop for Forget<'_> {
     fn drop(&mut self) {
-        self.session.rest.borrow_mut().pings.retain(|ping| ping.payload != self.payload);
+        let ping = {
+            let pings = &mut self.session.rest.borrow_mut().pings;
+            pings.iter().position(|ping| ping.payload == self.payload).map(|nth| pings.remove(nth))
+        };
+        drop(ping);
     }
 }

@@ -22,13 +22,14 @@ use std::task::Waker;
 
 use bytes::Bytes;
 use foster_compat::{CancelScope, Error, Shared, SharedProtocol, TransportRef};
+use slab::Slab;
 use tokio::time::Instant;
 
 use self::ending::Ending;
 use self::opening::Handshake;
 use self::receiving::Held;
 use super::config::{Config, Settings};
-use super::hub::Hub;
+use super::hub::{Alarm, Hub};
 use crate::http::RequestHead;
 use crate::outbox::Outbox;
 use crate::serve::{Count, Drain, Seat};
@@ -76,6 +77,8 @@ pub(crate) struct Session {
     drops_excess: Cell<bool>,
     /// The peer has gone, though not all that it has sent may have been read.
     is_peer_gone: Cell<bool>,
+    /// Nothing more will be read.
+    has_read_all: Cell<bool>,
     /// `connection_lost` was called.
     is_lost: Cell<bool>,
     /// Tasks that wait for a message.
@@ -83,6 +86,8 @@ pub(crate) struct Session {
     outbox: RefCell<Outbox>,
     /// The hub will flush it.
     is_unsent: Cell<bool>,
+    /// A message is being sent in pieces, of which none may have been sent yet.
+    is_streaming: Cell<bool>,
     /// A pong that is owed once the peer takes what was written: only the last ping need be answered.
     owed_pong: RefCell<Option<Bytes>>,
     /// Something came since the last ping.
@@ -92,7 +97,7 @@ pub(crate) struct Session {
     answer_due: Cell<Option<Instant>>,
     /// When it wants to be looked after, and when the hub will.
     due: Cell<Option<Instant>>,
-    alarmed: Cell<Option<Instant>>,
+    alarmed: Cell<Option<Alarm>>,
     /// What comes behind the messages of the inbox: the peer's close frame, or what it did wrong.
     ending: RefCell<Option<Box<Ending>>>,
     /// What the peer did wrong.
@@ -110,24 +115,18 @@ pub(crate) struct Session {
 #[derive(Default)]
 struct Rest {
     /// Tasks that wait for the end.
-    closers: Vec<Waker>,
-    /// Tasks that wait for a message in pieces to be complete.
+    closers: Slab<Waker>,
+    /// Tasks that wait for the peer to take what was sent, or for a message in pieces to be complete.
     senders: Vec<Waker>,
-    /// Messages for many that wait for the same.
+    /// Messages for many that wait for a message in pieces to be complete.
     deferred: Vec<PreparedMessage>,
+    /// Their bytes.
+    n_deferred: usize,
     /// Pings that wait for their pongs.
     pings: Vec<Ping>,
     n_pings: u64,
     /// The task that counts the time of the handler.
     linger: Option<Waker>,
-}
-
-impl Rest {
-    fn add_closer(&mut self, waker: &Waker) {
-        if !self.closers.iter().any(|known| known.will_wake(waker)) {
-            self.closers.push(waker.clone());
-        }
-    }
 }
 
 struct Ping {
@@ -157,10 +156,12 @@ impl Session {
             is_deaf: Cell::new(false),
             drops_excess: Cell::new(false),
             is_peer_gone: Cell::new(false),
+            has_read_all: Cell::new(false),
             is_lost: Cell::new(false),
             receivers: RefCell::default(),
             outbox: RefCell::default(),
             is_unsent: Cell::new(false),
+            is_streaming: Cell::new(false),
             owed_pong: RefCell::default(),
             has_heard: Cell::new(false),
             next_ping: Cell::new(None),
@@ -262,18 +263,20 @@ impl Session {
     fn set_due(&self, at: Option<Instant>) {
         self.due.set(at);
         let (Some(at), Some(hub)) = (at, self.hub.get()) else { return };
-        if self.alarmed.get().is_none_or(|alarmed| at < alarmed) {
-            self.alarmed.set(Some(at));
-            hub.set_alarm(at, self.me.clone());
+        if self.alarmed.get().is_none_or(|alarmed| at < alarmed.at()) {
+            self.clear_alarm();
+            self.alarmed.set(Some(hub.set_alarm(at, self.me.clone())));
         }
     }
 
-    /// The hub looks after it, as it was asked to for `at`.
-    pub(super) fn alarm(&self, at: Instant, now: Instant) {
-        if self.alarmed.get() != Some(at) {
-            // Another one was set since.
-            return;
+    fn clear_alarm(&self) {
+        if let (Some(alarm), Some(hub)) = (self.alarmed.take(), self.hub.get()) {
+            hub.clear_alarm(alarm);
         }
+    }
+
+    /// The hub looks after it, as it was asked to.
+    pub(super) fn alarm(&self, now: Instant) {
         self.alarmed.set(None);
         match self.due.get() {
             Some(due) if due > now => self.set_due(Some(due)),
@@ -298,22 +301,28 @@ impl Session {
 
     fn wake_everybody(&self) {
         wake(&self.receivers);
+        self.wake_all_but_receivers();
+    }
+
+    /// The peer has gone, which all have to hear of but those whom its messages still come to.
+    fn wake_all_but_receivers(&self) {
         self.wake_senders();
-        self.wake_closers();
-    }
-
-    fn wake_closers(&self) {
+        self.wake_pingers();
         let closers = std::mem::take(&mut self.rest.borrow_mut().closers);
-        closers.into_iter().for_each(Waker::wake);
+        closers.into_iter().for_each(|(_, waker)| waker.wake());
     }
 
-    /// Wakes who waits to send, or for a pong.
+    /// Wakes who waits to send.
     fn wake_senders(&self) {
-        let woken = {
+        let senders = std::mem::take(&mut self.rest.borrow_mut().senders);
+        senders.into_iter().for_each(Waker::wake);
+    }
+
+    /// Wakes who waits for a pong.
+    fn wake_pingers(&self) {
+        let woken: Vec<Waker> = {
             let mut rest = self.rest.borrow_mut();
-            let mut woken = std::mem::take(&mut rest.senders);
-            woken.extend(rest.pings.iter_mut().filter_map(|ping| ping.waker.take()));
-            woken
+            rest.pings.iter_mut().filter_map(|ping| ping.waker.take()).collect()
         };
         woken.into_iter().for_each(Waker::wake);
     }
@@ -371,6 +380,7 @@ impl SharedProtocol for WebSocketProtocol {
 
     fn resume_writing(&self) -> foster_compat::Result<()> {
         self.session.pay_pong();
+        self.session.wake_senders();
         Ok(())
     }
 

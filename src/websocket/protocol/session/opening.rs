@@ -101,9 +101,12 @@ impl Session {
         }
     }
 
-    /// The answer to a handshake that the handler has not accepted; `None` if it has.
+    /// The answer to a handshake that the handler has not accepted, which cannot be accepted any more; `None` if it has.
     pub(in crate::websocket::protocol) fn take_rejection(&self) -> Option<Response> {
         let handshake = self.handshake.take()?;
+        self.is_handler_over.set(true);
+        self.phase.set(Phase::Over);
+        self.wake_everybody();
         let forbidden = || {
             let mut response = Response::text("the WebSocket was not accepted");
             response.set_status(StatusCode::FORBIDDEN);

@@ -1,7 +1,7 @@
 //! What comes in: to the machine, to the inbox, or held until there is room.
 
 use std::cell::RefCell;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::time::Instant;
 
@@ -46,11 +46,16 @@ impl Session {
 
     fn hold(&self, data: &[u8]) {
         let mut held = self.held.borrow_mut();
+        // Else it would grow as long as it is never empty.
+        let n_taken = std::mem::take(&mut held.n_taken);
+        held.bytes.drain(..n_taken);
         held.bytes.extend_from_slice(data);
         if held.len() > MAX_HELD && !self.is_held.replace(true) {
             drop(held);
             self.with_transport(|transport| transport.pause_reading());
-            self.plan_look(Instant::now());
+            if self.phase.get() == Phase::Open {
+                self.plan_look(Instant::now());
+            }
         }
     }
 
@@ -100,14 +105,11 @@ impl Session {
         if self.phase.get() == Phase::Over {
             return;
         }
-        if held.len() == 0 {
-            held.bytes.clear();
-            held.n_taken = 0;
-        }
         let n_held = held.len();
-        self.held.replace(held);
-        if n_held == 0 && self.is_peer_gone.get() {
-            return self.end(true);
+        if n_held > 0 {
+            self.held.replace(held);
+        } else if self.has_read_all.get() {
+            return self.end_input();
         }
         if n_held <= MAX_HELD / 2 && self.is_held.replace(false) {
             self.with_transport(|transport| transport.resume_reading());
@@ -133,7 +135,7 @@ impl Session {
             None => {
                 // Whoever waits for the peer has said what it had to say.
                 self.flush_now();
-                add_waiter(&self.receivers, cx);
+                add_waiter(&self.receivers, cx.waker());
                 Poll::Pending
             }
         }
@@ -164,9 +166,10 @@ impl Session {
     }
 }
 
-fn add_waiter(wakers: &RefCell<Vec<std::task::Waker>>, cx: &mut Context<'_>) {
-    let mut wakers = wakers.borrow_mut();
-    if !wakers.iter().any(|known| known.will_wake(cx.waker())) {
-        wakers.push(cx.waker().clone());
+fn add_waiter(wakers: &RefCell<Vec<Waker>>, waker: &Waker) {
+    let is_known = wakers.borrow().iter().any(|known| known.will_wake(waker));
+    if !is_known {
+        let waker = waker.clone();
+        wakers.borrow_mut().push(waker);
     }
 }

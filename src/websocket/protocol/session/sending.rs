@@ -22,9 +22,7 @@ impl Session {
         &self,
         make: impl FnOnce(&mut Connection, &mut Vec<u8>) -> Result<(), WebSocketError>,
     ) -> Result<(), WebSocketError> {
-        if self.is_lost.get() || !matches!(self.phase.get(), Phase::Open | Phase::Closing) {
-            return Err(self.not_open());
-        }
+        self.check_may_write()?;
         self.with_outbox(|outbox| make(&mut self.machine.borrow_mut(), outbox.bytes()))?;
         self.send_soon();
         Ok(())
@@ -38,6 +36,11 @@ impl Session {
             }
         }
         fill(&mut outbox)
+    }
+
+    fn check_may_write(&self) -> Result<(), WebSocketError> {
+        let may_write = !self.is_lost.get() && matches!(self.phase.get(), Phase::Open | Phase::Closing);
+        if may_write { Ok(()) } else { Err(self.not_open()) }
     }
 
     /// Has the outbox written by the end of the turn, or now if it is large.
@@ -83,21 +86,26 @@ impl Session {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), WebSocketError>> {
         ready!(self.poll_drained(cx))?;
-        if !self.machine.borrow().is_sending_fragments() {
+        if !self.is_streaming.get() {
             return Poll::Ready(Ok(()));
         }
-        let mut rest = self.rest.borrow_mut();
-        if !rest.senders.iter().any(|known| known.will_wake(cx.waker())) {
-            rest.senders.push(cx.waker().clone());
-        }
+        self.add_sender(cx.waker());
         Poll::Pending
+    }
+
+    fn add_sender(&self, waker: &Waker) {
+        let waker = waker.clone();
+        let mut rest = self.rest.borrow_mut();
+        if !rest.senders.iter().any(|known| known.will_wake(&waker)) {
+            rest.senders.push(waker);
+        }
     }
 
     /// Whether a message may be sent at once.
     pub(in crate::websocket::protocol) fn check_writable(&self) -> Result<(), WebSocketError> {
         self.check_open()?;
         let is_paused = self.with_transport(|transport| transport.is_writing_paused()) == Some(true);
-        if is_paused || self.machine.borrow().is_sending_fragments() {
+        if is_paused || self.is_streaming.get() {
             return Err(WebSocketError::State("the peer does not take what was sent before"));
         }
         Ok(())
@@ -115,11 +123,9 @@ impl Session {
             return Poll::Ready(Ok(()));
         }
         self.flush_now();
-        // An error says that the connection is lost, which the session says better.
-        match ready!(transport.poll_drained(cx)) {
-            Ok(()) => Poll::Ready(Ok(())),
-            Err(_) => Poll::Ready(Err(self.not_open())),
-        }
+        // Not the transport's own wait, which does not hear of close frames.
+        self.add_sender(cx.waker());
+        Poll::Pending
     }
 
     /// Sends a message, whatever the peer takes.
@@ -131,16 +137,18 @@ impl Session {
     }
 
     fn send_shared(&self, message: &Message) -> Result<(), WebSocketError> {
-        let mut is_shared = false;
-        self.write_with(|machine, out| {
-            is_shared = machine.send_head(message, out)?;
-            if is_shared { Ok(()) } else { machine.send_message(message, out) }
+        self.check_may_write()?;
+        self.with_outbox(|outbox| {
+            let mut machine = self.machine.borrow_mut();
+            if machine.send_head(message, outbox.bytes())? {
+                outbox.push(&mut message.clone().into_bytes());
+                Ok(())
+            } else {
+                machine.send_message(message, outbox.bytes())
+            }
         })?;
-        if is_shared {
-            self.outbox.borrow_mut().push(&mut message.clone().into_bytes());
-            // The sooner the better: the copy that a socket that is full costs is made then, and no other.
-            self.flush_now();
-        }
+        // The sooner the better: the copy that a socket that is full costs is made then, and no other.
+        self.flush_now();
         Ok(())
     }
 
@@ -150,8 +158,10 @@ impl Session {
         message: &PreparedMessage,
     ) -> Result<(), WebSocketError> {
         self.check_open()?;
-        if self.machine.borrow().is_sending_fragments() {
-            self.rest.borrow_mut().deferred.push(message.clone());
+        if self.is_streaming.get() {
+            let mut rest = self.rest.borrow_mut();
+            rest.n_deferred += message.frame().len();
+            rest.deferred.push(message.clone());
             return Ok(());
         }
         self.write_with(|machine, out| machine.send_prepared(message, out))
@@ -160,8 +170,32 @@ impl Session {
     /// Bytes that the peer has not taken.
     pub(in crate::websocket::protocol) fn n_unsent(&self) -> usize {
         let n_buffered = self.with_transport(|transport| transport.get_write_buffer_size()).unwrap_or(0);
-        let n_deferred: usize = self.rest.borrow().deferred.iter().map(|message| message.message().len()).sum();
-        n_buffered + self.outbox.borrow().len() + n_deferred
+        n_buffered + self.outbox.borrow().len() + self.rest.borrow().n_deferred
+    }
+
+    fn take_deferred(&self) -> Vec<PreparedMessage> {
+        let mut rest = self.rest.borrow_mut();
+        rest.n_deferred = 0;
+        std::mem::take(&mut rest.deferred)
+    }
+
+    /// The message in pieces will not be complete, and nothing be sent behind it.
+    pub(super) fn forget_deferred(&self) {
+        drop(self.take_deferred());
+    }
+
+    /// Keeps other messages back until [`end_streaming`](Session::end_streaming).
+    pub(in crate::websocket::protocol) fn begin_streaming(&self) {
+        self.is_streaming.set(true);
+    }
+
+    pub(in crate::websocket::protocol) fn end_streaming(&self) {
+        self.is_streaming.set(false);
+        for message in &self.take_deferred() {
+            // It fails if the peer has gone, which is nothing to who has sent the message in pieces.
+            let _ = self.send_prepared(message);
+        }
+        self.wake_senders();
     }
 
     /// Sends a piece of a message.
@@ -171,17 +205,6 @@ impl Session {
         piece: &[u8],
         is_last: bool,
     ) -> Result<(), WebSocketError> {
-        self.write_with(|machine, out| machine.send_fragment(kind, piece, is_last, out))?;
-        if is_last {
-            let (senders, deferred) = {
-                let mut rest = self.rest.borrow_mut();
-                (std::mem::take(&mut rest.senders), std::mem::take(&mut rest.deferred))
-            };
-            for message in &deferred {
-                self.send_prepared(message)?;
-            }
-            senders.into_iter().for_each(Waker::wake);
-        }
-        Ok(())
+        self.write_with(|machine, out| machine.send_fragment(kind, piece, is_last, out))
     }
 }
