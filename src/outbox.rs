@@ -76,9 +76,11 @@ impl Outbox {
         self.n_shared = 0;
     }
 
-    /// As it is kept for the next connection: empty, and not large.
-    pub(crate) fn cleaned(mut self) -> Self {
+    /// Makes it as it is kept for the next connection: empty, and not large.
+    pub(crate) fn clean(&mut self) {
         self.clear();
-        if self.bytes.capacity() > MAX_KEPT { Outbox::default() } else { self }
+        if self.bytes.capacity() > MAX_KEPT {
+            *self = Outbox::default();
+        }
     }
 }

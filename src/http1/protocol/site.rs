@@ -117,9 +117,10 @@ impl<H: Handler> Site<H> {
     }
 
     /// Keeps the memory of an outbox that has some.
-    pub(crate) fn keep_outbox(&self, outbox: Outbox) {
+    pub(crate) fn keep_outbox(&self, mut outbox: Outbox) {
         if outbox.bytes.capacity() > 0 {
-            self.outbox.replace(outbox.cleaned());
+            outbox.clean();
+            self.outbox.replace(outbox);
         }
     }
 }

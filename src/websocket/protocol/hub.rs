@@ -8,6 +8,11 @@ use foster_compat::{Loop, TimerHandle};
 use tokio::time::Instant;
 
 use super::session::Session;
+use crate::outbox::Outbox;
+
+/// Outboxes that are kept for who has something to send next. There are more only while that many wait for the end of a
+/// turn.
+const MAX_SPARE_OUTBOXES: usize = 16;
 
 /// Who has something to send, and who is to be looked after when.
 pub(crate) struct Hub {
@@ -15,6 +20,9 @@ pub(crate) struct Hub {
     loop_: Loop,
     /// What these have to send goes out in the next turn, if it has not by then.
     unsent: RefCell<Vec<Rc<Session>>>,
+    /// Empty ones.
+    #[expect(clippy::vec_box, reason = "it is the boxes that are used again")]
+    outboxes: RefCell<Vec<Box<Outbox>>>,
     alarms: RefCell<BTreeMap<Alarm, Weak<Session>>>,
     n_alarms: Cell<u64>,
     /// When the timer fires.
@@ -42,6 +50,7 @@ impl Hub {
             me: me.clone(),
             loop_,
             unsent: RefCell::default(),
+            outboxes: RefCell::default(),
             alarms: RefCell::default(),
             n_alarms: Cell::new(0),
             armed: Cell::new(None),
@@ -77,6 +86,19 @@ impl Hub {
         let mut now_unsent = self.unsent.borrow_mut();
         if now_unsent.is_empty() {
             *now_unsent = unsent;
+        }
+    }
+
+    pub(super) fn take_outbox(&self) -> Box<Outbox> {
+        self.outboxes.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Takes back an outbox that was written.
+    pub(super) fn keep_outbox(&self, mut outbox: Box<Outbox>) {
+        outbox.clean();
+        let mut outboxes = self.outboxes.borrow_mut();
+        if outboxes.len() < MAX_SPARE_OUTBOXES {
+            outboxes.push(outbox);
         }
     }
 

@@ -4,6 +4,7 @@ use std::future::poll_fn;
 use std::task::{Context, Poll, Waker, ready};
 
 use super::{Phase, Session};
+use crate::outbox::Outbox;
 use crate::websocket::connection::Connection;
 use crate::websocket::error::WebSocketError;
 use crate::websocket::message::{Message, MessageKind};
@@ -22,9 +23,23 @@ impl Session {
         make: impl FnOnce(&mut Connection, &mut Vec<u8>) -> Result<(), WebSocketError>,
     ) -> Result<(), WebSocketError> {
         self.check_may_write()?;
-        make(&mut self.machine.borrow_mut(), &mut self.outbox.borrow_mut().bytes)?;
+        self.fill(|machine, outbox| make(machine, &mut outbox.bytes))?;
         self.send_soon();
         Ok(())
+    }
+
+    /// Adds to the outbox, which is made if it is not there.
+    fn fill(
+        &self,
+        fill: impl FnOnce(&mut Connection, &mut Outbox) -> Result<(), WebSocketError>,
+    ) -> Result<(), WebSocketError> {
+        let mut outbox = self.outbox.borrow_mut();
+        let outbox = outbox.get_or_insert_with(|| self.hub.get().map(|hub| hub.take_outbox()).unwrap_or_default());
+        fill(&mut self.machine.borrow_mut(), outbox)
+    }
+
+    fn n_in_outbox(&self) -> usize {
+        self.outbox.borrow().as_ref().map_or(0, |outbox| outbox.len())
     }
 
     fn check_may_write(&self) -> Result<(), WebSocketError> {
@@ -34,7 +49,7 @@ impl Session {
 
     /// Has the outbox written by the end of the turn, or now if it is large.
     fn send_soon(&self) {
-        if self.outbox.borrow().len() >= MAX_OUTBOX {
+        if self.n_in_outbox() >= MAX_OUTBOX {
             return self.flush_now();
         }
         if !self.is_unsent.replace(true) {
@@ -46,14 +61,13 @@ impl Session {
 
     /// Writes the outbox.
     pub(in crate::websocket::protocol) fn flush_now(&self) {
-        let mut outbox = self.outbox.borrow_mut();
-        if outbox.is_empty() {
-            return;
-        }
-        let mut full = std::mem::take(&mut *outbox);
-        drop(outbox);
+        let full = self.outbox.take();
+        let Some(mut full) = full.filter(|full| !full.is_empty()) else { return };
         // It fails only after write_eof, behind which nothing is said.
         let _ = self.with_transport(|transport| full.flush(transport));
+        if let Some(hub) = self.hub.get() {
+            hub.keep_outbox(full);
+        }
     }
 
     /// Its turn of the hub has come.
@@ -81,10 +95,11 @@ impl Session {
 
     fn add_sender(&self, waker: &Waker) {
         let waker = waker.clone();
-        let mut rest = self.rest.borrow_mut();
-        if !rest.senders.iter().any(|known| known.will_wake(&waker)) {
-            rest.senders.push(waker);
-        }
+        self.rest(|rest| {
+            if !rest.senders.iter().any(|known| known.will_wake(&waker)) {
+                rest.senders.push(waker);
+            }
+        });
     }
 
     /// Waits until the peer takes what was sent before.
@@ -114,14 +129,13 @@ impl Session {
 
     fn send_shared(&self, message: &Message) -> Result<(), WebSocketError> {
         self.check_may_write()?;
-        {
-            let (mut machine, mut outbox) = (self.machine.borrow_mut(), self.outbox.borrow_mut());
+        self.fill(|machine, outbox| {
             if machine.send_head(message, &mut outbox.bytes)? {
                 outbox.push(message.clone().into_bytes());
-            } else {
-                machine.send_message(message, &mut outbox.bytes)?;
+                return Ok(());
             }
-        }
+            machine.send_message(message, &mut outbox.bytes)
+        })?;
         // The sooner the better: the copy that a socket that is full costs is made then, and no other.
         self.flush_now();
         Ok(())
@@ -134,9 +148,10 @@ impl Session {
     ) -> Result<(), WebSocketError> {
         self.check_open()?;
         if self.is_streaming.get() {
-            let mut rest = self.rest.borrow_mut();
-            rest.n_deferred += message.frame().len();
-            rest.deferred.push(message.clone());
+            self.rest(|rest| {
+                rest.n_deferred += message.frame().len();
+                rest.deferred.push(message.clone());
+            });
             return Ok(());
         }
         self.write_with(|machine, out| machine.send_prepared(message, out))
@@ -145,13 +160,14 @@ impl Session {
     /// Bytes that the peer has not taken.
     pub(in crate::websocket::protocol) fn n_unsent(&self) -> usize {
         let n_buffered = self.with_transport(|transport| transport.get_write_buffer_size()).unwrap_or(0);
-        n_buffered + self.outbox.borrow().len() + self.rest.borrow().n_deferred
+        n_buffered + self.n_in_outbox() + self.with_rest(|rest| rest.n_deferred)
     }
 
     fn take_deferred(&self) -> Vec<PreparedMessage> {
-        let mut rest = self.rest.borrow_mut();
-        rest.n_deferred = 0;
-        std::mem::take(&mut rest.deferred)
+        self.with_rest(|rest| {
+            rest.n_deferred = 0;
+            std::mem::take(&mut rest.deferred)
+        })
     }
 
     /// The message in pieces will not be complete, and nothing be sent behind it.
