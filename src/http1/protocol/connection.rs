@@ -7,6 +7,7 @@ use bytes::Bytes;
 use foster_compat::{Error, Event, Result, SharedProtocol, TransportRef};
 
 use super::deadline::Deadline;
+use super::exchange::Keeper;
 use super::reading::Holds;
 use super::site::Site;
 use crate::handler::{Connected, Ends, Handler, Upgraded};
@@ -61,7 +62,7 @@ pub(super) struct Connection<H: Handler> {
     pub(super) entry: RefCell<Option<Box<Entry>>>,
     seat: RefCell<Option<Seat>>,
     /// Holds the connection for a handler that waits, unless it gives the connection away.
-    pub(super) keeper: RefCell<Option<Rc<Self>>>,
+    pub(super) keeper: RefCell<Option<Keeper<H>>>,
 }
 
 impl<H: Handler> Http1Protocol<H> {
@@ -231,8 +232,10 @@ impl<H: Handler> Connected for Connection<H> {
         self.is_given.set(true);
         let leftover = Bytes::from(self.held.take());
         self.clean_up();
-        let keeper = self.keeper.take();
-        drop(keeper);
+        if let Some(keeper) = self.keeper.take() {
+            // The request that asks for this has the connection, too.
+            keeper.take();
+        }
         Ok(Upgraded::new(self.transport(), leftover, self.has_eof.get(), self.seat.take()))
     }
 }

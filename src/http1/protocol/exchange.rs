@@ -1,10 +1,11 @@
 //! One request and its answer.
 
 use std::any::Any;
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
@@ -34,40 +35,49 @@ const PANICKED: &str = "a handler panicked";
 /// What a handler has come to; a panic is one more way to fail.
 type Answer = Result<Result<Response>, Box<dyn Any + Send>>;
 
-/// Notes that an exchange that had to wait was cancelled, and keeps its connection until then: one that was given away
-/// is not worth its memory.
+/// Where an exchange that waits finds its connection, until that is given away: it is not worth its memory then, of which
+/// a weak reference would keep all.
+pub(super) type Keeper<H> = Rc<RefCell<Option<Rc<Connection<H>>>>>;
+
+/// Notes that an exchange that had to wait was cancelled, and keeps its connection until then.
 struct Waiting<H: Handler> {
-    connection: Weak<Connection<H>>,
+    keeper: Keeper<H>,
     roster: Rc<Roster>,
     is_done: bool,
 }
 
 impl<H: Handler> Waiting<H> {
     fn for_handler(connection: &Connection<H>) -> Self {
-        connection.keeper.replace(Some(connection.rc()));
-        Waiting::new(connection)
+        let waiting = Waiting::new(connection);
+        if connection.is_given.get() {
+            // In the first step of the handler.
+            waiting.keeper.take();
+        } else {
+            connection.keeper.replace(Some(waiting.keeper.clone()));
+        }
+        waiting
     }
 
     fn new(connection: &Connection<H>) -> Self {
-        Waiting { connection: connection.me.clone(), roster: connection.site.roster.clone(), is_done: false }
+        let keeper = Rc::new(RefCell::new(Some(connection.rc())));
+        Waiting { keeper, roster: connection.site.roster.clone(), is_done: false }
     }
 
     /// It was not cancelled. Gives the connection, if the exchange is still its own.
     fn done(mut self) -> Option<Rc<Connection<H>>> {
         self.is_done = true;
-        self.connection.upgrade()
+        self.keeper.borrow().clone()
     }
 }
 
 impl<H: Handler> Drop for Waiting<H> {
     fn drop(&mut self) {
-        let Some(connection) = self.connection.upgrade() else { return };
+        let Some(connection) = self.keeper.take() else { return };
         if !self.is_done && !connection.is_given.get() {
             self.roster.counters.add(Count::Cancelled);
             connection.count_end();
         }
-        let keeper = connection.keeper.take();
-        drop(keeper);
+        connection.keeper.take();
     }
 }
 

@@ -10,14 +10,17 @@ use tokio::time::Instant;
 use super::session::Session;
 use crate::outbox::Outbox;
 
+/// Outboxes that are kept for who has something to send next: a broadcast wants one for each member until the turn ends.
+const MAX_SPARE_OUTBOXES: usize = 128;
+
 /// Who has something to send, and who is to be looked after when.
 pub(crate) struct Hub {
     me: Weak<Hub>,
     loop_: Loop,
     /// What these have to send goes out in the next turn, if it has not by then.
     unsent: RefCell<Vec<Rc<Session>>>,
-    /// Kept for the next session that writes: none holds memory for it while it is idle.
-    outbox: RefCell<Outbox>,
+    /// Empty ones, kept for who writes next: no session holds memory for it while it is idle.
+    outboxes: RefCell<Vec<Outbox>>,
     alarms: RefCell<BTreeMap<Alarm, Weak<Session>>>,
     n_alarms: Cell<u64>,
     /// When the timer fires.
@@ -45,7 +48,7 @@ impl Hub {
             me: me.clone(),
             loop_,
             unsent: RefCell::default(),
-            outbox: RefCell::default(),
+            outboxes: RefCell::default(),
             alarms: RefCell::default(),
             n_alarms: Cell::new(0),
             armed: Cell::new(None),
@@ -85,12 +88,14 @@ impl Hub {
     }
 
     pub(super) fn take_outbox(&self) -> Outbox {
-        self.outbox.take()
+        self.outboxes.borrow_mut().pop().unwrap_or_default()
     }
 
+    /// Takes back an outbox that was written.
     pub(super) fn keep_outbox(&self, outbox: Outbox) {
-        if let Some(outbox) = outbox.cleaned() {
-            self.outbox.replace(outbox);
+        let mut outboxes = self.outboxes.borrow_mut();
+        if outboxes.len() < MAX_SPARE_OUTBOXES {
+            outboxes.extend(outbox.cleaned());
         }
     }
 

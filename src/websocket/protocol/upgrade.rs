@@ -2,7 +2,9 @@
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, resume_unwind};
+use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::task::{Context, Poll};
 
 use foster_compat::{CancelScope, Error, ExceptionContext, NurseryError, Outcome, Panicked, Result};
 use futures::FutureExt;
@@ -98,8 +100,8 @@ where
         return Ok(HandshakeError::Extensions.into());
     };
     let mut running = Running { session: session.clone(), is_over: false };
-    let handling = AssertUnwindSafe(handler(WebSocket::new(session.clone()))).catch_unwind();
-    let ended = scope.run(handling).await;
+    let mut handling = pin!(Some(handler(WebSocket::new(session.clone()))));
+    let ended = scope.run(AssertUnwindSafe(InPlace(handling.as_mut())).catch_unwind()).await;
     running.is_over = true;
     if let Some(rejection) = session.take_rejection() {
         return match ended {
@@ -165,6 +167,27 @@ fn is_end(err: &Error) -> bool {
 /// handler.
 fn code_of(err: &Error) -> CloseCode {
     err.downcast_ref::<WebSocketError>().and_then(WebSocketError::close_code).unwrap_or(CloseCode::NORMAL)
+}
+
+/// A future that stays where it is when it is given away, for each place that it is moved through keeps the room for it.
+/// Dropped where it was given to, as it would be if it had moved.
+struct InPlace<'a, F>(Pin<&'a mut Option<F>>);
+
+impl<F: Future> Future for InPlace<'_, F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
+        match self.0.as_mut().as_pin_mut() {
+            Some(future) => future.poll(cx),
+            None => Poll::Pending,
+        }
+    }
+}
+
+impl<F> Drop for InPlace<'_, F> {
+    fn drop(&mut self) {
+        self.0.set(None);
+    }
 }
 
 /// A handler that runs; dropped before it has ended, it goes away from its peer.

@@ -68,10 +68,11 @@ impl Session {
             return Poll::Ready(self.closed());
         }
         let waker = cx.waker().clone();
-        let mut rest = self.rest.borrow_mut();
-        if !rest.closers.iter().any(|(_, known)| known.will_wake(&waker)) {
-            rest.closers.insert(waker);
-        }
+        self.rest(|rest| {
+            if !rest.closers.iter().any(|(_, known)| known.will_wake(&waker)) {
+                rest.closers.insert(waker);
+            }
+        });
         Poll::Pending
     }
 
@@ -89,7 +90,7 @@ impl Session {
     pub(super) fn end_behind_messages(&self, failure: Option<WebSocketError>) {
         let now = Instant::now();
         let due = now.checked_add(self.settings().close_timeout);
-        self.ending.replace(Some(Box::new(Ending { failure, due })));
+        self.rest(|rest| rest.ending = Some(Ending { failure, due }));
         if self.inbox.borrow().is_empty() || self.phase.get() == Phase::Closing {
             self.end_now();
         } else if self.phase.get() == Phase::Open {
@@ -99,7 +100,7 @@ impl Session {
 
     /// Ends what the peer has ended, if it has.
     pub(super) fn end_now(&self) {
-        let ending = self.ending.take();
+        let ending = self.with_rest(|rest| rest.ending.take());
         match ending.map(|ending| ending.failure) {
             Some(Some(err)) => self.fail(err),
             Some(None) => self.answer_close(),
@@ -109,7 +110,7 @@ impl Session {
 
     /// When the end comes, whatever the handler has to say.
     pub(super) fn end_due(&self) -> Option<Instant> {
-        self.ending.borrow().as_ref().and_then(|ending| ending.due)
+        self.with_rest(|rest| rest.ending.as_ref().and_then(|ending| ending.due))
     }
 
     fn answer_close(&self) {
@@ -123,7 +124,7 @@ impl Session {
             machine.fail(&err, out);
             Ok(())
         });
-        self.failure.replace(Some(Box::new(err)));
+        self.rest(|rest| rest.failure = Some(err));
         self.end(false);
     }
 
@@ -190,7 +191,7 @@ impl Session {
         self.has_read_all.set(true);
         self.is_lost.set(true);
         self.forget_deferred();
-        self.owed_pong.take();
+        drop(self.with_rest(|rest| rest.owed_pong.take()));
         drop(self.outbox.take());
         if self.with_transport(|transport| transport.in_scope(|| cancel_reason().is_some())) == Some(true) {
             self.cut_handler();
@@ -246,7 +247,7 @@ impl Session {
     /// The handler has ended, or was cancelled.
     pub(in crate::websocket::protocol) fn handler_ended(&self, frame: CloseFrame) {
         self.is_handler_over.set(true);
-        let linger = self.rest.borrow_mut().linger.take();
+        let linger = self.with_rest(|rest| rest.linger.take());
         if let Some(linger) = linger {
             linger.wake();
         }
@@ -280,15 +281,13 @@ impl Closer<'_> {
             return Poll::Ready(self.session.closed());
         }
         let waker = cx.waker().clone();
-        let mut rest = self.session.rest.borrow_mut();
-        let old = match self.key {
+        let old = self.session.rest(|rest| match self.key {
             Some(key) => rest.closers.get_mut(key).map(|place| std::mem::replace(place, waker)),
             None => {
                 self.key = Some(rest.closers.insert(waker));
                 None
             }
-        };
-        drop(rest);
+        });
         drop(old);
         Poll::Pending
     }
@@ -298,7 +297,7 @@ impl Drop for Closer<'_> {
     fn drop(&mut self) {
         if let Some(key) = self.key {
             // Woken, all have left, and nobody has come since.
-            let waker = self.session.rest.borrow_mut().closers.try_remove(key);
+            let waker = self.session.with_rest(|rest| rest.closers.try_remove(key));
             drop(waker);
         }
     }
@@ -317,7 +316,7 @@ impl Linger {
                 return Poll::Ready(());
             }
             let waker = cx.waker().clone();
-            let old = session.rest.borrow_mut().linger.replace(waker);
+            let old = session.rest(|rest| rest.linger.replace(waker));
             drop(old);
             Poll::Pending
         })

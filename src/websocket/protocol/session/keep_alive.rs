@@ -76,7 +76,7 @@ impl Session {
 
     pub(super) fn answer_ping(&self, payload: Bytes) {
         if self.with_transport(|transport| transport.is_writing_paused()) == Some(true) {
-            self.owed_pong.replace(Some(payload));
+            self.rest(|rest| rest.owed_pong = Some(payload));
             return;
         }
         let _ = self.write_with(|machine, out| machine.send_pong(&payload, out));
@@ -84,7 +84,7 @@ impl Session {
 
     /// Sends the pong that is owed, if the peer takes something again.
     pub(super) fn pay_pong(&self) {
-        let owed = self.owed_pong.take();
+        let owed = self.with_rest(|rest| rest.owed_pong.take());
         if let Some(payload) = owed {
             let _ = self.write_with(|machine, out| machine.send_pong(&payload, out));
         }
@@ -92,10 +92,9 @@ impl Session {
 
     pub(super) fn take_pong(&self, payload: &[u8]) {
         let Ok(payload) = <[u8; 8]>::try_from(payload).map(u64::from_be_bytes) else { return };
-        let woken: Vec<Waker> = {
-            let mut rest = self.rest.borrow_mut();
+        let woken: Vec<Waker> = self.with_rest(|rest| {
             if !rest.pings.iter().any(|ping| ping.payload == payload) {
-                return;
+                return Vec::new();
             }
             // A pong answers the pings before its own, too: only the last need be answered (RFC 6455, 5.5.3).
             let answered = rest.pings.iter_mut().filter(|ping| ping.payload <= payload);
@@ -105,7 +104,7 @@ impl Session {
                     ping.waker.take()
                 })
                 .collect()
-        };
+        });
         woken.into_iter().for_each(Waker::wake);
     }
 
@@ -113,24 +112,20 @@ impl Session {
     pub(in crate::websocket::protocol) async fn ping(&self) -> Result<Duration, WebSocketError> {
         self.drained().await?;
         let sent_at = Instant::now();
-        let payload = {
-            let mut rest = self.rest.borrow_mut();
+        let payload = self.rest(|rest| {
             rest.n_pings += 1;
             rest.n_pings
-        };
+        });
         self.write_with(|machine, out| machine.send_ping(&payload.to_be_bytes(), out))?;
-        self.rest.borrow_mut().pings.push(Ping { payload, is_answered: false, waker: None });
+        self.rest(|rest| rest.pings.push(Ping { payload, is_answered: false, waker: None }));
         let _forget = Forget { session: self, payload };
         poll_fn(|cx| {
             let waker = cx.waker().clone();
-            let old = {
-                let mut rest = self.rest.borrow_mut();
-                let ping = rest.pings.iter_mut().find(|ping| ping.payload == payload);
-                match ping {
-                    Some(ping) if !ping.is_answered => ping.waker.replace(waker),
-                    _ => return Poll::Ready(Ok(sent_at.elapsed())),
-                }
-            };
+            let old = self.rest(|rest| {
+                let ping = rest.pings.iter_mut().find(|ping| ping.payload == payload && !ping.is_answered);
+                ping.map(|ping| ping.waker.replace(waker))
+            });
+            let Some(old) = old else { return Poll::Ready(Ok(sent_at.elapsed())) };
             drop(old);
             if matches!(self.phase.get(), Phase::Open | Phase::Closing) && !self.is_peer_gone.get() {
                 self.flush_now();
@@ -151,10 +146,10 @@ struct Forget<'a> {
 
 impl Drop for Forget<'_> {
     fn drop(&mut self) {
-        let ping = {
-            let pings = &mut self.session.rest.borrow_mut().pings;
-            pings.iter().position(|ping| ping.payload == self.payload).map(|nth| pings.remove(nth))
-        };
+        let ping = self.session.with_rest(|rest| {
+            let nth = rest.pings.iter().position(|ping| ping.payload == self.payload);
+            nth.map(|nth| rest.pings.remove(nth))
+        });
         drop(ping);
     }
 }

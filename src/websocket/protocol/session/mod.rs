@@ -10,13 +10,13 @@
 //! While the inbox is full, bytes are held as they came. Above a limit reading stops, and the peer with it.
 
 mod ending;
+mod inbox;
 mod keep_alive;
 mod opening;
 mod receiving;
 mod sending;
 
 use std::cell::{Cell, OnceCell, RefCell};
-use std::collections::VecDeque;
 use std::rc::{Rc, Weak};
 use std::task::Waker;
 
@@ -26,6 +26,7 @@ use slab::Slab;
 use tokio::time::Instant;
 
 use self::ending::Ending;
+use self::inbox::Inbox;
 use self::opening::Handshake;
 use self::receiving::Held;
 use super::config::{Config, Settings};
@@ -36,7 +37,6 @@ use crate::serve::{Count, Drain, Seat};
 use crate::websocket::close::{CloseCode, CloseFrame};
 use crate::websocket::connection::{Connection, Role};
 use crate::websocket::error::WebSocketError;
-use crate::websocket::message::Message;
 use crate::websocket::prepared::PreparedMessage;
 
 /// Where a WebSocket stands.
@@ -67,8 +67,7 @@ pub(crate) struct Session {
     hub: OnceCell<Rc<Hub>>,
     transport: OnceCell<TransportRef>,
     seat: RefCell<Option<Seat>>,
-    inbox: RefCell<VecDeque<Message>>,
-    held: RefCell<Held>,
+    inbox: RefCell<Inbox>,
     /// Reading is paused because too much is held.
     is_held: Cell<bool>,
     /// Nobody will receive any more: messages are dropped.
@@ -81,15 +80,14 @@ pub(crate) struct Session {
     has_read_all: Cell<bool>,
     /// `connection_lost` was called.
     is_lost: Cell<bool>,
-    /// Tasks that wait for a message.
-    receivers: RefCell<Vec<Waker>>,
+    /// A task that waits for a message.
+    receiver: RefCell<Option<Waker>>,
+    /// Only while there is something in it.
     outbox: RefCell<Outbox>,
     /// The hub will flush it.
     is_unsent: Cell<bool>,
     /// A message is being sent in pieces, of which none may have been sent yet.
     is_streaming: Cell<bool>,
-    /// A pong that is owed once the peer takes what was written: only the last ping need be answered.
-    owed_pong: RefCell<Option<Bytes>>,
     /// Something came since the last ping.
     has_heard: Cell<bool>,
     next_ping: Cell<Option<Instant>>,
@@ -98,22 +96,28 @@ pub(crate) struct Session {
     /// When it wants to be looked after, and when the hub will.
     due: Cell<Option<Instant>>,
     alarmed: Cell<Option<Alarm>>,
-    /// What comes behind the messages of the inbox: the peer's close frame, or what it did wrong.
-    ending: RefCell<Option<Box<Ending>>>,
-    /// What the peer did wrong.
-    failure: RefCell<Option<Box<WebSocketError>>>,
     /// The scope of the handler: a server's WebSocket has one.
     scope: Option<CancelScope>,
     is_handler_over: Cell<bool>,
     /// The time of the handler is counted.
     is_lingering: Cell<bool>,
     n_handles: Cell<usize>,
-    rest: RefCell<Rest>,
+    rest: RefCell<Option<Box<Rest>>>,
 }
 
-/// What few sessions have.
+/// What few sessions have, or only at their end.
 #[derive(Default)]
 struct Rest {
+    /// Bytes that the machine has not seen.
+    held: Held,
+    /// Tasks that wait for a message beside the first.
+    receivers: Vec<Waker>,
+    /// A pong that is owed once the peer takes what was written: only the last ping need be answered.
+    owed_pong: Option<Bytes>,
+    /// What comes behind the messages of the inbox: the peer's close frame, or what it did wrong.
+    ending: Option<Ending>,
+    /// What the peer did wrong.
+    failure: Option<WebSocketError>,
     /// Tasks that wait for the end.
     closers: Slab<Waker>,
     /// Tasks that wait for the peer to take what was sent, or for a message in pieces to be complete.
@@ -151,25 +155,21 @@ impl Session {
             transport: OnceCell::new(),
             seat: RefCell::default(),
             inbox: RefCell::default(),
-            held: RefCell::default(),
             is_held: Cell::new(false),
             is_deaf: Cell::new(false),
             drops_excess: Cell::new(false),
             is_peer_gone: Cell::new(false),
             has_read_all: Cell::new(false),
             is_lost: Cell::new(false),
-            receivers: RefCell::default(),
+            receiver: RefCell::default(),
             outbox: RefCell::default(),
             is_unsent: Cell::new(false),
             is_streaming: Cell::new(false),
-            owed_pong: RefCell::default(),
             has_heard: Cell::new(false),
             next_ping: Cell::new(None),
             answer_due: Cell::new(None),
             due: Cell::new(None),
             alarmed: Cell::new(None),
-            ending: RefCell::default(),
-            failure: RefCell::default(),
             scope,
             is_handler_over: Cell::new(false),
             is_lingering: Cell::new(false),
@@ -299,31 +299,44 @@ impl Session {
         }
     }
 
+    /// What few have, made if it is not there.
+    fn rest<R>(&self, use_rest: impl FnOnce(&mut Rest) -> R) -> R {
+        use_rest(self.rest.borrow_mut().get_or_insert_default())
+    }
+
+    /// What few have, if it is there.
+    fn with_rest<R: Default>(&self, use_rest: impl FnOnce(&mut Rest) -> R) -> R {
+        self.rest.borrow_mut().as_deref_mut().map(use_rest).unwrap_or_default()
+    }
+
     fn wake_everybody(&self) {
-        wake(&self.receivers);
+        self.wake_receivers();
         self.wake_all_but_receivers();
+    }
+
+    fn wake_receivers(&self) {
+        let first = self.receiver.take();
+        let others = self.with_rest(|rest| std::mem::take(&mut rest.receivers));
+        first.into_iter().chain(others).for_each(Waker::wake);
     }
 
     /// The peer has gone, which all have to hear of but those whom its messages still come to.
     fn wake_all_but_receivers(&self) {
         self.wake_senders();
         self.wake_pingers();
-        let closers = std::mem::take(&mut self.rest.borrow_mut().closers);
+        let closers = self.with_rest(|rest| std::mem::take(&mut rest.closers));
         closers.into_iter().for_each(|(_, waker)| waker.wake());
     }
 
     /// Wakes who waits to send.
     fn wake_senders(&self) {
-        let senders = std::mem::take(&mut self.rest.borrow_mut().senders);
+        let senders = self.with_rest(|rest| std::mem::take(&mut rest.senders));
         senders.into_iter().for_each(Waker::wake);
     }
 
     /// Wakes who waits for a pong.
     fn wake_pingers(&self) {
-        let woken: Vec<Waker> = {
-            let mut rest = self.rest.borrow_mut();
-            rest.pings.iter_mut().filter_map(|ping| ping.waker.take()).collect()
-        };
+        let woken: Vec<_> = self.with_rest(|rest| rest.pings.iter_mut().filter_map(|ping| ping.waker.take()).collect());
         woken.into_iter().for_each(Waker::wake);
     }
 
@@ -332,23 +345,8 @@ impl Session {
         if self.phase.get() == Phase::Connecting {
             return WebSocketError::State("the handshake is not done");
         }
-        let failure = self.failure.borrow().as_deref().cloned();
+        let failure = self.with_rest(|rest| rest.failure.clone());
         failure.unwrap_or_else(|| WebSocketError::Closed(Box::new(self.closed())))
-    }
-}
-
-/// Wakes all, and keeps the memory for who waits next.
-fn wake(wakers: &RefCell<Vec<Waker>>) {
-    let n_wakers = wakers.borrow().len();
-    if n_wakers <= 1 {
-        let waker = wakers.borrow_mut().pop();
-        return waker.into_iter().for_each(Waker::wake);
-    }
-    let mut woken = wakers.take();
-    woken.drain(..).for_each(Waker::wake);
-    let mut wakers = wakers.borrow_mut();
-    if wakers.is_empty() {
-        *wakers = woken;
     }
 }
 

@@ -1,11 +1,10 @@
 //! What comes in: to the machine, to the inbox, or held until there is room.
 
-use std::cell::RefCell;
 use std::task::{Context, Poll, Waker, ready};
 
 use tokio::time::Instant;
 
-use super::{Phase, Session, wake};
+use super::{Phase, Session};
 use crate::websocket::connection::Event;
 use crate::websocket::error::WebSocketError;
 use crate::websocket::message::Message;
@@ -41,17 +40,19 @@ impl Session {
     }
 
     pub(super) fn has_held(&self) -> bool {
-        self.held.borrow().len() > 0
+        self.with_rest(|rest| rest.held.len() > 0)
     }
 
     fn hold(&self, data: &[u8]) {
-        let mut held = self.held.borrow_mut();
-        // Else it would grow as long as it is never empty.
-        let n_taken = std::mem::take(&mut held.n_taken);
-        held.bytes.drain(..n_taken);
-        held.bytes.extend_from_slice(data);
-        if held.len() > MAX_HELD && !self.is_held.replace(true) {
-            drop(held);
+        let n_held = self.rest(|rest| {
+            let held = &mut rest.held;
+            // Else it would grow as long as it is never empty.
+            let n_taken = std::mem::take(&mut held.n_taken);
+            held.bytes.drain(..n_taken);
+            held.bytes.extend_from_slice(data);
+            held.len()
+        });
+        if n_held > MAX_HELD && !self.is_held.replace(true) {
             self.with_transport(|transport| transport.pause_reading());
             if self.phase.get() == Phase::Open {
                 self.plan_look(Instant::now());
@@ -73,7 +74,7 @@ impl Session {
             match event {
                 Ok(Some(Event::Message(_))) if is_full => {}
                 Ok(Some(Event::Message(message))) => {
-                    self.inbox.borrow_mut().push_back(message);
+                    self.inbox.borrow_mut().push(message);
                     has_message = true;
                 }
                 Ok(Some(Event::Ping(payload))) => self.answer_ping(payload),
@@ -90,7 +91,7 @@ impl Session {
             }
         }
         if has_message {
-            wake(&self.receivers);
+            self.wake_receivers();
         }
         data.len() - rest.len()
     }
@@ -100,14 +101,14 @@ impl Session {
         if !self.has_held() {
             return;
         }
-        let mut held = self.held.take();
+        let mut held = self.rest(|rest| std::mem::take(&mut rest.held));
         held.n_taken += self.process(&held.bytes[held.n_taken..]);
         if self.phase.get() == Phase::Over {
             return;
         }
         let n_held = held.len();
         if n_held > 0 {
-            self.held.replace(held);
+            self.rest(|rest| rest.held = held);
         } else if self.has_read_all.get() {
             return self.end_input();
         }
@@ -121,10 +122,10 @@ impl Session {
         &self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Message, WebSocketError>> {
-        let mut message = self.inbox.borrow_mut().pop_front();
+        let mut message = self.inbox.borrow_mut().pop();
         if message.is_none() {
             self.process_held();
-            message = self.inbox.borrow_mut().pop_front();
+            message = self.inbox.borrow_mut().pop();
             if message.is_none() {
                 self.end_now();
             }
@@ -135,7 +136,7 @@ impl Session {
             None => {
                 // Whoever waits for the peer has said what it had to say.
                 self.flush_now();
-                add_waiter(&self.receivers, cx.waker());
+                self.add_receiver(cx.waker());
                 Poll::Pending
             }
         }
@@ -151,7 +152,7 @@ impl Session {
         match ready!(self.poll_receive(cx)) {
             Err(WebSocketError::Closed(_)) => Poll::Ready(None),
             // What the peer did wrong is told once.
-            Err(err) if self.failure.take().is_some() => Poll::Ready(Some(Err(err))),
+            Err(err) if self.with_rest(|rest| rest.failure.take()).is_some() => Poll::Ready(Some(Err(err))),
             received => Poll::Ready(Some(received)),
         }
     }
@@ -164,12 +165,21 @@ impl Session {
         self.end_now();
         self.stop_queueing();
     }
-}
 
-fn add_waiter(wakers: &RefCell<Vec<Waker>>, waker: &Waker) {
-    let is_known = wakers.borrow().iter().any(|known| known.will_wake(waker));
-    if !is_known {
+    fn add_receiver(&self, waker: &Waker) {
+        let is_known = self.receiver.borrow().as_ref().map(|first| first.will_wake(waker));
+        if is_known == Some(true) {
+            return;
+        }
         let waker = waker.clone();
-        wakers.borrow_mut().push(waker);
+        if is_known.is_none() {
+            self.receiver.replace(Some(waker));
+            return;
+        }
+        self.rest(|rest| {
+            if !rest.receivers.iter().any(|known| known.will_wake(&waker)) {
+                rest.receivers.push(waker);
+            }
+        });
     }
 }

@@ -23,19 +23,21 @@ impl Session {
         make: impl FnOnce(&mut Connection, &mut Vec<u8>) -> Result<(), WebSocketError>,
     ) -> Result<(), WebSocketError> {
         self.check_may_write()?;
-        self.with_outbox(|outbox| make(&mut self.machine.borrow_mut(), outbox.bytes()))?;
+        self.fill(|machine, outbox| make(machine, outbox.bytes()))?;
         self.send_soon();
         Ok(())
     }
 
-    fn with_outbox<R>(&self, fill: impl FnOnce(&mut Outbox) -> R) -> R {
+    /// Adds to the outbox, whose memory is the hub's while it is empty.
+    fn fill(
+        &self,
+        fill: impl FnOnce(&mut Connection, &mut Outbox) -> Result<(), WebSocketError>,
+    ) -> Result<(), WebSocketError> {
         let mut outbox = self.outbox.borrow_mut();
-        if !outbox.has_memory() {
-            if let Some(hub) = self.hub.get() {
-                *outbox = hub.take_outbox();
-            }
+        if let Some(hub) = self.hub.get().filter(|_| !outbox.has_memory()) {
+            *outbox = hub.take_outbox();
         }
-        fill(&mut outbox)
+        fill(&mut self.machine.borrow_mut(), &mut outbox)
     }
 
     fn check_may_write(&self) -> Result<(), WebSocketError> {
@@ -57,12 +59,10 @@ impl Session {
 
     /// Writes the outbox.
     pub(in crate::websocket::protocol) fn flush_now(&self) {
-        let mut outbox = self.outbox.borrow_mut();
-        if outbox.is_empty() {
+        let mut full = self.outbox.take();
+        if full.is_empty() {
             return;
         }
-        let mut full = std::mem::take(&mut *outbox);
-        drop(outbox);
         // It fails only after write_eof, behind which nothing is said.
         let _ = self.with_transport(|transport| full.flush(transport));
         if let Some(hub) = self.hub.get() {
@@ -95,10 +95,11 @@ impl Session {
 
     fn add_sender(&self, waker: &Waker) {
         let waker = waker.clone();
-        let mut rest = self.rest.borrow_mut();
-        if !rest.senders.iter().any(|known| known.will_wake(&waker)) {
-            rest.senders.push(waker);
-        }
+        self.rest(|rest| {
+            if !rest.senders.iter().any(|known| known.will_wake(&waker)) {
+                rest.senders.push(waker);
+            }
+        });
     }
 
     /// Whether a message may be sent at once.
@@ -138,14 +139,12 @@ impl Session {
 
     fn send_shared(&self, message: &Message) -> Result<(), WebSocketError> {
         self.check_may_write()?;
-        self.with_outbox(|outbox| {
-            let mut machine = self.machine.borrow_mut();
+        self.fill(|machine, outbox| {
             if machine.send_head(message, outbox.bytes())? {
                 outbox.push(&mut message.clone().into_bytes());
-                Ok(())
-            } else {
-                machine.send_message(message, outbox.bytes())
+                return Ok(());
             }
+            machine.send_message(message, outbox.bytes())
         })?;
         // The sooner the better: the copy that a socket that is full costs is made then, and no other.
         self.flush_now();
@@ -159,9 +158,10 @@ impl Session {
     ) -> Result<(), WebSocketError> {
         self.check_open()?;
         if self.is_streaming.get() {
-            let mut rest = self.rest.borrow_mut();
-            rest.n_deferred += message.frame().len();
-            rest.deferred.push(message.clone());
+            self.rest(|rest| {
+                rest.n_deferred += message.frame().len();
+                rest.deferred.push(message.clone());
+            });
             return Ok(());
         }
         self.write_with(|machine, out| machine.send_prepared(message, out))
@@ -170,13 +170,14 @@ impl Session {
     /// Bytes that the peer has not taken.
     pub(in crate::websocket::protocol) fn n_unsent(&self) -> usize {
         let n_buffered = self.with_transport(|transport| transport.get_write_buffer_size()).unwrap_or(0);
-        n_buffered + self.outbox.borrow().len() + self.rest.borrow().n_deferred
+        n_buffered + self.outbox.borrow().len() + self.with_rest(|rest| rest.n_deferred)
     }
 
     fn take_deferred(&self) -> Vec<PreparedMessage> {
-        let mut rest = self.rest.borrow_mut();
-        rest.n_deferred = 0;
-        std::mem::take(&mut rest.deferred)
+        self.with_rest(|rest| {
+            rest.n_deferred = 0;
+            std::mem::take(&mut rest.deferred)
+        })
     }
 
     /// The message in pieces will not be complete, and nothing be sent behind it.
