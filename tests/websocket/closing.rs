@@ -42,7 +42,7 @@ fn the_code_and_reason_of_the_client_reach_the_handler_behind_its_messages() {
         let client = open(&server).await;
         client.peer.send([client.text("m0"), client.text("m1"), client.text("m2")].concat());
         client.send_close(4000, "enough");
-        assert_eq!(client.closed().await, (4000, String::new()));
+        assert_eq!(client.closed().await, (4000, "enough".to_owned()));
         client.ended().await;
         sleep(Duration::from_secs(10)).await;
         assert_eq!(log.words(), ["m0", "m1", "m2", "the WebSocket is closed: 4000 (enough)", "cleaned up"]);
