@@ -44,6 +44,8 @@ impl Session {
         self.set_due(Instant::now().checked_add(self.settings().close_timeout));
         // Senders hear of it, and who waits for the turn of a message.
         self.wake_senders();
+        // Nothing is left to be said to what the peer has closed.
+        self.end_now();
         Ok(())
     }
 
@@ -59,6 +61,10 @@ impl Session {
     }
 
     pub(in crate::websocket::protocol) fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Closed> {
+        if self.inbox.borrow().is_empty() && !self.has_held() {
+            // Who waits for the end has said what it had to say to the last message.
+            self.end_now();
+        }
         if self.phase.get() == Phase::Over || self.is_peer_gone.get() {
             return Poll::Ready(self.closed());
         }
@@ -72,14 +78,14 @@ impl Session {
     }
 
     /// The peer's close frame has come, or it did something wrong. What the handler has to say to the messages before it
-    /// still goes out: whoever sends a close frame reads on until it is answered.
+    /// still goes out, unless this end has closed, too: whoever sends a close frame reads on until it is answered.
     pub(super) fn end_behind_messages(&self, failure: Option<WebSocketError>) {
         let now = Instant::now();
         let due = now.checked_add(self.settings().close_timeout);
         self.ending.replace(Some(Box::new(Ending { failure, due })));
-        if self.inbox.borrow().is_empty() {
+        if self.inbox.borrow().is_empty() || self.phase.get() != Phase::Open {
             self.end_now();
-        } else if self.phase.get() == Phase::Open {
+        } else {
             self.plan_look(now);
         }
     }
