@@ -53,7 +53,7 @@ fn the_licence_files_of_both_packages_are_the_same() {
     }
 }
 
-const DOCUMENTS: [&str; 9] = [
+const DOCUMENTS: [&str; 11] = [
     "README.md",
     "DEPLOYMENT.md",
     "ARCHITECTURE.md",
@@ -63,6 +63,8 @@ const DOCUMENTS: [&str; 9] = [
     "SECURITY.md",
     "benches/README.md",
     "compat/README.md",
+    "tests/conformance/README.md",
+    "tests/interop_websocket/README.md",
 ];
 
 /// The items of the list under "Invariants".

@@ -21,9 +21,11 @@ examples! {
     dns at "../examples/dns/main.rs"
     echo at "../examples/echo.rs"
     finger at "../examples/finger.rs"
+    #[cfg(feature = "websocket")]
+    mirror at "../examples/mirror.rs"
     nursery at "../examples/nursery.rs"
     own_nursery at "../examples/own_nursery.rs"
-    #[cfg(all(feature = "http1", feature = "tls"))]
+    #[cfg(all(feature = "tls", feature = "websocket"))]
     probe at "../examples/probe.rs"
     resp at "../examples/resp.rs"
     #[cfg(feature = "tls")]

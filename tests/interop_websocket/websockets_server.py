@@ -25,6 +25,8 @@ async def handle(websocket):
             closes.put_nowait(f"{websocket.close_code} {websocket.close_reason}".strip())
         case "/closed":
             await websocket.send(await closes.get())
+        case "/extensions":
+            await websocket.send(",".join(extension.name for extension in websocket.protocol.extensions))
 
 
 def page(connection, request):

@@ -27,6 +27,10 @@ const handlers = {
     socket.send(await nextClose());
     socket.close(1000);
   },
+  "/extensions": (socket) => {
+    socket.send(socket.extensions);
+    socket.close(1000);
+  },
 };
 
 const server = http.createServer((request, response) => {

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use foster::testing::serve_http;
-use foster::websocket::{CloseCode, Config, WebSocket, WebSocketError, websocket};
+use foster::websocket::{CloseCode, CloseFrame, Config, Message, WebSocket, WebSocketError, websocket};
 use foster::{Error, Handler, open_nursery, sleep, sleep_forever};
+use tokio::time::Instant;
 
 use crate::client::open;
 use crate::messages::echo;
@@ -42,7 +43,7 @@ fn the_code_and_reason_of_the_client_reach_the_handler_behind_its_messages() {
         let client = open(&server).await;
         client.peer.send([client.text("m0"), client.text("m1"), client.text("m2")].concat());
         client.send_close(4000, "enough");
-        assert_eq!(client.closed().await, (4000, String::new()));
+        assert_eq!(client.closed().await, (4000, "enough".to_owned()));
         client.ended().await;
         sleep(Duration::from_secs(10)).await;
         assert_eq!(log.words(), ["m0", "m1", "m2", "the WebSocket is closed: 4000 (enough)", "cleaned up"]);
@@ -241,6 +242,88 @@ fn closing_waits_for_the_client_and_gives_what_it_said() {
     });
 }
 
+/// Serves a client that sends `first` and these messages and closes. The handler takes the first and does `end`, which has
+/// to be over at once.
+fn ends_at_once(
+    messages: &[&'static str],
+    end: impl AsyncFn(WebSocket) -> Result<(), WebSocketError> + Clone + 'static,
+) {
+    let messages = messages.to_vec();
+    paused(async move |nursery| {
+        let log = Log::default();
+        let said = log.clone();
+        let ending = move |websocket: WebSocket| {
+            let (said, end) = (said.clone(), end.clone());
+            async move {
+                assert_eq!(websocket.receive().await?, Message::from("first"));
+                turns(5).await;
+                let begun = Instant::now();
+                end(websocket).await?;
+                said.say(format!("{:?}", begun.elapsed()));
+                foster::Ok(())
+            }
+        };
+        let server = serve_http(&nursery, websocket(Config::new(), ending), config());
+        let client = open(&server).await;
+        client.send("first");
+        for message in messages {
+            client.send(message);
+        }
+        client.send_close(4000, "enough");
+        client.ended_after_close().await;
+        turns(5).await;
+        assert_eq!(log.words(), ["0ns"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn who_waits_for_the_end_behind_the_last_message_has_it_at_once() {
+    ends_at_once(&[], async |websocket| {
+        assert_eq!(websocket.closed().await.received, CloseFrame::new(4000, "enough"));
+        Ok(())
+    });
+}
+
+#[test]
+fn closing_what_the_client_has_closed_waits_for_nobody_and_loses_no_message() {
+    ends_at_once(&["second"], async |websocket| {
+        let closed = websocket.close(1000, "mine").await?;
+        assert_eq!(closed.received, CloseFrame::new(4000, "enough"));
+        assert_eq!(closed.sent, Some(CloseFrame::new(1000, "mine")));
+        assert_eq!(websocket.receive().await?, Message::from("second"));
+        assert_eq!(websocket.receive().await, Err(WebSocketError::Closed(Box::new(closed))));
+        Ok(())
+    });
+}
+
+#[test]
+fn a_handshake_of_closing_is_done_before_anybody_receives_what_came_in_it() {
+    paused(async |nursery| {
+        let log = Log::default();
+        let said = log.clone();
+        let closing = move |websocket: WebSocket| {
+            let said = said.clone();
+            async move {
+                let begun = Instant::now();
+                let closed = websocket.close(1000, "").await?;
+                said.say(format!("{} after {:?}", closed.received, begun.elapsed()));
+                said.say(websocket.receive().await?.as_text().unwrap_or_default());
+                foster::Ok(())
+            }
+        };
+        let server = serve_http(&nursery, websocket(Config::new(), closing), config());
+        let client = open(&server).await;
+        assert_eq!(client.closed().await.0, 1000);
+        client.send("crossing");
+        client.send_close(4000, "mine");
+        client.ended().await;
+        turns(5).await;
+        assert_eq!(log.words(), ["4000 (mine) after 0ns", "crossing"]);
+        Ok(())
+    });
+}
+
 #[test]
 fn a_client_that_does_not_close_is_cut_after_close_timeout() {
     paused(async |nursery| {
@@ -249,7 +332,7 @@ fn a_client_that_does_not_close_is_cut_after_close_timeout() {
         let closing = move |websocket: WebSocket| {
             let said = said.clone();
             async move {
-                let begun = tokio::time::Instant::now();
+                let begun = Instant::now();
                 let closed = websocket.close(1000, "").await?;
                 said.say(format!("{} after {:?}", closed.received.code, begun.elapsed()));
                 foster::Ok(())
@@ -337,7 +420,7 @@ fn a_handler_that_does_not_listen_is_cancelled_some_time_after_the_connection_wa
                     }
                 }
                 websocket.accept()?;
-                let _dropped = Dropped(said, tokio::time::Instant::now());
+                let _dropped = Dropped(said, Instant::now());
                 sleep_forever().await;
                 foster::Ok(())
             }

@@ -39,7 +39,7 @@ fn a_client_that_closes_and_ends_its_stream_has_its_close_frame_answered() {
         client.send("m1");
         client.send_close(4000, "bye");
         client.peer.close_write();
-        assert_eq!(client.closed().await, (4000, String::new()));
+        assert_eq!(client.closed().await, (4000, "bye".to_owned()));
         client.ended().await;
         sleep(Duration::from_secs(2)).await;
         assert_eq!(log.words(), ["m0", "m1", "the WebSocket is closed: 4000 (bye)"]);

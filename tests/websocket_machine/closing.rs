@@ -64,13 +64,11 @@ fn nothing_is_read_behind_a_close_frame() {
 }
 
 #[test]
-fn a_close_frame_is_answered_with_its_code() {
+fn a_close_frame_is_answered_with_its_code_and_reason() {
     for role in BOTH {
-        for (payload, answer) in
-            [(close(1001, "going"), close(1001, "")), (close(3333, ""), close(3333, "")), (Vec::new(), Vec::new())]
-        {
-            let outcome = every_way(role, None, &frame(role, FIN | CLOSE, payload));
-            assert_eq!(outcome.sent, [Sent { first: FIN | CLOSE, payload: answer }]);
+        for payload in [close(1001, "going"), close(3333, "x".repeat(123)), close(3333, ""), Vec::new()] {
+            let outcome = every_way(role, None, &frame(role, FIN | CLOSE, payload.clone()));
+            assert_eq!(outcome.sent, [Sent { first: FIN | CLOSE, payload }]);
         }
     }
 }
@@ -146,7 +144,7 @@ fn a_stream_may_end_behind_a_close_frame() {
         assert_eq!(connection.receive_eof(), Ok(()));
         assert!(!connection.is_closed(), "its answer may still go");
         connection.answer_close(&mut Vec::new()).unwrap();
-        let sent = Some(CloseFrame::new(1000, ""));
+        let sent = Some(CloseFrame::new(1000, "bye"));
         assert_eq!(connection.closed(), Closed { received: CloseFrame::new(1000, "bye"), sent });
         assert!(connection.is_closed());
     }

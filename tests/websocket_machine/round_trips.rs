@@ -98,7 +98,7 @@ proptest! {
             let mut answer = Vec::new();
             listener.answer_close(&mut answer).unwrap();
             let event = talker.receive_data(&mut &answer[..]).unwrap();
-            prop_assert_eq!(event, Some(Event::Close(CloseFrame::new(4001, ""))));
+            prop_assert_eq!(event, Some(Event::Close(frame.clone())));
             prop_assert!(talker.is_closed() && listener.is_closed());
             prop_assert_eq!(listener.closed().received, frame);
         }

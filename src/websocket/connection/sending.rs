@@ -196,16 +196,17 @@ impl Connection {
         Ok(())
     }
 
-    /// Answers the close frame of the peer with its code, if it has come and this end has sent none.
+    /// Answers the close frame of the peer with its code and reason, if it has come and this end has sent none: the peer's
+    /// application is told what comes back.
     ///
     /// # Errors
     ///
     /// A client may find that the system has no random bytes for a mask.
     pub fn answer_close(&mut self, out: &mut Vec<u8>) -> Result<(), WebSocketError> {
-        match self.received.as_deref().map(|frame| frame.code) {
+        match self.received.as_deref().cloned() {
             None => Ok(()),
-            Some(CloseCode::NO_STATUS) => self.send_close(None, out),
-            Some(code) => self.send_close(Some(&CloseFrame::new(code, Utf8Bytes::default())), out),
+            Some(frame) if frame.code == CloseCode::NO_STATUS => self.send_close(None, out),
+            Some(frame) => self.send_close(Some(&frame), out),
         }
     }
 

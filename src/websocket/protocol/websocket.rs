@@ -259,7 +259,8 @@ impl WebSocket {
         Ok(self.session().wait_closed().await)
     }
 
-    /// Waits until the connection has ended, and gives how: also while nobody receives.
+    /// Waits until the connection has ended, and gives how: also while nobody receives. Once the last message is taken, the
+    /// close frame of the peer is answered without another [`receive`](WebSocket::receive).
     pub async fn closed(&self) -> Closed {
         self.session().wait_closed().await
     }

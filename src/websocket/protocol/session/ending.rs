@@ -45,7 +45,7 @@ impl Session {
         self.set_due(Instant::now().checked_add(self.settings().close_timeout));
         self.forget_deferred();
         self.wake_senders();
-        // Both have closed, if the peer's close frame waits behind messages.
+        // Nothing is left to be said to what the peer has closed.
         self.end_now();
         Ok(())
     }
@@ -64,7 +64,7 @@ impl Session {
 
     /// As [`wait_closed`](Session::wait_closed), for who has no future to keep its place in.
     pub(in crate::websocket::protocol) fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Closed> {
-        if self.is_over_or_lost() {
+        if self.reaches_end() {
             return Poll::Ready(self.closed());
         }
         let waker = cx.waker().clone();
@@ -76,7 +76,11 @@ impl Session {
         Poll::Pending
     }
 
-    fn is_over_or_lost(&self) -> bool {
+    /// Whether it has ended. Who asks, to wait for it, has said what it had to say to the last message.
+    fn reaches_end(&self) -> bool {
+        if self.inbox.borrow().is_empty() && !self.has_held() {
+            self.end_now();
+        }
         self.phase.get() == Phase::Over || self.is_peer_gone.get()
     }
 
@@ -86,14 +90,14 @@ impl Session {
     }
 
     /// The peer's close frame has come, or it did something wrong. What the handler has to say to the messages before it
-    /// still goes out: whoever sends a close frame reads on until it is answered.
+    /// still goes out, unless this end has closed, too: whoever sends a close frame reads on until it is answered.
     pub(super) fn end_behind_messages(&self, failure: Option<WebSocketError>) {
         let now = Instant::now();
         let due = now.checked_add(self.settings().close_timeout);
         self.rest(|rest| rest.ending = Some(Ending { failure, due }));
-        if self.inbox.borrow().is_empty() || self.phase.get() == Phase::Closing {
+        if self.inbox.borrow().is_empty() || self.phase.get() != Phase::Open {
             self.end_now();
-        } else if self.phase.get() == Phase::Open {
+        } else {
             self.plan_look(now);
         }
     }
@@ -277,7 +281,7 @@ struct Closer<'a> {
 
 impl Closer<'_> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Closed> {
-        if self.session.is_over_or_lost() {
+        if self.session.reaches_end() {
             return Poll::Ready(self.session.closed());
         }
         let waker = cx.waker().clone();
