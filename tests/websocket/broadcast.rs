@@ -249,7 +249,8 @@ fn who_takes_the_place_of_a_member_while_it_is_asked_who_is_meant_stays() {
         turns(5).await;
         // The one that comes has left before.
         drop(memberships.borrow_mut()[1].1.take());
-        memberships.borrow()[0].0.send("makes it slow").await?;
+        let slow = memberships.borrow()[0].0.clone();
+        slow.send("makes it slow").await?;
         let n_taken = room.send_where("for the one that leaves", |_| {
             let mut memberships = memberships.borrow_mut();
             drop(memberships[0].1.take());

@@ -247,7 +247,8 @@ fn clones_are_equal_and_can_be_kept_in_a_set() {
         let server = serve_http(&nursery, websocket::<_, _>(Config::new(), member), config());
         let (one, two) = (open(&server).await, open(&server).await);
         assert_eq!(room.borrow().len(), 2);
-        for member in room.borrow().clone() {
+        let members: Vec<_> = room.borrow().iter().cloned().collect();
+        for member in members {
             member.send("from outside").await?;
         }
         assert_eq!(one.text_message().await, "from outside");

@@ -142,7 +142,7 @@ fn a_handler_that_ignores_the_stop_is_cancelled_after_graceful_timeout() {
         let serving = serve(websocket(Config::new(), deaf), config).on_serving(|server| drop(sender.send(server)));
         nursery.start_soon(async move {
             let server = receiver.await.expect("a server that serves");
-            let address = server.addresses().into_iter().next().expect("an address");
+            let address = server.addresses().first().cloned().expect("an address");
             let client = foster::open_nursery(async |nursery| {
                 let url = format!("ws://{address}/");
                 let websocket = foster::websocket::connect(&nursery, url).await?;
