@@ -80,8 +80,9 @@ pub(crate) struct Session {
     has_read_all: Cell<bool>,
     /// `connection_lost` was called.
     is_lost: Cell<bool>,
-    /// A task that waits for a message.
-    receiver: RefCell<Option<Waker>>,
+    /// Tasks that wait for a message. The second place is for the task of a handler whose first step was taken with another
+    /// waker.
+    receivers: RefCell<[Option<Waker>; 2]>,
     /// Only while there is something in it.
     outbox: RefCell<Outbox>,
     /// The hub will flush it.
@@ -110,7 +111,7 @@ pub(crate) struct Session {
 struct Rest {
     /// Bytes that the machine has not seen.
     held: Held,
-    /// Tasks that wait for a message beside the first.
+    /// Tasks that wait for a message beside those.
     receivers: Vec<Waker>,
     /// A pong that is owed once the peer takes what was written: only the last ping need be answered.
     owed_pong: Option<Bytes>,
@@ -161,7 +162,7 @@ impl Session {
             is_peer_gone: Cell::new(false),
             has_read_all: Cell::new(false),
             is_lost: Cell::new(false),
-            receiver: RefCell::default(),
+            receivers: RefCell::default(),
             outbox: RefCell::default(),
             is_unsent: Cell::new(false),
             is_streaming: Cell::new(false),
@@ -315,9 +316,9 @@ impl Session {
     }
 
     fn wake_receivers(&self) {
-        let first = self.receiver.take();
+        let receivers = self.receivers.take();
         let others = self.with_rest(|rest| std::mem::take(&mut rest.receivers));
-        first.into_iter().chain(others).for_each(Waker::wake);
+        receivers.into_iter().flatten().chain(others).for_each(Waker::wake);
     }
 
     /// The peer has gone, which all have to hear of but those whom its messages still come to.

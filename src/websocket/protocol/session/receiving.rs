@@ -167,13 +167,14 @@ impl Session {
     }
 
     fn add_receiver(&self, waker: &Waker) {
-        let is_known = self.receiver.borrow().as_ref().map(|first| first.will_wake(waker));
-        if is_known == Some(true) {
+        let is_known = self.receivers.borrow().iter().flatten().any(|known| known.will_wake(waker));
+        if is_known {
             return;
         }
         let waker = waker.clone();
-        if is_known.is_none() {
-            self.receiver.replace(Some(waker));
+        let mut receivers = self.receivers.borrow_mut();
+        if let Some(place) = receivers.iter_mut().find(|place| place.is_none()) {
+            *place = Some(waker);
             return;
         }
         self.rest(|rest| {
