@@ -1,7 +1,7 @@
 //! [`Outbox`]: what goes out with the next write.
 
 use bytes::Bytes;
-use foster_compat::{Result, TransportRef};
+use foster_compat::{Piece, Result, TransportRef};
 
 /// Pieces up to this size are copied together; above it a piece of its own in a vectored write costs less than the copy.
 const MAX_COPIED: usize = 4 * 1024;
@@ -64,7 +64,7 @@ impl Outbox {
 
     /// Whether it holds as many pieces as one write takes.
     pub(crate) fn is_full(&self) -> bool {
-        self.content.as_ref().is_some_and(|content| 2 * content.pieces.len() + 1 >= MAX_PIECES)
+        self.content.as_ref().is_some_and(|content| 2 * content.pieces.len() + 3 > MAX_PIECES)
     }
 
     /// Writes everything with one call.
@@ -90,20 +90,20 @@ impl Content {
             self.bytes.clear();
             return written;
         }
-        let mut slices = [&[][..]; MAX_PIECES + 1];
+        let mut pieces = [Piece::Lent(&[]); MAX_PIECES];
         let (mut n, mut at) = (0, 0);
         let mut written = Ok(());
         for (before, piece) in &self.pieces {
-            if n + 2 > MAX_PIECES {
-                written = written.and(transport.writelines(&slices[..n]));
+            if n + 3 > MAX_PIECES {
+                written = written.and(transport.writelines_shared(&pieces[..n]));
                 n = 0;
             }
-            slices[n] = &self.bytes[at..*before];
-            slices[n + 1] = piece;
+            pieces[n] = Piece::Lent(&self.bytes[at..*before]);
+            pieces[n + 1] = Piece::Shared(piece);
             (n, at) = (n + 2, *before);
         }
-        slices[n] = &self.bytes[at..];
-        written = written.and(transport.writelines(&slices[..=n]));
+        pieces[n] = Piece::Lent(&self.bytes[at..]);
+        written = written.and(transport.writelines_shared(&pieces[..=n]));
         self.clear();
         written
     }

@@ -27,10 +27,10 @@ pub use asyncio::WriterStartTls;
 pub use asyncio::{
     Address, BaseTransport, Buffered, BufferedProtocol, CancelledError, ConnectAcceptedSocket, CreateConnection,
     CreateServer, ExtraInfo, Family, Handle, Hosts, IntoProtocol, InvalidStateError, Loop, LoopHandle,
-    NotImplementedError, Protocol, ProtocolCell, ProtocolHandle, ReadTransport, RunServer, Running, RuntimeError,
-    Server, Shared, SharedProtocol, StreamSocket, TimeoutError, TimerHandle, Transport, TransportRef, TransportSocket,
-    TypeError, ValueError, WriteTransport, connect_accepted_socket, create_connection, create_server, get_event_loop,
-    get_running_loop, run_server,
+    NotImplementedError, Piece, Protocol, ProtocolCell, ProtocolHandle, ReadTransport, RunServer, Running,
+    RuntimeError, Server, Shared, SharedProtocol, StreamSocket, TimeoutError, TimerHandle, Transport, TransportRef,
+    TransportSocket, TypeError, ValueError, WriteTransport, connect_accepted_socket, create_connection, create_server,
+    get_event_loop, get_running_loop, run_server,
 };
 pub use asyncio::{
     AsyncIo, ConnectAsyncIo, IncompleteReadError, LimitOverrunError, Lines, OpenConnection, StartServer, StreamReader,

@@ -9,9 +9,10 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use foster_compat::testing::{self, Peer, Trace};
 use foster_compat::{
-    Nursery, ProtocolHandle, Result, Running, Shared, SharedProtocol, TransportRef, ValueError, move_on_after,
+    Nursery, Piece, ProtocolHandle, Result, Running, Shared, SharedProtocol, TransportRef, ValueError, move_on_after,
 };
 use stage::{Scripted, Wire, over_each_wire, paused, turns, until};
 
@@ -408,6 +409,60 @@ struct Nothing;
 
 impl std::task::Wake for Nothing {
     fn wake(self: std::sync::Arc<Self>) {}
+}
+
+// ---- shared pieces
+
+#[test]
+fn shared_pieces_are_kept_while_they_wait_and_let_go_once_they_are_sent() {
+    paused(async |nursery| {
+        let (first, second) = (Bytes::from(vec![b'1'; 20_000]), Bytes::from(vec![b'2'; 30_000]));
+        let pieces = [Piece::Lent(b"head"), Piece::Shared(&first), Piece::Lent(b"between"), Piece::Shared(&second)];
+        let whole = pieces.map(|piece| piece.to_vec()).concat();
+        for n_at_once in [0, 2, 4, 10_004, 20_003, 20_004, 20_011, 50_010, 50_011] {
+            let trace = Trace::new();
+            let (transport, peer) = connect_stalled(&nursery, &trace, Scripted::new()).await;
+            peer.set_capacity(n_at_once);
+            transport.writelines_shared(&pieces)?;
+            assert_eq!(transport.get_write_buffer_size(), whole.len() - n_at_once);
+            let is_kept = |end: usize| end.saturating_sub(n_at_once) >= 4096;
+            assert_eq!(!first.is_unique(), is_kept(4 + first.len()), "{n_at_once}");
+            assert_eq!(!second.is_unique(), is_kept(whole.len()), "{n_at_once}");
+            // One more behind those that wait.
+            transport.writelines_shared(&[Piece::Shared(&first)])?;
+            assert!(!first.is_unique());
+            peer.set_capacity(HIGH);
+            assert_eq!(peer.read_exactly(whole.len() + first.len()).await, [&*whole, &first].concat());
+            assert!(first.is_unique() && second.is_unique());
+            transport.abort();
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn shared_pieces_arrive_over_each_wire_batched_or_not() {
+    over_each_wire(async |wire: Wire, nursery| {
+        for is_batching in [false, true] {
+            let shared = Bytes::from(vec![b's'; 1_000_000]);
+            let expected = [b"head ", &*shared, b" between ", &shared, b" end"].concat();
+            let protocol = Scripted::new().on_data(move |transport, _| {
+                transport.set_write_batching(is_batching);
+                let piece = Piece::Shared(&shared);
+                transport.writelines_shared(&[Piece::Lent(b"head "), piece, Piece::Lent(b" between "), piece])?;
+                transport.write(b" end")?;
+                transport.close();
+                transport.writelines_shared(&[])
+            });
+            let trace = Trace::new();
+            let (transport, mut end) = wire.connect(&nursery, trace.wrap(protocol)).await?;
+            end.send(b"x").await?;
+            assert_eq!(end.read_to_end().await?, (expected, false));
+            transport.closed().await;
+            trace.assert_complete();
+        }
+        Ok(())
+    });
 }
 
 // ---- batching

@@ -124,7 +124,7 @@ pub use tls::{
     Cipher, ClientHello, PeerCertificate, SslContext, SslContextBuilder, SslError, SslObject, SslProvider, StartTls,
     TlsVersion, VerifyMode, start_tls,
 };
-pub use transport::{BaseTransport, ReadTransport, Transport, WriteTransport};
+pub use transport::{BaseTransport, Piece, ReadTransport, Transport, WriteTransport};
 pub use transport_ref::TransportRef;
 pub use wait::{ALL_COMPLETED, Awaited, FIRST_COMPLETED, FIRST_EXCEPTION, ReturnWhen, Wait, wait};
 

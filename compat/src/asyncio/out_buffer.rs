@@ -5,11 +5,47 @@ use std::io::IoSlice;
 
 use bytes::{Buf, Bytes, BytesMut};
 
+use super::transport::Piece;
+
 /// The pieces that one call of the operating system takes at most; Linux allows 1,024.
 pub(super) const MAX_PIECES: usize = 64;
 
 /// Writes below this size are copied together; larger ones stay a piece of their own.
 const SMALL: usize = 16 * 1024;
+
+/// Shared writes below this size are copied, too: what is shared keeps all the memory that it is a part of.
+const MIN_SHARED: usize = 4 * 1024;
+
+/// What can be written, and kept if it has to wait.
+pub(crate) trait Outgoing {
+    fn bytes(&self) -> &[u8];
+
+    /// Puts it into the buffer, but for the first `n_sent` bytes.
+    fn queue(&self, n_sent: usize, out: &mut OutBuffer);
+}
+
+impl Outgoing for &[u8] {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+
+    fn queue(&self, n_sent: usize, out: &mut OutBuffer) {
+        out.push(&self[n_sent..]);
+    }
+}
+
+impl Outgoing for Piece<'_> {
+    fn bytes(&self) -> &[u8] {
+        self
+    }
+
+    fn queue(&self, n_sent: usize, out: &mut OutBuffer) {
+        match self {
+            Piece::Shared(bytes) if bytes.len() - n_sent >= MIN_SHARED => out.push_shared(bytes.slice(n_sent..)),
+            piece => out.push(&piece[n_sent..]),
+        }
+    }
+}
 
 /// A queue of bytes that is sent from its front with vectored writes.
 #[derive(Default)]
@@ -40,6 +76,12 @@ impl OutBuffer {
             self.close_tail();
             self.pieces.push_back(Bytes::copy_from_slice(data));
         }
+    }
+
+    fn push_shared(&mut self, data: Bytes) {
+        self.len += data.len();
+        self.close_tail();
+        self.pieces.push_back(data);
     }
 
     /// Calls `send` with what one vectored write may take.
@@ -119,6 +161,24 @@ mod tests {
             }
             assert!(expected == sent, "step {step}");
         }
+    }
+
+    #[test]
+    fn keeps_what_is_shared_without_a_copy_and_in_its_place() {
+        let shared = Bytes::from(vec![b's'; MIN_SHARED + 7]);
+        let mut buffer = OutBuffer::default();
+        let pieces = [Piece::Lent(b"head"), Piece::Shared(&shared), Piece::Lent(b"end")];
+        for piece in pieces {
+            piece.queue(0, &mut buffer);
+        }
+        Piece::Shared(&shared).queue(7, &mut buffer);
+        Piece::Shared(&shared).queue(8, &mut buffer);
+        assert_eq!(buffer.len(), 4 + shared.len() + 3 + 2 * MIN_SHARED - 1);
+        assert_eq!(content(&buffer), [b"head", &*shared, b"end", &shared[7..], &shared[8..]].concat());
+        let starts = buffer.with_slices(|slices| slices.iter().map(|slice| slice.as_ptr()).collect::<Vec<_>>());
+        assert_eq!(starts.len(), 5);
+        assert_eq!((starts[1], starts[3]), (shared.as_ptr(), shared[7..].as_ptr()));
+        assert_ne!(starts[4], shared[8..].as_ptr());
     }
 
     #[test]

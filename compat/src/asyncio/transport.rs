@@ -2,9 +2,12 @@
 
 use std::fs::File;
 use std::future::Future;
+use std::ops::Deref;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
+
+use bytes::Bytes;
 
 use super::exceptions::{NotImplementedError, SendfileNotAvailableError};
 use super::extra_info::ExtraInfo;
@@ -88,6 +91,26 @@ pub trait ReadTransport: BaseTransport {
     }
 }
 
+/// A piece of what [`WriteTransport::writelines_shared`] sends; dereferences to its bytes.
+#[derive(Clone, Copy, Debug)]
+pub enum Piece<'a> {
+    /// Is copied if it has to wait.
+    Lent(&'a [u8]),
+    /// Is kept as it is if it has to wait.
+    Shared(&'a Bytes),
+}
+
+impl Deref for Piece<'_> {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Piece::Lent(bytes) => bytes,
+            Piece::Shared(bytes) => bytes,
+        }
+    }
+}
+
 /// The writing side: `asyncio.WriteTransport`.
 pub trait WriteTransport: BaseTransport {
     /// Sends bytes, or keeps what the socket does not take at once. Never blocks.
@@ -107,6 +130,18 @@ pub trait WriteTransport: BaseTransport {
     ///
     /// As [`write`](WriteTransport::write), also for no piece at all.
     fn writelines(&self, pieces: &[&[u8]]) -> Result<()>;
+
+    /// As [`writelines`](WriteTransport::writelines), but large pieces that are shared are kept, and not copied, until
+    /// they are sent; a transport that does not override this copies them. Not in asyncio, where the garbage collector
+    /// keeps them.
+    ///
+    /// # Errors
+    ///
+    /// As [`writelines`](WriteTransport::writelines).
+    fn writelines_shared(&self, pieces: &[Piece<'_>]) -> Result<()> {
+        let pieces: Vec<&[u8]> = pieces.iter().map(|piece| &**piece).collect();
+        self.writelines(&pieces)
+    }
 
     /// Closes the writing side after what is written was sent; reading goes on. Idempotent.
     ///

@@ -1,19 +1,18 @@
-//! [`Hub`]: what the WebSockets of one loop share, so that none needs a timer, or a callback, of its own.
+//! [`Hub`]: what the WebSockets of one loop share, so that none needs a callback, or memory to write, of its own.
 
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
-use foster_compat::{Loop, TimerHandle};
-use tokio::time::Instant;
+use foster_compat::Loop;
 
 use super::session::Session;
 use crate::outbox::Outbox;
+use crate::serve::Alarms;
 
 /// Outboxes that are kept for who has something to send next: a broadcast wants one for each member until the turn ends.
 const MAX_SPARE_OUTBOXES: usize = 128;
 
-/// Who has something to send, and who is to be looked after when.
+/// Who has something to send, and where all are looked after.
 pub(crate) struct Hub {
     me: Weak<Hub>,
     loop_: Loop,
@@ -21,38 +20,17 @@ pub(crate) struct Hub {
     unsent: RefCell<Vec<Rc<Session>>>,
     /// Empty ones, kept for who writes next: no session holds memory for it while it is idle.
     outboxes: RefCell<Vec<Outbox>>,
-    alarms: RefCell<BTreeMap<Alarm, Weak<Session>>>,
-    n_alarms: Cell<u64>,
-    /// When the timer fires.
-    armed: Cell<Option<Instant>>,
-    timer: RefCell<Option<TimerHandle>>,
-}
-
-/// When a session wants to be looked after.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Alarm {
-    at: Instant,
-    /// Those for the same moment fire in the order they were set.
-    n: u64,
-}
-
-impl Alarm {
-    pub(super) fn at(self) -> Instant {
-        self.at
-    }
+    pub(super) alarms: Rc<Alarms>,
 }
 
 impl Hub {
-    pub(crate) fn new(loop_: Loop) -> Rc<Self> {
+    pub(crate) fn new(loop_: Loop, alarms: Rc<Alarms>) -> Rc<Self> {
         Rc::new_cyclic(|me| Hub {
             me: me.clone(),
             loop_,
             unsent: RefCell::default(),
             outboxes: RefCell::default(),
-            alarms: RefCell::default(),
-            n_alarms: Cell::new(0),
-            armed: Cell::new(None),
-            timer: RefCell::default(),
+            alarms,
         })
     }
 
@@ -96,67 +74,6 @@ impl Hub {
         let mut outboxes = self.outboxes.borrow_mut();
         if outboxes.len() < MAX_SPARE_OUTBOXES {
             outboxes.extend(outbox.cleaned());
-        }
-    }
-
-    /// Has `session` looked after at `at`.
-    pub(super) fn set_alarm(&self, at: Instant, session: Weak<Session>) -> Alarm {
-        let n = self.n_alarms.get();
-        self.n_alarms.set(n + 1);
-        let alarm = Alarm { at, n };
-        self.alarms.borrow_mut().insert(alarm, session);
-        self.arm(at);
-        alarm
-    }
-
-    /// Forgets an alarm, and with it what it keeps of its session's memory.
-    pub(super) fn clear_alarm(&self, alarm: Alarm) {
-        let session = self.alarms.borrow_mut().remove(&alarm);
-        drop(session);
-    }
-
-    fn arm(&self, at: Instant) {
-        if self.armed.get().is_some_and(|armed| armed <= at) {
-            return;
-        }
-        self.armed.set(Some(at));
-        let me = self.me.clone();
-        let timer = self.loop_.call_later(at.saturating_duration_since(Instant::now()), move || {
-            if let Some(hub) = me.upgrade() {
-                hub.fire();
-            }
-        });
-        let old = self.timer.replace(Some(timer));
-        if let Some(old) = old {
-            old.cancel();
-        }
-    }
-
-    fn fire(&self) {
-        self.armed.set(None);
-        let now = Instant::now();
-        while let Some(session) = self.take_due(now) {
-            if let Some(session) = session.upgrade() {
-                session.alarm(now);
-            }
-        }
-        let next = self.alarms.borrow().keys().next().map(|alarm| alarm.at);
-        if let Some(next) = next {
-            self.arm(next);
-        }
-    }
-
-    fn take_due(&self, now: Instant) -> Option<Weak<Session>> {
-        let mut alarms = self.alarms.borrow_mut();
-        let first = alarms.first_entry().filter(|first| first.key().at <= now)?;
-        Some(first.remove())
-    }
-}
-
-impl Drop for Hub {
-    fn drop(&mut self) {
-        if let Some(timer) = self.timer.get_mut().take() {
-            timer.cancel();
         }
     }
 }

@@ -9,9 +9,9 @@ use crate::asyncio::acceptor::water_marks;
 use crate::asyncio::exceptions::{RuntimeError, connection_lost};
 use crate::asyncio::loop_state::Later;
 use crate::asyncio::lost_writes::{SEND_FAILED, count_lost_write};
-use crate::asyncio::out_buffer::MAX_PIECES;
+use crate::asyncio::out_buffer::{MAX_PIECES, Outgoing};
 use crate::asyncio::stream_io::{Half, StreamIo};
-use crate::asyncio::transport::WriteTransport;
+use crate::asyncio::transport::{Piece, WriteTransport};
 use crate::error::{Error, Result};
 use crate::runtime::Failure;
 
@@ -80,12 +80,12 @@ impl<S: StreamIo> StreamTransport<S> {
     }
 
     /// Keeps a write for the end of the running callback; `false` if it has to go out now.
-    pub(super) fn batch(&self, pieces: &[&[u8]]) -> bool {
+    pub(super) fn batch(&self, pieces: &[impl Outgoing]) -> bool {
         if !self.lp.is_calling() {
             return false;
         }
         for piece in pieces {
-            self.out.borrow_mut().push(piece);
+            piece.queue(0, &mut self.out.borrow_mut());
         }
         if !self.writer.is_on.get() {
             if self.out.borrow().len() > self.marks.get().1 {
@@ -115,11 +115,37 @@ impl<S: StreamIo> StreamTransport<S> {
         }
     }
 
+    fn write_pieces<P: Outgoing>(&self, pieces: &[P]) -> Result<()> {
+        if S::HALF != Half::Both && self.refuses_write(pieces.iter().all(|piece| piece.bytes().is_empty()))? {
+            return Ok(());
+        }
+        if self.has_eof.get() {
+            return Err(RuntimeError::new("Cannot call writelines() after write_eof()").into());
+        }
+        self.refuse_while_sending_file()?;
+        if pieces.is_empty() || self.count_lost_write() || (self.is_batching.get() && self.batch(pieces)) {
+            return Ok(());
+        }
+        if self.out.borrow().is_empty() {
+            if !self.send_pieces_now(pieces) || self.out.borrow().is_empty() {
+                return Ok(());
+            }
+            self.watch_write();
+        } else {
+            for piece in pieces {
+                piece.queue(0, &mut self.out.borrow_mut());
+            }
+            self.on_write();
+        }
+        self.maybe_pause();
+        Ok(())
+    }
+
     /// Sends now what the socket takes of the pieces, and queues the rest; `false` if the connection has failed.
-    fn send_pieces_now(&self, pieces: &[&[u8]]) -> bool {
+    fn send_pieces_now(&self, pieces: &[impl Outgoing]) -> bool {
         let mut slices = [IoSlice::new(&[]); MAX_PIECES];
         let mut n_slices = 0;
-        for piece in pieces.iter().filter(|piece| !piece.is_empty()).take(MAX_PIECES) {
+        for piece in pieces.iter().map(Outgoing::bytes).filter(|piece| !piece.is_empty()).take(MAX_PIECES) {
             slices[n_slices] = IoSlice::new(piece);
             n_slices += 1;
         }
@@ -141,10 +167,10 @@ impl<S: StreamIo> StreamTransport<S> {
         };
         let mut out = self.out.borrow_mut();
         for piece in pieces {
-            let skip = n_sent.min(piece.len());
-            n_sent -= skip;
-            if skip < piece.len() {
-                out.push(&piece[skip..]);
+            let n_sent_of_it = n_sent.min(piece.bytes().len());
+            n_sent -= n_sent_of_it;
+            if n_sent_of_it < piece.bytes().len() {
+                piece.queue(n_sent_of_it, &mut out);
             }
         }
         true
@@ -204,29 +230,11 @@ impl<S: StreamIo> WriteTransport for StreamTransport<S> {
     }
 
     fn writelines(&self, pieces: &[&[u8]]) -> Result<()> {
-        if S::HALF != Half::Both && self.refuses_write(pieces.iter().all(|piece| piece.is_empty()))? {
-            return Ok(());
-        }
-        if self.has_eof.get() {
-            return Err(RuntimeError::new("Cannot call writelines() after write_eof()").into());
-        }
-        self.refuse_while_sending_file()?;
-        if pieces.is_empty() || self.count_lost_write() || (self.is_batching.get() && self.batch(pieces)) {
-            return Ok(());
-        }
-        if self.out.borrow().is_empty() {
-            if !self.send_pieces_now(pieces) || self.out.borrow().is_empty() {
-                return Ok(());
-            }
-            self.watch_write();
-        } else {
-            for piece in pieces {
-                self.out.borrow_mut().push(piece);
-            }
-            self.on_write();
-        }
-        self.maybe_pause();
-        Ok(())
+        self.write_pieces(pieces)
+    }
+
+    fn writelines_shared(&self, pieces: &[Piece<'_>]) -> Result<()> {
+        self.write_pieces(pieces)
     }
 
     fn write_eof(&self) -> Result<()> {

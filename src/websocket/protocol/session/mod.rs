@@ -30,10 +30,10 @@ use self::inbox::Inbox;
 use self::opening::Handshake;
 use self::receiving::Held;
 use super::config::{Config, Settings};
-use super::hub::{Alarm, Hub};
+use super::hub::Hub;
 use crate::http::RequestHead;
 use crate::outbox::Outbox;
-use crate::serve::{Count, Drain, Seat};
+use crate::serve::{Alarm, Alarmed, Count, Drain, Seat};
 use crate::websocket::close::{CloseCode, CloseFrame};
 use crate::websocket::connection::{Connection, Role};
 use crate::websocket::error::WebSocketError;
@@ -94,9 +94,9 @@ pub(crate) struct Session {
     next_ping: Cell<Option<Instant>>,
     /// By when something must have been heard.
     answer_due: Cell<Option<Instant>>,
-    /// When it wants to be looked after, and when the hub will.
+    /// When it wants to be looked after.
     due: Cell<Option<Instant>>,
-    alarmed: Cell<Option<Alarm>>,
+    alarm: Alarm,
     /// The scope of the handler: a server's WebSocket has one.
     scope: Option<CancelScope>,
     is_handler_over: Cell<bool>,
@@ -170,7 +170,7 @@ impl Session {
             next_ping: Cell::new(None),
             answer_due: Cell::new(None),
             due: Cell::new(None),
-            alarmed: Cell::new(None),
+            alarm: Alarm::default(),
             scope,
             is_handler_over: Cell::new(false),
             is_lingering: Cell::new(false),
@@ -264,39 +264,12 @@ impl Session {
     fn set_due(&self, at: Option<Instant>) {
         self.due.set(at);
         let (Some(at), Some(hub)) = (at, self.hub.get()) else { return };
-        if self.alarmed.get().is_none_or(|alarmed| at < alarmed.at()) {
-            self.clear_alarm();
-            self.alarmed.set(Some(hub.set_alarm(at, self.me.clone())));
-        }
+        hub.alarms.set(&self.alarm, at, &self.me);
     }
 
     fn clear_alarm(&self) {
-        if let (Some(alarm), Some(hub)) = (self.alarmed.take(), self.hub.get()) {
-            hub.clear_alarm(alarm);
-        }
-    }
-
-    /// The hub looks after it, as it was asked to.
-    pub(super) fn alarm(&self, now: Instant) {
-        self.alarmed.set(None);
-        match self.due.get() {
-            Some(due) if due > now => self.set_due(Some(due)),
-            Some(_) => {
-                self.due.set(None);
-                self.look_after(now);
-            }
-            None => {}
-        }
-    }
-
-    fn look_after(&self, now: Instant) {
-        match self.phase.get() {
-            Phase::Open => self.keep_alive(now),
-            // The peer does not close, or does not even take what it is told.
-            Phase::Closing | Phase::Over => {
-                self.with_transport(|transport| transport.abort());
-            }
-            Phase::Connecting => {}
+        if let Some(hub) = self.hub.get() {
+            hub.alarms.clear(&self.alarm);
         }
     }
 
@@ -348,6 +321,34 @@ impl Session {
         }
         let failure = self.with_rest(|rest| rest.failure.clone());
         failure.unwrap_or_else(|| WebSocketError::Closed(Box::new(self.closed())))
+    }
+}
+
+impl Alarmed for Session {
+    fn alarm(&self) -> &Alarm {
+        &self.alarm
+    }
+
+    fn look_after(&self, now: Instant) {
+        match self.due.get() {
+            None => return,
+            Some(due) if due > now => return self.set_due(Some(due)),
+            Some(_) => self.due.set(None),
+        }
+        match self.phase.get() {
+            Phase::Open => self.keep_alive(now),
+            // The peer does not close, or does not even take what it is told.
+            Phase::Closing | Phase::Over => {
+                self.with_transport(|transport| transport.abort());
+            }
+            Phase::Connecting => {}
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.clear_alarm();
     }
 }
 
