@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use foster_compat::{Error, Nursery, Result, open_nursery, sleep};
+use foster_compat::{Nursery, Result, open_nursery, sleep};
 
 use super::*;
 
