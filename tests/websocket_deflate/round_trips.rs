@@ -207,3 +207,24 @@ fn connections_that_share_a_pool_see_nothing_of_each_other() {
     two.1.decompress(&payload, true, &mut out, None).unwrap();
     assert_eq!(out, public);
 }
+
+#[test]
+fn a_message_that_does_not_get_smaller_spoils_none_behind_it() {
+    let mut state = 1_u64;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        (state >> 56) as u8
+    })
+    .take(1_300_000)
+    .collect();
+    for level in [1, 6] {
+        let config = DeflateConfig { level, ..eager() };
+        let (mut client, mut server) = pair(&config, &config);
+        // zlib holds 64 KiB that are not written.
+        for n in [1000, 130_000, 1_300_000] {
+            for message in [&noise[..n], &noise[..n], b"hello hello hello"] {
+                assert!(passed_on(&mut client, &mut server, message, 0) == message, "level {level}, behind {n} bytes");
+            }
+        }
+    }
+}

@@ -10,6 +10,8 @@ pub(super) struct Deflater {
     settings: Settings,
     /// It has seen data, which what it makes may refer to.
     has_context: bool,
+    /// All that it has seen was written, to the end of a block.
+    is_flushed: bool,
     reservation: Reservation,
 }
 
@@ -37,12 +39,8 @@ const MAX_ROOM: usize = 64 * 1024;
 impl Deflater {
     /// `None` if the budget is used up.
     pub(super) fn new(settings: Settings, budget: &DeflateBudget) -> Option<Self> {
-        // zlib does not take 8 for a stream without a header. With 9 bits it refers back over 250 bytes at most, since it
-        // leaves 262 of its window for what is being looked at, so that a window of 8 bits holds all that is needed.
-        let window_bits = settings.window_bits.max(9);
-        let reservation = budget.reserve(Kind::Deflater, deflater_size(window_bits))?;
-        let inner = Compress::new_with_window_bits(Compression::new(settings.level.into()), false, window_bits);
-        Some(Deflater { inner, settings, has_context: false, reservation })
+        let reservation = budget.reserve(Kind::Deflater, deflater_size(settings.zlib_window_bits()))?;
+        Some(Deflater { inner: settings.compress(), settings, has_context: false, is_flushed: true, reservation })
     }
 
     pub(super) fn settings(&self) -> Settings {
@@ -55,10 +53,15 @@ impl Deflater {
 
     /// Forgets what it has seen.
     pub(super) fn reset(&mut self) {
-        if self.has_context {
+        if !self.is_flushed {
+            // In the middle of a message, zlib-rs 0.6.8 does not reset everything: at level 1 it goes on with the same
+            // block, which the next message then lacks the head of, or panics for want of room.
+            self.inner = self.settings.compress();
+            self.is_flushed = true;
+        } else if self.has_context {
             self.inner.reset();
-            self.has_context = false;
         }
+        self.has_context = false;
     }
 
     /// Appends what `data` becomes, to the end of a block, without the tail if the message `is_last`. False if it became
@@ -68,6 +71,7 @@ impl Deflater {
         let max_len = max_len.saturating_add(if is_last { TAIL.len() } else { 0 });
         let mut input = data;
         self.has_context = true;
+        self.is_flushed = false;
         loop {
             if out.capacity() - out.len() < MIN_ROOM {
                 out.reserve((input.len() / 4).clamp(MIN_ROOM, MAX_ROOM));
@@ -83,9 +87,22 @@ impl Deflater {
                 break;
             }
         }
+        self.is_flushed = true;
         if is_last {
             out.truncate(out.len() - TAIL.len());
         }
         true
+    }
+}
+
+impl Settings {
+    fn compress(self) -> Compress {
+        Compress::new_with_window_bits(Compression::new(self.level.into()), false, self.zlib_window_bits())
+    }
+
+    /// zlib does not take 8 for a stream without a header. With 9 bits it refers back over 250 bytes at most, since it
+    /// leaves 262 of its window for what is being looked at, so that a window of 8 bits holds all that is needed.
+    fn zlib_window_bits(self) -> u8 {
+        self.window_bits.max(9)
     }
 }

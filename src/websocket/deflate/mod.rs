@@ -146,12 +146,11 @@ impl Deflate {
     }
 
     fn append(&mut self, piece: &[u8], is_last: bool, max_len: usize, out: &mut Vec<u8>) -> bool {
-        if self.deflater.is_none() {
-            self.deflater = pool::take_deflater(self.settings, &self.budget);
-        }
-        let Some(deflater) = &mut self.deflater else { return false };
+        let deflater = self.deflater.take().or_else(|| pool::take_deflater(self.settings, &self.budget));
+        let Some(mut deflater) = deflater else { return false };
         let start = out.len();
         let is_smaller = deflater.compress(piece, is_last, out, max_len);
+        self.deflater = Some(deflater);
         if !is_smaller {
             // The peer will not see what the compressor has.
             out.truncate(start);
