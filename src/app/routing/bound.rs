@@ -4,11 +4,10 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::converters::Made;
-use super::methods::Methods;
+use super::methods::{MethodKey, Methods};
 use super::part::Part;
 use super::rule::Rule;
 use super::value::PathValue;
-use crate::http::Method;
 
 /// A [`Rule`] in a [`Map`](super::Map).
 pub struct BoundRule {
@@ -114,11 +113,11 @@ impl BoundRule {
         self.rule.defaults.iter().find(|(other, _)| other == name).map(|(_, value)| value)
     }
 
-    pub(super) fn takes(&self, method: &Method) -> Option<Taken> {
+    pub(super) fn takes(&self, method: MethodKey<'_>) -> Option<Taken> {
         let Some(explicit) = &self.explicit else { return Some(Taken::Any) };
-        if explicit.contains(method) {
+        if explicit.contains_key(method) {
             Some(Taken::Explicit)
-        } else if self.automatic.contains(method) {
+        } else if self.automatic.contains_key(method) {
             Some(Taken::Automatic)
         } else {
             None

@@ -79,11 +79,10 @@ pub trait Converter {
 }
 
 /// What a [`Converter`] makes of text.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Parsed {
     /// The text itself, which is not copied.
-    #[default]
     Text,
     /// An integer.
     Int(i64),
@@ -99,16 +98,5 @@ impl Parsed {
     /// A value of any type.
     pub fn custom<C: Any>(value: C) -> Self {
         Parsed::Custom(Rc::new(value))
-    }
-
-    /// The value, if it was made of this text.
-    pub(super) fn value<'a>(&self, text: &'a str) -> PathValue<'a> {
-        match self {
-            Parsed::Text => PathValue::Str(Cow::Borrowed(text)),
-            Parsed::Int(number) => PathValue::Int(*number),
-            Parsed::Float(number) => PathValue::Float(*number),
-            Parsed::Uuid(uuid) => PathValue::Uuid(*uuid),
-            Parsed::Custom(value) => PathValue::Custom(Rc::clone(value)),
-        }
     }
 }

@@ -10,7 +10,7 @@ use super::bound::BoundRule;
 use super::builder::{MapBuilder, Options};
 use super::found::Match;
 use super::matching::{Matching, Seen, Step};
-use super::methods::Methods;
+use super::methods::{MethodKey, Methods};
 use super::no_match::NoMatch;
 use super::path_text::PathText;
 use super::request::MatchRequest;
@@ -148,7 +148,7 @@ impl<T> Map<T> {
         request: &MatchRequest<'_>,
         seen: &mut Seen,
     ) -> Option<Step> {
-        let (method, is_websocket) = (request.method, request.is_websocket);
+        let (method, is_websocket) = (MethodKey::of(request.method), request.is_websocket);
         let mut matching =
             Matching { states: &self.states, rules: &self.rules, host, path, method, is_websocket, seen };
         matching.run(self.looks_at_hosts())

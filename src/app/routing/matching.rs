@@ -3,13 +3,12 @@
 use std::rc::Rc;
 
 use super::bound::{BoundRule, Taken};
-use super::captures::{Capture, Captures};
-use super::methods::Methods;
+use super::captures::Captures;
+use super::methods::{MethodKey, Methods};
 use super::mixed::{self, Mixed};
 use super::part::Part;
 use super::path_text::PathText;
 use super::state::{State, States};
-use crate::http::Method;
 
 /// What is known while states are tried: text first, then variables by their weight, with full backtracking.
 pub(super) struct Matching<'w> {
@@ -17,7 +16,7 @@ pub(super) struct Matching<'w> {
     pub(super) rules: &'w [Rc<BoundRule>],
     pub(super) host: &'w PathText<'w>,
     pub(super) path: &'w PathText<'w>,
-    pub(super) method: &'w Method,
+    pub(super) method: MethodKey<'w>,
     pub(super) is_websocket: bool,
     pub(super) seen: &'w mut Seen,
 }
@@ -166,7 +165,7 @@ pub(super) fn take(
     let mut rest = if part.is_final { Place::End } else { behind(place, end, path) };
     if let Some(converter) = part.as_single() {
         let parsed = converter.parse(&text.as_str()[start..end])?;
-        seen.captures.push(Capture { range: start..end, is_of_host, parsed });
+        seen.captures.push(start..end, is_of_host, parsed);
         return Some(rest);
     }
     if part.is_suffixed && text.ends_with_slash(start..end) {

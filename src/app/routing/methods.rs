@@ -45,8 +45,12 @@ impl Methods {
 
     /// Whether a method is one of them.
     pub fn contains(&self, method: &Method) -> bool {
-        match bit(method) {
-            0 => self.others.contains(method),
+        self.contains_key(MethodKey::of(method))
+    }
+
+    pub(super) fn contains_key(&self, key: MethodKey<'_>) -> bool {
+        match key.bit {
+            0 => self.others.contains(key.method),
             bit => self.standard & bit != 0,
         }
     }
@@ -89,18 +93,31 @@ impl fmt::Display for Methods {
     }
 }
 
+/// A method that many sets are asked for.
+#[derive(Clone, Copy)]
+pub(super) struct MethodKey<'m> {
+    method: &'m Method,
+    bit: u16,
+}
+
+impl<'m> MethodKey<'m> {
+    pub(super) fn of(method: &'m Method) -> Self {
+        MethodKey { method, bit: bit(method) }
+    }
+}
+
 /// The bit of a standard method, 0 for others.
 fn bit(method: &Method) -> u16 {
-    match method.as_str() {
-        "GET" => 1,
-        "HEAD" => 1 << 1,
-        "POST" => 1 << 2,
-        "PUT" => 1 << 3,
-        "PATCH" => 1 << 4,
-        "DELETE" => 1 << 5,
-        "OPTIONS" => 1 << 6,
-        "TRACE" => 1 << 7,
-        "CONNECT" => 1 << 8,
+    match *method {
+        Method::GET => 1,
+        Method::HEAD => 1 << 1,
+        Method::POST => 1 << 2,
+        Method::PUT => 1 << 3,
+        Method::PATCH => 1 << 4,
+        Method::DELETE => 1 << 5,
+        Method::OPTIONS => 1 << 6,
+        Method::TRACE => 1 << 7,
+        Method::CONNECT => 1 << 8,
         _ => 0,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::captures::{Capture, Captures};
+use super::captures::Captures;
 use super::part::{Item, Part};
 use super::path_text::PathText;
 
@@ -82,7 +82,7 @@ impl<'m> Mixed<'m> {
         *budget = budget.saturating_sub((end - at) / LETTERS_PER_STEP);
         let Some(parsed) = made.converter.parse(&self.path.as_str()[at..end]) else { return false };
         let n_captures = captures.len();
-        captures.push(Capture { range: at..end, is_of_host: self.is_of_host, parsed });
+        captures.push(at..end, self.is_of_host, parsed);
         let is_taken = self.take_from(nth + 1, end, captures, budget);
         if !is_taken {
             captures.truncate(n_captures);

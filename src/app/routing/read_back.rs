@@ -1,6 +1,6 @@
 //! Whether what was built from a rule is read with the same values.
 
-use super::bound::BoundRule;
+use super::bound::{BoundRule, Op};
 use super::matching::{Place, Seen, behind, start_of, take};
 use super::part::Part;
 use super::path_text::PathText;
@@ -35,14 +35,15 @@ impl BoundRule {
             let Some(next) = next else { return false };
             place = next;
         }
+        // A host is built in lower case.
         let is_taken = |nth: usize, text: &str| {
-            let Some(capture) = seen.captures.get(nth) else { return false };
-            if capture.is_of_host {
-                host_text.as_str()[capture.range.clone()].eq_ignore_ascii_case(text)
-            } else {
-                path.as_str()[capture.range.clone()] == *text
-            }
+            let taken = seen.captures.text(nth, host, path.as_str());
+            taken.is_some_and(|taken| taken == text || self.is_of_host(nth) && taken.eq_ignore_ascii_case(text))
         };
         place == Place::End && texts.iter().enumerate().all(|(nth, text)| is_taken(nth, text))
+    }
+
+    fn is_of_host(&self, variable: usize) -> bool {
+        self.host.iter().any(|op| matches!(op, Op::Variable(nth) if *nth == variable))
     }
 }

@@ -3,6 +3,7 @@
 use super::bound::Op;
 use super::build_options::BuildOptions;
 use super::map::Map;
+use super::methods::MethodKey;
 use super::no_match::NoMatch;
 use super::quote;
 use super::request::MatchRequest;
@@ -29,7 +30,7 @@ impl<T> Map<T> {
             let others = others.into_iter().flatten().filter(|&&nth| !self.rules[nth].is_alias());
             for &nth in others.chain(&rule.canonical) {
                 let other = &self.rules[nth];
-                if !rule.is_alias() && other.takes(request.method).is_none() {
+                if !rule.is_alias() && other.takes(MethodKey::of(request.method)).is_none() {
                     continue;
                 }
                 if let Some(location) = self.location_of(nth, values, request) {

@@ -92,12 +92,21 @@ impl Hasher for SegmentHasher {
     fn write(&mut self, bytes: &[u8]) {
         let mut words = bytes.chunks_exact(8);
         for word in &mut words {
-            self.add(word.iter().fold(0, |word, &byte| word << 8 | u64::from(byte)));
+            self.add(word.try_into().map_or(0, u64::from_le_bytes));
         }
         let rest = words.remainder();
-        if !rest.is_empty() {
-            self.add(rest.iter().fold(1, |word, &byte| word << 8 | u64::from(byte)));
-        }
+        // The last four bytes overlap with the first four: no loop over single ones.
+        let word = match (rest.first_chunk::<4>(), rest.last_chunk::<4>(), rest) {
+            (Some(first), Some(last), _) => {
+                u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
+            }
+            (_, _, [first, .., last]) => {
+                u64::from(*first) << 16 | u64::from(rest[rest.len() / 2]) << 8 | u64::from(*last)
+            }
+            (_, _, [only]) => u64::from(*only),
+            (_, _, []) => return,
+        };
+        self.add(word << 8 | bytes.len() as u64);
     }
 
     /// What a string writes behind its bytes; there is nothing else to tell apart.

@@ -6,6 +6,7 @@ use super::bound::{BoundRule, Op};
 use super::build_error::BuildError;
 use super::build_options::BuildOptions;
 use super::map::Map;
+use super::methods::MethodKey;
 use super::nearest::nearest;
 use super::quote;
 use super::value::PathValue;
@@ -81,7 +82,7 @@ impl<T> Map<T> {
         method: Option<&Method>,
     ) -> Result<Built<'m>, BuildError> {
         let endpoint = rule.endpoint().unwrap_or_default();
-        if let Some(method) = method.filter(|method| rule.takes(method).is_none()) {
+        if let Some(method) = method.filter(|method| rule.takes(MethodKey::of(method)).is_none()) {
             let (endpoint, method) = (endpoint.to_owned(), method.clone());
             return Err(BuildError::Method { endpoint, method, allowed: rule.methods().unwrap_or_default() });
         }

@@ -5,7 +5,7 @@ use std::fmt;
 use std::rc::Rc;
 
 use super::bound::BoundRule;
-use super::captures::{Capture, Captures};
+use super::captures::Captures;
 use super::value::PathValue;
 
 /// The values of a match: those of the variables in the order of the rule, host first, then the defaults.
@@ -24,7 +24,10 @@ impl PathValues<'_> {
     pub fn get(&self, name: &str) -> Option<PathValue<'_>> {
         match self.rule.default(name) {
             Some(default) => Some(default.borrowed()),
-            None => self.captured(self.position(name)?).map(|(capture, text)| capture.parsed.value(text)),
+            None => {
+                let nth = self.position(name)?;
+                self.captures.value(nth, self.captured(nth)?)
+            }
         }
     }
 
@@ -32,7 +35,7 @@ impl PathValues<'_> {
     pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
         match self.rule.default(name) {
             Some(default) => default.text(),
-            None => self.captured(self.position(name)?).map(|(_, text)| Cow::Borrowed(text)),
+            None => self.captured(self.position(name)?).map(Cow::Borrowed),
         }
     }
 
@@ -72,10 +75,9 @@ impl PathValues<'_> {
         self.rule.variables.iter().position(|variable| variable.name == name)
     }
 
-    fn captured(&self, nth: usize) -> Option<(&Capture, &str)> {
-        let capture = self.captures.get(nth)?;
-        let text = if capture.is_of_host { &self.host } else { &self.path };
-        Some((capture, &text[capture.range.clone()]))
+    /// The text of a variable.
+    fn captured(&self, nth: usize) -> Option<&str> {
+        self.captures.text(nth, &self.host, &self.path)
     }
 
     /// The names of defaults that are no variables.
