@@ -52,8 +52,6 @@ fn each_step_of_each_rule_is_tried_at_most_once() {
 fn variables_that_share_a_segment_cost_no_power_of_its_length() {
     let variables: String = (0..8).map(|n| format!("<c:v{n}>-")).collect();
     let (map, n_parsed) = counted(&[format!("/{variables}end")]);
-    assert_eq!(get(&map, &format!("/{}end", "-".repeat(2_000))), get(&map, &format!("/{}end", "-".repeat(2_000))));
-    n_parsed.set(0);
     // Some 10^24 ways, none of which leads to the end: the last variable would have to be empty.
     assert_eq!(get(&map, &format!("/{}xend", "a-".repeat(1_000))), "404");
     assert!(n_parsed.get() < 300_000, "{}", n_parsed.get());

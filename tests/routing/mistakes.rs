@@ -43,8 +43,7 @@ fn a_mark_stands_below_the_place() {
         ("/a/<any():x>", "    ^^^", "expected the words it takes, as in any(about, help)"),
         ("/<x>/<int:x>", "          ^", "the rule has another variable \"x\""),
     ] {
-        let (n_marks, said) = (mark.trim_start().len(), said(Rule::new(pattern)));
-        assert_eq!(said, format!("{pattern}\n{mark}\n{message}"), "{n_marks} marks");
+        assert_eq!(said(Rule::new(pattern)), format!("{pattern}\n{mark}\n{message}"));
     }
 }
 
@@ -140,7 +139,6 @@ fn a_rule_with_more_segments_than_anybody_writes_is_refused() {
 
 #[test]
 fn an_error_of_a_factory_that_points_elsewhere_is_shown_at_its_arguments() {
-    let mut before = None;
     let first = std::cell::RefCell::new(None);
     let builder = Map::builder()
         .converter("own", move |arguments: &Arguments| {
@@ -153,8 +151,7 @@ fn an_error_of_a_factory_that_points_elsewhere_is_shown_at_its_arguments() {
         })
         .rule(Rule::new("/a/very/long/rule/<own(long=true):x>"), ())
         .rule(Rule::new("/<own(a):x>"), ());
-    before.replace(said_of(builder));
-    assert_eq!(before.as_deref(), Some("/<own(a):x>\n      ^\nnot this one"));
+    assert_eq!(said_of(builder), "/<own(a):x>\n      ^\nnot this one");
 }
 
 struct Own;
