@@ -27,6 +27,8 @@
 //! Protocols, transports, nurseries and the loop are [`foster_compat`]'s, whose documentation is the place to start; what
 //! stands here on top of it is HTTP.
 
+#[cfg(feature = "app")]
+pub mod app;
 #[cfg(feature = "http1")]
 mod handler;
 #[cfg(feature = "http1")]

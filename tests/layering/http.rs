@@ -1,4 +1,4 @@
-//! Holds the rule of the wire machines: vocabulary and machines do no I/O, hold no clock and know nobody above them.
+//! Holds the rule of the wire machines and of the router: they do no I/O, hold no clock and know nobody above them.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::{read, repository, shown, sources};
 const OUTSIDE: [&str; 3] = ["foster_compat", "futures", "tokio"];
 
 /// What each room of the package `foster` may name of the others, lowest first.
-const ROOMS: [Room; 3] = [
+const ROOMS: [Room; 4] = [
     // A body is a stream to its reader: the trait is named, and nothing that runs one.
     Room { folder: "src/http", except: &[], outside: &["foster_compat", "tokio"], crate_modules: &["Error", "Result"] },
     Room {
@@ -23,6 +23,13 @@ const ROOMS: [Room; 3] = [
         except: &["src/websocket/client", "src/websocket/mod.rs", "src/websocket/protocol"],
         outside: &OUTSIDE,
         crate_modules: &["http", "websocket"],
+    },
+    // The router answers with the types of this package alone.
+    Room {
+        folder: "src/app/routing",
+        except: &[],
+        outside: &["foster_compat", "futures", "http", "tokio"],
+        crate_modules: &["http"],
     },
 ];
 
@@ -51,7 +58,7 @@ fn the_machines_of_http_do_no_io_and_name_only_what_lies_below() {
 
 #[test]
 fn a_machine_that_looks_up_is_found() {
-    let [vocabulary, machines, websocket] = &ROOMS;
+    let [vocabulary, machines, websocket, router] = &ROOMS;
     for source in [
         "use tokio::time::Instant;",
         "use foster_compat::TransportRef;",
@@ -67,6 +74,10 @@ fn a_machine_that_looks_up_is_found() {
     for source in ["use tokio::time::Sleep;", "use crate::http1::ServerConnection;", "use crate::Error;"] {
         assert_eq!(websocket.broken_in(&Outline::of(source)).len(), 1, "{source}");
     }
+    for source in ["use crate::handler::Request;", "use crate::websocket::Message;", "use futures::Stream;"] {
+        assert_eq!(router.broken_in(&Outline::of(source)).len(), 1, "{source}");
+    }
+    assert!(router.broken_in(&Outline::of("use crate::http::Method;\nuse super::rule::Rule;")).is_empty());
     assert!(websocket.broken_in(&Outline::of("use crate::websocket::Message;\nuse bytes::Bytes;")).is_empty());
     assert!(vocabulary.broken_in(&Outline::of("use crate::{Error, Result};\nuse super::head::Span;")).is_empty());
     assert!(machines.broken_in(&Outline::of("use crate::http::Limits;\nuse ::http::Method;")).is_empty());

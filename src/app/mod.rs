@@ -1,0 +1,3 @@
+//! The framework: Quart's model in Rust's clothes.
+
+pub mod routing;

@@ -1,0 +1,94 @@
+//! [`PathValues`]: what the variables of a rule took.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::rc::Rc;
+
+use super::bound::BoundRule;
+use super::captures::Captures;
+use super::value::PathValue;
+
+/// The values of a match: those of the variables in the order of the rule, host first, then the defaults.
+///
+/// Text is borrowed from the path unless something in that was percent-encoded.
+#[derive(Clone)]
+pub struct PathValues<'p> {
+    pub(super) rule: Rc<BoundRule>,
+    pub(super) host: Cow<'p, str>,
+    pub(super) path: Cow<'p, str>,
+    pub(super) captures: Captures,
+}
+
+impl PathValues<'_> {
+    /// The value under that name, a default before a variable.
+    pub fn get(&self, name: &str) -> Option<PathValue<'_>> {
+        match self.rule.default(name) {
+            Some(default) => Some(default.borrowed()),
+            None => {
+                let nth = self.position(name)?;
+                self.captures.value(nth, self.captured(nth)?)
+            }
+        }
+    }
+
+    /// The decoded text under that name, before its converter; for a default, its text.
+    pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        match self.rule.default(name) {
+            Some(default) => default.text(),
+            None => self.captured(self.position(name)?).map(Cow::Borrowed),
+        }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.rule.variables.len() + self.lone_defaults().count()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Names and values, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, PathValue<'_>)> {
+        let names = self.rule.variables.iter().map(|variable| variable.name.as_str());
+        names.chain(self.lone_defaults()).filter_map(|name| Some((name, self.get(name)?)))
+    }
+
+    /// Names and texts, in order. A default that has no text is left out.
+    pub fn texts(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
+        let names = self.rule.variables.iter().map(|variable| variable.name.as_str());
+        names.chain(self.lone_defaults()).filter_map(|name| Some((name, self.text(name)?)))
+    }
+
+    /// A copy that borrows nothing.
+    pub fn into_owned(self) -> PathValues<'static> {
+        PathValues {
+            rule: self.rule,
+            host: Cow::Owned(self.host.into_owned()),
+            path: Cow::Owned(self.path.into_owned()),
+            captures: self.captures,
+        }
+    }
+
+    fn position(&self, name: &str) -> Option<usize> {
+        self.rule.variables.iter().position(|variable| variable.name == name)
+    }
+
+    /// The text of a variable.
+    fn captured(&self, nth: usize) -> Option<&str> {
+        self.captures.text(nth, &self.host, &self.path)
+    }
+
+    /// The names of defaults that are no variables.
+    fn lone_defaults(&self) -> impl Iterator<Item = &str> {
+        let names = self.rule.rule.defaults.iter().map(|(name, _)| name.as_str());
+        names.filter(|name| self.position(name).is_none())
+    }
+}
+
+impl fmt::Debug for PathValues<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map().entries(self.iter()).finish()
+    }
+}
