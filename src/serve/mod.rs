@@ -1,6 +1,7 @@
 //! Serving HTTP.
 
 mod access_log;
+mod alarms;
 mod config;
 mod http_server;
 mod place;
@@ -20,5 +21,6 @@ pub use stats::Stats;
 pub use workers::{ServeWorkers, serve_workers};
 
 pub(crate) use access_log::{Entry, Known, Logger};
+pub(crate) use alarms::{Alarm, Alarmed, Alarms};
 pub(crate) use roster::{Drain, Roster, Seat};
 pub(crate) use stats::{Count, Counters};

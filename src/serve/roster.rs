@@ -8,6 +8,7 @@ use std::time::Duration;
 use foster_compat::{Event, Loop};
 use slab::Slab;
 
+use super::alarms::Alarms;
 use super::stats::{Count, Counters};
 
 /// The connections of one worker, as it stops them.
@@ -18,6 +19,7 @@ pub(crate) struct Roster {
     pub(crate) shutdown: Event,
     /// How long connections may go on after that.
     pub(crate) graceful_timeout: Duration,
+    pub(crate) alarms: Rc<Alarms>,
     connections: RefCell<Slab<Weak<dyn Drain>>>,
     #[cfg(feature = "websocket")]
     hub: std::cell::OnceCell<Rc<crate::websocket::Hub>>,
@@ -32,6 +34,7 @@ pub(crate) trait Drain {
 impl Roster {
     pub(crate) fn new(loop_: Loop, counters: Arc<Counters>, graceful_timeout: Duration) -> Rc<Self> {
         Rc::new(Roster {
+            alarms: Alarms::new(loop_.clone()),
             loop_,
             counters,
             shutdown: Event::new(),
@@ -62,7 +65,7 @@ impl Roster {
     /// What the WebSockets of the worker share.
     #[cfg(feature = "websocket")]
     pub(crate) fn hub(&self) -> &Rc<crate::websocket::Hub> {
-        self.hub.get_or_init(|| crate::websocket::Hub::new(self.loop_.clone()))
+        self.hub.get_or_init(|| crate::websocket::Hub::new(self.loop_.clone(), self.alarms.clone()))
     }
 }
 

@@ -171,7 +171,7 @@ impl<H: Handler> Connection<H> {
     }
 
     fn clean_up(&self) {
-        self.deadline.clear();
+        self.deadline.clear(&self.site.roster.alarms);
         drop(self.held.take());
         drop(self.outbox.take());
     }

@@ -1,15 +1,14 @@
-//! [`Deadline`]: the one timer of a connection, whatever it waits for.
+//! [`Deadline`]: the one time-out of a connection, whatever it waits for.
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::time::Duration;
 
-use foster_compat::TimerHandle;
 use tokio::time::Instant;
 
 use super::connection::Connection;
 use crate::handler::Handler;
 use crate::http::{BodyError, StatusCode};
-use crate::serve::{Count, Known};
+use crate::serve::{Alarm, Alarmed, Alarms, Count, Known};
 
 /// What a connection waits for, each with a time-out of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,27 +30,21 @@ pub(super) enum Wait {
 /// neither of the two counts it.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// When the connection's patience ends, and the timer that stands for it.
+/// When the connection's patience ends, and the alarm that stands for it.
 ///
-/// A deadline that moves later is only stored: the timer finds out when it fires, and is set anew.
+/// A deadline that moves later is only stored: the connection finds out when it is looked after, and asks again.
 #[derive(Default)]
 pub(super) struct Deadline {
     wait: Cell<Option<(Wait, Instant)>>,
-    /// When the timer fires.
-    armed: Cell<Option<Instant>>,
-    timer: RefCell<Option<TimerHandle>>,
+    alarm: Alarm,
     /// When the head began that is not complete.
     head_since: Cell<Option<Instant>>,
 }
 
 impl Deadline {
-    pub(super) fn clear(&self) {
+    pub(super) fn clear(&self, alarms: &Alarms) {
         self.wait.set(None);
-        self.armed.set(None);
-        let timer = self.timer.take();
-        if let Some(timer) = timer {
-            timer.cancel();
-        }
+        alarms.clear(&self.alarm);
     }
 }
 
@@ -133,39 +126,7 @@ impl<H: Handler> Connection<H> {
         } else {
             deadline
         };
-        match self.deadline.armed.get() {
-            Some(armed) if armed <= at => return,
-            _ => {}
-        }
-        let delay = at.saturating_duration_since(now);
-        self.deadline.armed.set(Some(at));
-        let mut timer = self.deadline.timer.borrow_mut();
-        let old = timer.take();
-        if let Some(old) = old {
-            old.cancel();
-        }
-        let me = self.me.clone();
-        *timer = Some(self.site.roster.loop_.call_later(delay, move || {
-            if let Some(connection) = me.upgrade() {
-                connection.timer_fired();
-            }
-        }));
-    }
-
-    fn timer_fired(&self) {
-        self.deadline.armed.set(None);
-        let Some((wait, deadline)) = self.deadline.wait.get().filter(|_| !self.is_over.get()) else { return };
-        let now = Instant::now();
-        if let Wait::Write(before) = wait {
-            if self.n_taken() > before || self.n_buffered() == 0 {
-                return self.rearm_at(now);
-            }
-        }
-        if now < deadline {
-            return self.arm(now, wait, deadline);
-        }
-        self.deadline.wait.set(None);
-        self.time_out(wait, now);
+        self.site.roster.alarms.set(&self.deadline.alarm, at, &self.me);
     }
 
     /// Whether the time for more of the body runs.
@@ -195,5 +156,25 @@ impl<H: Handler> Connection<H> {
                 self.with_transport(|transport| transport.abort());
             }
         }
+    }
+}
+
+impl<H: Handler> Alarmed for Connection<H> {
+    fn alarm(&self) -> &Alarm {
+        &self.deadline.alarm
+    }
+
+    fn look_after(&self, now: Instant) {
+        let Some((wait, deadline)) = self.deadline.wait.get().filter(|_| !self.is_over.get()) else { return };
+        if let Wait::Write(before) = wait {
+            if self.n_taken() > before || self.n_buffered() == 0 {
+                return self.rearm_at(now);
+            }
+        }
+        if now < deadline {
+            return self.arm(now, wait, deadline);
+        }
+        self.deadline.wait.set(None);
+        self.time_out(wait, now);
     }
 }

@@ -1,17 +1,15 @@
-//! [`Hub`]: what the WebSockets of one loop share, so that none needs a timer, or a callback, of its own.
+//! [`Hub`]: what the WebSockets of one loop share, so that none needs a callback, or memory to write, of its own.
 
-use std::cell::{Cell, RefCell};
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
-use foster_compat::{Loop, TimerHandle};
-use tokio::time::Instant;
+use foster_compat::Loop;
 
 use super::session::Session;
 use crate::outbox::Outbox;
+use crate::serve::Alarms;
 
-/// Who has something to send, and who is to be looked after when.
+/// Who has something to send, and where all are looked after.
 pub(crate) struct Hub {
     me: Weak<Hub>,
     loop_: Loop,
@@ -19,32 +17,17 @@ pub(crate) struct Hub {
     unsent: RefCell<Vec<Rc<Session>>>,
     /// Kept for the next session that writes: none holds memory for it while it is idle.
     outbox: RefCell<Outbox>,
-    alarms: RefCell<BinaryHeap<Reverse<Alarm>>>,
-    n_alarms: Cell<u64>,
-    /// When the timer fires.
-    armed: Cell<Option<Instant>>,
-    timer: RefCell<Option<TimerHandle>>,
-}
-
-/// When a session wants to be looked after. It may have changed its mind since.
-struct Alarm {
-    at: Instant,
-    /// Those for the same moment fire in the order they were set.
-    n: u64,
-    session: Weak<Session>,
+    pub(super) alarms: Rc<Alarms>,
 }
 
 impl Hub {
-    pub(crate) fn new(loop_: Loop) -> Rc<Self> {
+    pub(crate) fn new(loop_: Loop, alarms: Rc<Alarms>) -> Rc<Self> {
         Rc::new_cyclic(|me| Hub {
             me: me.clone(),
             loop_,
             unsent: RefCell::default(),
             outbox: RefCell::default(),
-            alarms: RefCell::default(),
-            n_alarms: Cell::new(0),
-            armed: Cell::new(None),
-            timer: RefCell::default(),
+            alarms,
         })
     }
 
@@ -87,77 +70,5 @@ impl Hub {
         if let Some(outbox) = outbox.cleaned() {
             self.outbox.replace(outbox);
         }
-    }
-
-    /// Has `session` looked after at `at`.
-    pub(super) fn set_alarm(&self, at: Instant, session: Weak<Session>) {
-        let n = self.n_alarms.get();
-        self.n_alarms.set(n + 1);
-        self.alarms.borrow_mut().push(Reverse(Alarm { at, n, session }));
-        self.arm(at);
-    }
-
-    fn arm(&self, at: Instant) {
-        if self.armed.get().is_some_and(|armed| armed <= at) {
-            return;
-        }
-        self.armed.set(Some(at));
-        let me = self.me.clone();
-        let timer = self.loop_.call_later(at.saturating_duration_since(Instant::now()), move || {
-            if let Some(hub) = me.upgrade() {
-                hub.fire();
-            }
-        });
-        let old = self.timer.replace(Some(timer));
-        if let Some(old) = old {
-            old.cancel();
-        }
-    }
-
-    fn fire(&self) {
-        self.armed.set(None);
-        let now = Instant::now();
-        while let Some(alarm) = self.take_due(now) {
-            if let Some(session) = alarm.session.upgrade() {
-                session.alarm(alarm.at, now);
-            }
-        }
-        let next = self.alarms.borrow().peek().map(|alarm| alarm.0.at);
-        if let Some(next) = next {
-            self.arm(next);
-        }
-    }
-
-    fn take_due(&self, now: Instant) -> Option<Alarm> {
-        let mut alarms = self.alarms.borrow_mut();
-        if alarms.peek().is_some_and(|alarm| alarm.0.at <= now) { alarms.pop().map(|alarm| alarm.0) } else { None }
-    }
-}
-
-impl Drop for Hub {
-    fn drop(&mut self) {
-        if let Some(timer) = self.timer.get_mut().take() {
-            timer.cancel();
-        }
-    }
-}
-
-impl PartialEq for Alarm {
-    fn eq(&self, other: &Self) -> bool {
-        (self.at, self.n) == (other.at, other.n)
-    }
-}
-
-impl Eq for Alarm {}
-
-impl PartialOrd for Alarm {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Alarm {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.at, self.n).cmp(&(other.at, other.n))
     }
 }

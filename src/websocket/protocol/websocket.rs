@@ -16,6 +16,7 @@ use super::hub::Hub;
 use super::message_writer::MessageWriter;
 use super::session::{Session, Start};
 use crate::http::{HeaderList, RequestHead, Response};
+use crate::serve::Alarms;
 use crate::websocket::close::{CloseCode, CloseFrame};
 use crate::websocket::connection::Role;
 use crate::websocket::deflate::Deflate;
@@ -78,7 +79,8 @@ impl WebSocket {
     ) -> Self {
         let session = Session::new(Role::Client, config, None);
         let machine = session.make_machine(compression);
-        session.open(Start { hub: Hub::new(loop_), transport, seat: None, machine, leftover, has_eof: false });
+        let alarms = Alarms::new(loop_.clone());
+        session.open(Start { hub: Hub::new(loop_, alarms), transport, seat: None, machine, leftover, has_eof: false });
         session.agree_on(subprotocol);
         WebSocket::new(session)
     }

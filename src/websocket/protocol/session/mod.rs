@@ -31,7 +31,7 @@ use super::config::{Config, Settings};
 use super::hub::Hub;
 use crate::http::RequestHead;
 use crate::outbox::Outbox;
-use crate::serve::{Count, Drain, Seat};
+use crate::serve::{Alarm, Alarmed, Count, Drain, Seat};
 use crate::websocket::close::{CloseCode, CloseFrame};
 use crate::websocket::connection::{Connection, Role};
 use crate::websocket::error::WebSocketError;
@@ -90,9 +90,9 @@ pub(crate) struct Session {
     next_ping: Cell<Option<Instant>>,
     /// By when something must have been heard.
     answer_due: Cell<Option<Instant>>,
-    /// When it wants to be looked after, and when the hub will.
+    /// When it wants to be looked after.
     due: Cell<Option<Instant>>,
-    alarmed: Cell<Option<Instant>>,
+    alarm: Alarm,
     /// What comes behind the messages of the inbox: the peer's close frame, or what it did wrong.
     ending: RefCell<Option<Box<Ending>>>,
     /// What the peer did wrong.
@@ -166,7 +166,7 @@ impl Session {
             next_ping: Cell::new(None),
             answer_due: Cell::new(None),
             due: Cell::new(None),
-            alarmed: Cell::new(None),
+            alarm: Alarm::default(),
             ending: RefCell::default(),
             failure: RefCell::default(),
             scope,
@@ -262,38 +262,7 @@ impl Session {
     fn set_due(&self, at: Option<Instant>) {
         self.due.set(at);
         let (Some(at), Some(hub)) = (at, self.hub.get()) else { return };
-        if self.alarmed.get().is_none_or(|alarmed| at < alarmed) {
-            self.alarmed.set(Some(at));
-            hub.set_alarm(at, self.me.clone());
-        }
-    }
-
-    /// The hub looks after it, as it was asked to for `at`.
-    pub(super) fn alarm(&self, at: Instant, now: Instant) {
-        if self.alarmed.get() != Some(at) {
-            // Another one was set since.
-            return;
-        }
-        self.alarmed.set(None);
-        match self.due.get() {
-            Some(due) if due > now => self.set_due(Some(due)),
-            Some(_) => {
-                self.due.set(None);
-                self.look_after(now);
-            }
-            None => {}
-        }
-    }
-
-    fn look_after(&self, now: Instant) {
-        match self.phase.get() {
-            Phase::Open => self.keep_alive(now),
-            // The peer does not close, or does not even take what it is told.
-            Phase::Closing | Phase::Over => {
-                self.with_transport(|transport| transport.abort());
-            }
-            Phase::Connecting => {}
-        }
+        hub.alarms.set(&self.alarm, at, &self.me);
     }
 
     fn wake_everybody(&self) {
@@ -325,6 +294,36 @@ impl Session {
         }
         let failure = self.failure.borrow().as_deref().cloned();
         failure.unwrap_or_else(|| WebSocketError::Closed(Box::new(self.closed())))
+    }
+}
+
+impl Alarmed for Session {
+    fn alarm(&self) -> &Alarm {
+        &self.alarm
+    }
+
+    fn look_after(&self, now: Instant) {
+        match self.due.get() {
+            None => return,
+            Some(due) if due > now => return self.set_due(Some(due)),
+            Some(_) => self.due.set(None),
+        }
+        match self.phase.get() {
+            Phase::Open => self.keep_alive(now),
+            // The peer does not close, or does not even take what it is told.
+            Phase::Closing | Phase::Over => {
+                self.with_transport(|transport| transport.abort());
+            }
+            Phase::Connecting => {}
+        }
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        if let Some(hub) = self.hub.get() {
+            hub.alarms.clear(&self.alarm);
+        }
     }
 }
 
