@@ -22,8 +22,9 @@ use crate::http::{
 use crate::http1::{BodySize, ServerConnection};
 use crate::serve::{Count, Roster};
 
-/// A body in pieces is written once so much of it is there, or when its maker waits: hyper keeps 400 KiB. Half of it
-/// costs the kernel a quarter more for each byte, and twice as much saves nothing.
+/// A body in pieces is written before it is more than this, or when its maker waits: hyper keeps 400 KiB. Half of it
+/// costs the kernel more, and so does a little above: in a write of a few bytes more than 256 or 384 KiB they are a
+/// packet of their own, and the client is woken for them.
 const MAX_UNSENT: usize = 384 * 1024;
 
 /// How much of a body that is always ready is sent before others have their turn.
@@ -306,7 +307,7 @@ impl<H: Handler> Connection<H> {
                 continue;
             }
             // Before the piece and not behind it, so that the end goes out with the last one.
-            if self.must_flush() {
+            if self.must_flush(chunk.len()) {
                 n_unbroken += self.outbox.borrow().len();
                 self.flush();
                 self.transport().drained().await?;
@@ -326,9 +327,11 @@ impl<H: Handler> Connection<H> {
         Ok(self.send_end(&trailers)?)
     }
 
-    fn must_flush(&self) -> bool {
+    /// Whether what is to be written has to go before a piece of `n_next` bytes. A few bytes do not go alone, however
+    /// large the piece is.
+    fn must_flush(&self, n_next: usize) -> bool {
         let outbox = self.outbox.borrow();
-        outbox.len() >= MAX_UNSENT || outbox.is_full()
+        outbox.is_full() || (outbox.len() > MAX_UNSENT / 2 && outbox.len() + n_next > MAX_UNSENT)
     }
 
     /// The exchange is over: what came behind it has its turn.
