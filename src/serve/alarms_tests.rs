@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use foster_compat::{Error, Nursery, Result, open_nursery, sleep};
+use foster_compat::{Nursery, Result, open_nursery, sleep};
 
 use super::*;
 
@@ -60,7 +60,7 @@ fn paused(test: impl AsyncFnOnce(&Nursery, Rc<Alarms>, Log) -> Result<()>) {
         START.set(Some(Instant::now()));
         test(&nursery, Alarms::new(Loop::new(&nursery)), Log::default()).await
     })));
-    ended.map_err(Error::from).expect("the test ends well");
+    ended.expect("the test ends well");
 }
 
 fn set(alarms: &Alarms, sleeper: &Rc<Sleeper>, after: Duration) {
