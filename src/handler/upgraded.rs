@@ -16,6 +16,7 @@ pub struct Upgraded {
     has_eof: bool,
     is_taken: bool,
     /// Its place among the connections of the server, until it has its protocol.
+    #[cfg_attr(not(feature = "websocket"), expect(dead_code, reason = "held until it is dropped"))]
     seat: Option<Seat>,
 }
 

@@ -18,6 +18,7 @@ pub(crate) struct Roster {
     /// Set once the server was told to stop.
     pub(crate) shutdown: Event,
     /// How long connections may go on after that.
+    #[cfg_attr(not(feature = "websocket"), expect(dead_code, reason = "the server itself has its configuration"))]
     pub(crate) graceful_timeout: Duration,
     pub(crate) alarms: Rc<Alarms>,
     connections: RefCell<Slab<Weak<dyn Drain>>>,
