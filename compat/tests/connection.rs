@@ -156,7 +156,7 @@ fn after_a_kept_end_of_stream_pausing_and_resuming_brings_it_again() {
 #[test]
 fn write_eof_sends_what_waits_and_then_the_end_while_reading_goes_on() {
     over_each_wire(async |wire: Wire, nursery| {
-        // More than the buffers of both ends grow to: Linux has up to 4 MiB for sending and 6 for receiving.
+        // More than the socket takes at once: Linux grows a buffer for sending to 4 MiB.
         const SIZE: usize = 16 * 1024 * 1024;
         let trace = Trace::new();
         let (transport, mut end) = wire.connect(&nursery, trace.wrap(Scripted::new())).await?;

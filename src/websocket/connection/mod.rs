@@ -50,7 +50,7 @@ pub const DEFAULT_MAX_MESSAGE_SIZE: usize = 16 * 1024 * 1024;
 /// let mut answer = Vec::new();
 /// server.answer_close(&mut answer)?;
 /// assert!(server.is_closed());
-/// assert_eq!(answer, [0x88, 2, 0x03, 0xe8]);
+/// assert_eq!(answer, b"\x88\x06\x03\xe8done");
 /// # Ok::<(), foster::websocket::WebSocketError>(())
 /// ```
 #[derive(Debug)]
