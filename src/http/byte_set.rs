@@ -3,6 +3,9 @@
 /// Some of the bytes of ASCII.
 pub(crate) struct ByteSet([bool; 256]);
 
+/// What a token is made of, as a method, the name of a field or a subprotocol (RFC 9110, 5.6.2).
+pub(crate) static IN_TOKEN: ByteSet = ByteSet::alphanumeric_and(b"!#$%&'*+-.^_`|~");
+
 impl ByteSet {
     /// Letters, digits and these.
     pub(crate) const fn alphanumeric_and(others: &[u8]) -> Self {

@@ -32,7 +32,7 @@ pub use target::Target;
 pub use ::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 
 pub(crate) use body::{BodySource, BodyWriter};
-pub(crate) use byte_set::ByteSet;
+pub(crate) use byte_set::{ByteSet, IN_TOKEN};
 pub(crate) use head::{Field, HeadBuffer, RequestLine, Span};
 pub(crate) use headers::tokens;
 pub(crate) use host::is_host;

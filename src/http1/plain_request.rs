@@ -9,7 +9,7 @@
 //! This reader has no opinions. What is not complete, wrong or only unusual it does not take, and the careful one says
 //! what to make of it. What it takes, the careful one would have taken for the same.
 
-use crate::http::{ByteSet, Field, HeadBuffer, Limits, Method, RequestHead, RequestLine, Span, Version};
+use crate::http::{ByteSet, Field, HeadBuffer, IN_TOKEN, Limits, Method, RequestHead, RequestLine, Span, Version};
 
 use super::fields::Framing;
 use super::parse::{Read, check_host};
@@ -39,7 +39,7 @@ pub(super) fn read_plain_request(bytes: &[u8], limits: &Limits) -> Option<Read<R
         if let [b'\r', b'\n', rest @ ..] = rest {
             break text.len() - rest.len();
         }
-        let (name, value) = cut(rest, &IN_NAME);
+        let (name, value) = cut(rest, &IN_TOKEN);
         let (value, next) = cut_value(value)?;
         if name.is_empty() || parts.fields.len() == limits.headers {
             return None;
@@ -103,8 +103,6 @@ fn n_plain(text: &[u8]) -> usize {
     let n_more = rest.iter().take_while(|byte| matches!(byte, b' '..=b'~')).count();
     text.len() - rest.len() + n_more
 }
-
-static IN_NAME: ByteSet = ByteSet::alphanumeric_and(b"!#$%&'*+-.^_`|~");
 
 /// A fragment is never sent, and what lies beyond ASCII is unusual.
 static IN_QUERY: ByteSet = ByteSet::visible_without(b"#");

@@ -5,7 +5,7 @@ use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
 
-use foster_compat::{Event, Loop};
+use foster_compat::{Error, Event, ExceptionContext, Loop, TransportRef};
 use slab::Slab;
 
 use super::alarms::Alarms;
@@ -61,6 +61,17 @@ impl Roster {
         for connection in connections {
             connection.drain();
         }
+    }
+
+    /// Counts what is a handler's fault, and tells the exception handler of the loop.
+    pub(crate) fn report(&self, message: &'static str, err: Error, transport: Option<TransportRef>) {
+        self.counters.add(Count::Failed);
+        let context = ExceptionContext::new(message, Some(err));
+        let context = match transport {
+            Some(transport) => context.with("transport", transport),
+            None => context,
+        };
+        self.loop_.call_exception_handler(&context);
     }
 
     /// What the WebSockets of the worker share.

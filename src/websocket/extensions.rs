@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::error::WebSocketError;
+use crate::http::IN_TOKEN;
 
 /// An extension that is offered or was chosen. Names are compared as they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +94,7 @@ impl<'a> Scanner<'a> {
                 [] => return Err(MALFORMED),
             };
             // What was in quotes has to be a token, too.
-            if !is_token_byte(byte) {
+            if !IN_TOKEN.contains(byte) {
                 return Err(MALFORMED);
             }
             value.push(char::from(byte));
@@ -103,7 +104,7 @@ impl<'a> Scanner<'a> {
 
     fn token(&mut self) -> Result<&'a str, WebSocketError> {
         self.skip_whitespace();
-        let len = self.rest.iter().position(|&byte| !is_token_byte(byte)).unwrap_or(self.rest.len());
+        let len = IN_TOKEN.n_leading(self.rest);
         let (token, rest) = self.rest.split_at(len);
         self.rest = rest;
         std::str::from_utf8(token).ok().filter(|token| !token.is_empty()).ok_or(MALFORMED)
@@ -129,11 +130,6 @@ impl<'a> Scanner<'a> {
             self.rest = rest;
         }
     }
-}
-
-/// A character of a token (RFC 9110, 5.6.2).
-fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 #[cfg(test)]

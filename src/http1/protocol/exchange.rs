@@ -9,7 +9,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use foster_compat::{Error, ExceptionContext, Panicked, Result, TransportRef, checkpoint};
+use foster_compat::{Error, Panicked, Result, TransportRef, checkpoint};
 use futures::FutureExt;
 use tokio::time::Instant;
 use tracing::Instrument;
@@ -161,7 +161,7 @@ impl<H: Handler> Connection<H> {
 
     /// Counts what is the handler's fault, and tells the exception handler of the loop.
     fn report(&self, message: &'static str, err: Error) {
-        report(&self.site.roster, message, err, Some(self.transport()));
+        self.site.roster.report(message, err, Some(self.transport()));
     }
 
     /// Puts the head, and a body that is there as a whole, into what goes out. Gives a body that is still to be made.
@@ -396,20 +396,9 @@ async fn wait_for<H: Handler>(waiting: Waiting<H>, mut handling: Pin<Box<Option<
         (Some(connection), answer) => connection.answered(answer),
         // The connection was given away, and has nobody else to hear of this.
         (None, Ok(Ok(_))) => {}
-        (None, Ok(Err(err))) => report(&roster, FAILED, err, None),
-        (None, Err(payload)) => report(&roster, PANICKED, Panicked::new(payload).into(), None),
+        (None, Ok(Err(err))) => roster.report(FAILED, err, None),
+        (None, Err(payload)) => roster.report(PANICKED, Panicked::new(payload).into(), None),
     }
-}
-
-/// Counts what is the handler's fault, and tells the exception handler of the loop.
-fn report(roster: &Roster, message: &'static str, err: Error, transport: Option<TransportRef>) {
-    roster.counters.add(Count::Failed);
-    let context = ExceptionContext::new(message, Some(err));
-    let context = match transport {
-        Some(transport) => context.with("transport", transport),
-        None => context,
-    };
-    roster.loop_.call_exception_handler(&context);
 }
 
 /// Polls a call of the handler up to its response.

@@ -1,6 +1,6 @@
 //! Subprotocols: offered by the client in the order of its liking, one of them chosen by the server.
 
-use crate::http::{HeaderValue, Headers, header, tokens};
+use crate::http::{HeaderValue, Headers, IN_TOKEN, header, tokens};
 use crate::websocket::WebSocketError;
 
 use super::error::HandshakeError;
@@ -49,6 +49,6 @@ pub(super) fn to_offer(names: &[String]) -> Result<Option<HeaderValue>, WebSocke
 
 /// The text of a token (RFC 9110, 5.6.2).
 fn as_token(bytes: &[u8]) -> Option<&str> {
-    let is_token = bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte));
+    let is_token = IN_TOKEN.n_leading(bytes) == bytes.len();
     if is_token && !bytes.is_empty() { std::str::from_utf8(bytes).ok() } else { None }
 }

@@ -6,7 +6,7 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use foster_compat::{CancelScope, Error, ExceptionContext, NurseryError, Outcome, Panicked, Result};
+use foster_compat::{CancelScope, Error, NurseryError, Outcome, Panicked, Result};
 use futures::FutureExt;
 
 use super::config::Config;
@@ -14,7 +14,6 @@ use super::session::Session;
 use super::websocket::WebSocket;
 use crate::handler::{Handler, Request};
 use crate::http::Response;
-use crate::serve::Count;
 use crate::websocket::close::{CloseCode, CloseFrame};
 use crate::websocket::error::WebSocketError;
 use crate::websocket::handshake::{HandshakeError, Opening, ServerHandshake};
@@ -205,15 +204,10 @@ impl Drop for Running {
 }
 
 impl Session {
-    /// Counts what is the handler's fault, and tells the exception handler of the loop.
+    /// Counts a failure of the handler, and tells the exception handler of the loop.
     fn report(&self, err: Error) {
-        let Some(hub) = self.hub() else { return };
-        self.count(Count::Failed);
-        let context = ExceptionContext::new("the handler of a WebSocket failed", Some(err));
-        let context = match self.transport() {
-            Some(transport) => context.with("transport", transport.clone()),
-            None => context,
-        };
-        hub.loop_().call_exception_handler(&context);
+        if let Some(roster) = self.roster() {
+            roster.report("the handler of a WebSocket failed", err, self.transport().cloned());
+        }
     }
 }

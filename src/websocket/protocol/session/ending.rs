@@ -217,7 +217,7 @@ impl Session {
             return;
         }
         let Some(hub) = self.hub.get() else { return };
-        let shutdown = self.seat.borrow().as_ref().map(|seat| seat.roster().clone());
+        let shutdown = self.roster();
         let linger = Linger { session: self.me.clone() };
         let close_timeout = self.settings().close_timeout;
         // A child of the server and not of the connection, so that it hears of the server's cancellation, which the

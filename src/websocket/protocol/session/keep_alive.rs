@@ -20,7 +20,7 @@ impl Session {
         self.plan_look(now);
     }
 
-    /// The hub's look at an open session.
+    /// The regular look at an open session.
     pub(super) fn keep_alive(&self, now: Instant) {
         if let Some(due) = self.end_due() {
             return if now >= due { self.end_now() } else { self.plan_look(now) };

@@ -33,7 +33,7 @@ use super::config::{Config, Settings};
 use super::hub::Hub;
 use crate::http::RequestHead;
 use crate::outbox::Outbox;
-use crate::serve::{Alarm, Alarmed, Count, Drain, Seat};
+use crate::serve::{Alarm, Alarmed, Drain, Roster, Seat};
 use crate::websocket::close::{CloseCode, CloseFrame};
 use crate::websocket::connection::{Connection, Role};
 use crate::websocket::error::WebSocketError;
@@ -242,14 +242,9 @@ impl Session {
         if self.is_open() { Ok(()) } else { Err(self.not_open()) }
     }
 
-    pub(super) fn hub(&self) -> Option<&Rc<Hub>> {
-        self.hub.get()
-    }
-
-    pub(super) fn count(&self, count: Count) {
-        if let Some(seat) = &*self.seat.borrow() {
-            seat.roster().counters.add(count);
-        }
+    /// What all connections of a server's worker share; none for a client's, and once it has ended.
+    pub(super) fn roster(&self) -> Option<Rc<Roster>> {
+        self.seat.borrow().as_ref().map(|seat| seat.roster().clone())
     }
 
     fn with_transport<R>(&self, look: impl FnOnce(&TransportRef) -> R) -> Option<R> {
