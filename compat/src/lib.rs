@@ -70,8 +70,8 @@ pub use nursery::{
 #[cfg(unix)]
 pub use nursery::{wait_readable, wait_writable};
 pub use runtime::{
-    CancelReason, CancelSource, Cancelled, ContextVar, ExceptionContext, LoopThread, Panicked, run, run_here,
-    run_in_thread,
+    CancelReason, CancelSource, Cancelled, Context, ContextVar, ExceptionContext, LoopThread, Panicked, copy_context,
+    run, run_here, run_in_thread,
 };
 
 /// Compiles the Rust blocks of the README with the documentation tests.

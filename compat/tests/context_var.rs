@@ -2,8 +2,10 @@
 
 mod log;
 
+use std::rc::Rc;
+
 use foster_compat::{
-    ContextVar, Nursery, TaskStatus, checkpoint, dump, move_on_after, open_nursery, shield, sleep, sleep_forever,
+    Context, ContextVar, Nursery, TaskStatus, checkpoint, copy_context, dump, move_on_after, open_nursery, shield, sleep, sleep_forever,
 };
 
 use crate::log::{inside, ms};
@@ -146,4 +148,72 @@ loop
 #[test]
 fn dump_outside_a_loop_is_empty() {
     assert_eq!(dump(), "");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_set_in_a_context_stays_in_it() {
+    inside(async {
+        set_user("ada");
+        let mut context = copy_context();
+        context.run(|| {
+            assert_eq!(user(), Some("ada"));
+            set_user("bob");
+        });
+        assert_eq!(user(), Some("ada"));
+        context.run(|| assert_eq!(user(), Some("bob")));
+        assert_eq!(copy_context().with(&ContextVar::<u8>::new(), Rc::new(1)).run(user), Some("ada"));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_panic_leaves_the_context_it_happened_in() {
+    inside(async {
+        set_user("ada");
+        let mut context = Context::new();
+        let panicking = std::panic::AssertUnwindSafe(|| {
+            context.run(|| {
+                set_user("bob");
+                panic!("inside");
+            });
+        });
+        assert!(std::panic::catch_unwind(panicking).is_err());
+        assert_eq!((user(), context.run(user)), (Some("ada"), Some("bob")));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_child_that_is_started_in_a_context_inherits_it() {
+    inside(open_nursery(async |nursery: Nursery| {
+        let mut context = USER.with(|user| Context::new().with(user, Rc::new("ada")));
+        context.run(|| nursery.start_soon(async { assert_eq!(user(), Some("ada")) }));
+        assert_eq!(user(), None);
+        Ok(())
+    }))
+    .await
+    .unwrap();
+}
+
+#[test]
+fn outside_a_loop_a_context_only_calls() {
+    let mut context = USER.with(|user| Context::new().with(user, Rc::new("ada")));
+    assert_eq!(context.run(user), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_variable_that_is_set_again_and_again_keeps_one_value() {
+    struct Counted(Rc<()>);
+    let alive = Rc::new(());
+    let variable = ContextVar::<Counted>::new();
+    inside(async {
+        let mut context = Context::new();
+        for _ in 0..1000 {
+            context = context.with(&variable, Rc::new(Counted(alive.clone())));
+            context = context.with(&ContextVar::<u8>::new(), Rc::new(0));
+        }
+        assert_eq!(Rc::strong_count(&alive), 2);
+        assert!(context.run(|| variable.get_shared()).is_some_and(|value| Rc::ptr_eq(&value.0, &alive)));
+    })
+    .await;
 }

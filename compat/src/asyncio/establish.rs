@@ -83,7 +83,7 @@ pub(super) fn connect(
 pub(super) async fn made(core: &Rc<Core>, end: impl Fn()) -> Result<()> {
     let waiter = Future::new(core);
     let made = waiter.clone();
-    core.push(Item::Call(Callback::new(move || Ok(made.set_result(())?), None)));
+    core.push(Item::Call(Callback::without_context(move || Ok(made.set_result(())?))));
     wait_or_end(waiter, end).await
 }
 

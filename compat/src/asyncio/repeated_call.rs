@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
 
 use crate::nursery::Outcome;
 use crate::runtime::{Context, Core, ExceptionContext, Failure};
@@ -13,7 +12,7 @@ pub(super) struct RepeatedCall {
     /// Taken out while it runs, and for good by [`forget`](RepeatedCall::forget).
     call: RefCell<Option<Call>>,
     /// The context variables of who gave it.
-    context: Option<Rc<Context>>,
+    context: Context,
 }
 
 impl RepeatedCall {
@@ -39,7 +38,7 @@ impl RepeatedCall {
             result
         }));
         drop(inside);
-        core.set_context(None);
+        core.set_context(Context::new());
         let failure = match outcome {
             Ok(Ok(())) => return true,
             Ok(Err(err)) => Failure::Error(err),

@@ -15,7 +15,7 @@ pub(super) struct Limit {
 /// A child that waits in line, with the context variables of the moment it was started.
 pub(super) struct Waiting {
     pub(super) task: NewTask,
-    pub(super) context: Option<Rc<Context>>,
+    pub(super) context: Context,
     pub(super) place: Place,
 }
 
@@ -34,7 +34,7 @@ impl Limit {
         n_free > 0
     }
 
-    pub(super) fn line_up(&self, task: NewTask, context: Option<Rc<Context>>) -> Place {
+    pub(super) fn line_up(&self, task: NewTask, context: Context) -> Place {
         let place = Place::default();
         self.line.borrow_mut().push_back(Waiting { task, context, place: place.clone() });
         place

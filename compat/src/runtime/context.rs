@@ -2,14 +2,110 @@
 
 use std::any::Any;
 use std::cell::{Cell, OnceCell};
+use std::fmt;
 use std::marker::PhantomData;
 use std::rc::Rc;
 
-use super::core;
+use super::core::{self, Core};
 
-/// The values of one task, copied when it changes one of them.
+/// The values of context variables at one moment: Python's `contextvars.Context`.
+///
+/// A clone is another reference until one of them changes. Usually the loop keeps them, one for each task; this is for
+/// who calls code in the name of another, as a server that polls the handler of a request.
+///
+/// # Examples
+///
+/// ```
+/// use std::rc::Rc;
+///
+/// use foster_compat::{ContextVar, copy_context, run};
+///
+/// thread_local!(static USER: ContextVar<&'static str> = const { ContextVar::new() });
+///
+/// run(async {
+///     let mut context = USER.with(|user| copy_context().with(user, Rc::new("ada")));
+///     context.run(|| {
+///         assert_eq!(USER.with(ContextVar::get), Some("ada"));
+///         USER.with(|user| user.set("bob"));
+///     });
+///     assert_eq!(USER.with(ContextVar::get), None);
+///     context.run(|| assert_eq!(USER.with(ContextVar::get), Some("bob")));
+///     foster_compat::Ok(())
+/// })?;
+/// # foster_compat::Ok(())
+/// ```
 #[derive(Clone, Default)]
-pub(crate) struct Context(Vec<(u64, Rc<dyn Any>)>);
+pub struct Context {
+    newest: Option<Rc<Binding>>,
+}
+
+/// One value, and those that were set before it. No key stands in a list twice.
+struct Binding {
+    key: u64,
+    value: Rc<dyn Any>,
+    older: Context,
+}
+
+impl Context {
+    /// One without values.
+    pub const fn new() -> Self {
+        Context { newest: None }
+    }
+
+    /// The same with another value for one variable.
+    pub fn with<T: 'static>(self, variable: &ContextVar<T>, value: Rc<T>) -> Self {
+        self.bind(variable.key(), value)
+    }
+
+    /// Calls in this context: variables have its values, and what is set stays in it.
+    ///
+    /// Outside a loop there are no values, and it is only called.
+    pub fn run<R>(&mut self, call: impl FnOnce() -> R) -> R {
+        struct Leave<'a> {
+            core: &'a Core,
+            context: &'a mut Context,
+        }
+        impl Drop for Leave<'_> {
+            fn drop(&mut self) {
+                *self.context = self.core.swap_context(std::mem::take(self.context));
+            }
+        }
+        let Some(core) = core::try_current() else { return call() };
+        let outer = core.swap_context(std::mem::take(self));
+        *self = outer;
+        let _leave = Leave { core: &core, context: self };
+        call()
+    }
+
+    fn get(&self, key: u64) -> Option<&Rc<dyn Any>> {
+        let mut bindings = std::iter::successors(self.newest.as_deref(), |binding| binding.older.newest.as_deref());
+        bindings.find(|binding| binding.key == key).map(|binding| &binding.value)
+    }
+
+    fn bind(self, key: u64, value: Rc<dyn Any>) -> Self {
+        let older = if self.get(key).is_some() { self.without(key) } else { self };
+        Context { newest: Some(Rc::new(Binding { key, value, older })) }
+    }
+
+    fn without(&self, key: u64) -> Self {
+        let Some(newest) = &self.newest else { return Context::new() };
+        if newest.key == key {
+            return newest.older.clone();
+        }
+        newest.older.without(key).bind(newest.key, newest.value.clone())
+    }
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Context").finish_non_exhaustive()
+    }
+}
+
+/// The values of the running task or callback: Python's `contextvars.copy_context`. None outside a loop.
+pub fn copy_context() -> Context {
+    core::try_current().map(|core| core.context()).unwrap_or_default()
+}
 
 /// A variable whose value a task inherits from whoever started it: Python's `contextvars.ContextVar`.
 ///
@@ -50,18 +146,17 @@ pub struct ContextVar<T> {
     value: PhantomData<T>,
 }
 
-impl<T: Clone + 'static> ContextVar<T> {
+impl<T> ContextVar<T> {
     /// A variable without a value.
     pub const fn new() -> Self {
         ContextVar { key: OnceCell::new(), value: PhantomData }
     }
+}
 
+impl<T: Clone + 'static> ContextVar<T> {
     /// The value of the running task or callback, if it or an ancestor has set one.
     pub fn get(&self) -> Option<T> {
-        let core = core::try_current()?;
-        let context = core.context()?;
-        let (_, value) = context.0.iter().find(|(key, _)| *key == self.key())?;
-        value.downcast_ref().cloned()
+        self.get_shared().map(|value| (*value).clone())
     }
 
     /// Sets the value for the running task or callback and for what it starts from now on.
@@ -83,16 +178,23 @@ impl<T: Clone + 'static> ContextVar<T> {
         let _restore = Restore(self, old);
         call()
     }
+}
+
+impl<T: 'static> ContextVar<T> {
+    /// As [`get`](ContextVar::get), for a value that is shared and not cloned.
+    pub fn get_shared(&self) -> Option<Rc<T>> {
+        let value = core::try_current()?.with_context(|context| context.get(self.key()).cloned())?;
+        value.downcast().ok()
+    }
 
     fn replace(&self, value: Option<Rc<dyn Any>>) -> Option<Rc<dyn Any>> {
         let core = core::try_current()?;
-        let mut context = core.context().unwrap_or_default();
-        let values = &mut Rc::make_mut(&mut context).0;
-        let old = values.iter().position(|(key, _)| *key == self.key()).map(|at| values.swap_remove(at).1);
-        if let Some(value) = value {
-            values.push((self.key(), value));
-        }
-        core.set_context(Some(context));
+        let context = core.context();
+        let old = context.get(self.key()).cloned();
+        core.set_context(match value {
+            Some(value) => context.bind(self.key(), value),
+            None => context.without(self.key()),
+        });
         old
     }
 
@@ -107,7 +209,7 @@ impl<T: Clone + 'static> ContextVar<T> {
     }
 }
 
-impl<T: Clone + 'static> Default for ContextVar<T> {
+impl<T> Default for ContextVar<T> {
     fn default() -> Self {
         ContextVar::new()
     }

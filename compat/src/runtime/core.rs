@@ -60,7 +60,7 @@ pub(crate) struct Core {
     pub(super) keeps_result: Cell<bool>,
     /// What the running step says it waits for.
     pub(crate) waits_for: Cell<&'static str>,
-    context: RefCell<Option<Rc<Context>>>,
+    context: RefCell<Context>,
     /// The loop's own poll is on the stack; a change made at any other time has to wake it.
     is_polling: Cell<bool>,
     /// The loop was woken since its last poll.
@@ -202,7 +202,7 @@ impl Core {
             by_cancel: Cell::new(false),
             keeps_result: Cell::new(false),
             waits_for: Cell::new(""),
-            context: RefCell::new(None),
+            context: RefCell::default(),
             is_polling: Cell::new(false),
             is_roused: Cell::new(false),
             is_over: Cell::new(false),
@@ -281,7 +281,7 @@ impl Core {
                         source.woken(self, kind);
                     }
                 }
-                Knock::Call(call) => self.push(Item::Call(Callback::new(call, None))),
+                Knock::Call(call) => self.push(Item::Call(Callback::without_context(call))),
             }
         }
         self.spare_knocks.replace(knocks);
@@ -324,7 +324,7 @@ impl Core {
             Item::Task { id, by_cancel } => self.step(id, by_cancel),
             Item::Event { source, event } => {
                 source.run(event);
-                self.set_context(None);
+                self.set_context(Context::new());
             }
             Item::Call(callback) => self.run_callback(&callback),
         }
@@ -332,14 +332,14 @@ impl Core {
 
     fn run_callback(&self, callback: &Rc<Callback>) {
         let Some(call) = callback.take() else { return };
-        self.set_context(callback.context().cloned());
+        self.set_context(callback.context().clone());
         let _inside = self.enter(self.base);
         let err = match catch_unwind(AssertUnwindSafe(call)) {
             Ok(Ok(())) => None,
             Ok(Err(err)) => Some(err),
             Err(payload) => Some(Panicked::new(payload).into()),
         };
-        self.set_context(None);
+        self.set_context(Context::new());
         if let Some(err) = err {
             self.call_exception_handler(&ExceptionContext::new("Exception in callback", Some(err)));
         }
@@ -590,17 +590,24 @@ impl Core {
 
     // ---- the running task
 
-    pub(crate) fn context(&self) -> Option<Rc<Context>> {
+    pub(crate) fn context(&self) -> Context {
         self.context.borrow().clone()
     }
 
-    pub(crate) fn take_context(&self) -> Option<Rc<Context>> {
+    pub(crate) fn with_context<R>(&self, look: impl FnOnce(&Context) -> R) -> R {
+        look(&self.context.borrow())
+    }
+
+    pub(crate) fn take_context(&self) -> Context {
         self.context.take()
     }
 
-    pub(crate) fn set_context(&self, context: Option<Rc<Context>>) {
-        let old = self.context.replace(context);
-        drop(old);
+    pub(crate) fn set_context(&self, context: Context) {
+        drop(self.swap_context(context));
+    }
+
+    pub(crate) fn swap_context(&self, context: Context) -> Context {
+        self.context.replace(context)
     }
 
     pub(crate) fn next_number(&self) -> u32 {

@@ -22,7 +22,6 @@ mod timers;
 mod tree;
 mod wake;
 
-pub(crate) use context::Context;
 pub(crate) use core::{Alarm, Core, current, try_current};
 #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
 pub(crate) use log::info as log_info;
@@ -34,7 +33,7 @@ pub(crate) use timers::TimerKey;
 pub(crate) use tree::{Kind, Node, NodeId, Owner};
 pub(crate) use wake::{Door, Knock, SourceKey};
 
-pub use context::ContextVar;
+pub use context::{Context, ContextVar, copy_context};
 pub use report::{ExceptionContext, Panicked};
 pub use run::{Cancelled, run, run_here};
 pub use thread::{LoopThread, run_in_thread};

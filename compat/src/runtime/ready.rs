@@ -52,12 +52,17 @@ type Call = Box<dyn FnOnce() -> Result<()>>;
 pub(crate) struct Callback {
     cancelled: Cell<bool>,
     call: RefCell<Option<Call>>,
-    context: Option<Rc<Context>>,
+    context: Context,
 }
 
 impl Callback {
-    pub(crate) fn new(call: impl FnOnce() -> Result<()> + 'static, context: Option<Rc<Context>>) -> Rc<Self> {
+    pub(crate) fn new(call: impl FnOnce() -> Result<()> + 'static, context: Context) -> Rc<Self> {
         Rc::new(Callback { cancelled: Cell::new(false), call: RefCell::new(Some(Box::new(call))), context })
+    }
+
+    /// One that sees no context variables.
+    pub(crate) fn without_context(call: impl FnOnce() -> Result<()> + 'static) -> Rc<Self> {
+        Callback::new(call, Context::new())
     }
 
     /// Forgets the callback and what it holds; nothing happens if it has run.
@@ -82,7 +87,7 @@ impl Callback {
         self.call.borrow_mut().take()
     }
 
-    pub(crate) fn context(&self) -> Option<&Rc<Context>> {
-        self.context.as_ref()
+    pub(crate) fn context(&self) -> &Context {
+        &self.context
     }
 }

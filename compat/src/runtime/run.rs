@@ -156,7 +156,7 @@ pin_project! {
         #[pin]
         root: Option<F>,
         root_node: NodeId,
-        root_context: Option<Rc<Context>>,
+        root_context: Context,
         exit: Option<RootExit<F::Output>>,
         signal: Rc<Cell<Option<i32>>>,
         interrupts: Option<Interrupts>,
@@ -184,7 +184,7 @@ impl<F: Future> Run<F> {
             core,
             root: Some(future),
             root_node,
-            root_context: None,
+            root_context: Context::new(),
             exit: None,
             signal: Rc::default(),
             interrupts,
@@ -215,7 +215,7 @@ impl<F: Future> Run<F> {
         let Some(root) = this.root.as_mut().as_pin_mut() else {
             return;
         };
-        core.set_context(this.root_context.take());
+        core.set_context(std::mem::take(this.root_context));
         core.task.set(TaskId::ROOT);
         core.by_cancel.set(by_cancel);
         core.keeps_result.set(is_late && !by_cancel);
@@ -240,7 +240,7 @@ impl<F: Future> Run<F> {
             _ => {}
         }
         drop(inside);
-        core.set_context(None);
+        core.set_context(Context::new());
         *this.exit = exit;
         core.free_node(node);
         // Whatever is left belongs to the loop itself, or to a nursery that foreign code leaked.

@@ -57,14 +57,14 @@ pub(crate) enum Exit {
 /// What the code around a [`run_inside`](Core::run_inside) finds again.
 struct Outside<'a> {
     core: &'a Core,
-    context: Option<Rc<Context>>,
+    context: Context,
     by_cancel: bool,
     keeps_result: bool,
 }
 
 impl Drop for Outside<'_> {
     fn drop(&mut self) {
-        self.core.set_context(self.context.take());
+        self.core.set_context(std::mem::take(&mut self.context));
         self.core.by_cancel.set(self.by_cancel);
         self.core.keeps_result.set(self.keeps_result);
     }
@@ -108,7 +108,7 @@ pub(crate) struct Slot {
     pub(crate) task_waker: Arc<TaskWaker>,
     pub(crate) waker: Waker,
     pub(crate) supervisor: Rc<dyn Supervisor>,
-    context: Option<Rc<Context>>,
+    context: Context,
     pub(crate) name: TaskName,
     /// What the task said it waits for when it was last polled.
     pub(crate) waits_for: &'static str,
@@ -130,7 +130,7 @@ impl Core {
     }
 
     /// As [`spawn`](Core::spawn), with the context variables of an earlier moment.
-    pub(crate) fn spawn_in(&self, new: NewTask, context: Option<Rc<Context>>) -> TaskId {
+    pub(crate) fn spawn_in(&self, new: NewTask, context: Context) -> TaskId {
         let generation = self.next_number();
         let mut tasks = self.tasks.borrow_mut();
         let entry = tasks.vacant_entry();
@@ -194,7 +194,7 @@ impl Core {
         let begun = self.with_slot(id, |slot| {
             let is_late = slot.task_waker.begin_step();
             let future = slot.future.take()?;
-            Some((future, slot.node, slot.waker.clone(), slot.context.take(), is_late))
+            Some((future, slot.node, slot.waker.clone(), std::mem::take(&mut slot.context), is_late))
         });
         let Some(Some((mut future, node, waker, context, is_late))) = begun else {
             return;

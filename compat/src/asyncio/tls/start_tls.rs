@@ -159,21 +159,15 @@ impl StartTls {
         below.pause_reading();
         below.set_protocol_cell(ProtocolCell::layer(tls.clone()));
         let (layer, lower) = (tls.clone(), below.clone());
-        core.push(Item::Call(Callback::new(
-            move || {
-                begin_handshake(&layer, lower);
-                Ok(())
-            },
-            None,
-        )));
+        core.push(Item::Call(Callback::without_context(move || {
+            begin_handshake(&layer, lower);
+            Ok(())
+        })));
         let lower = below.clone();
-        core.push(Item::Call(Callback::new(
-            move || {
-                lower.resume_reading();
-                Ok(())
-            },
-            None,
-        )));
+        core.push(Item::Call(Callback::without_context(move || {
+            lower.resume_reading();
+            Ok(())
+        })));
         wait_or_end(waiter, || below.abort()).await?;
         Ok(TransportRef::new(tls))
     }

@@ -186,7 +186,7 @@ impl TlsTransport {
             call(&me);
             Ok(())
         };
-        self.lp.core.push(Item::Call(Callback::new(call, None)));
+        self.lp.core.push(Item::Call(Callback::without_context(call)));
     }
 
     /// Sets the one timer anew; one that the clock cannot count never fires.
@@ -201,7 +201,7 @@ impl TlsTransport {
             }
             Ok(())
         };
-        let alarm = Alarm::Call(Callback::new(call, None));
+        let alarm = Alarm::Call(Callback::without_context(call));
         self.timer.set(Some(self.lp.core.set_timer(deadline, alarm)));
     }
 
