@@ -7,26 +7,38 @@ mod body;
 mod byte_set;
 mod chunks;
 mod error;
+mod escape;
 mod head;
 mod header_list;
 mod headers;
 mod host;
+mod html;
+mod into_response;
+#[cfg(feature = "json")]
+mod json;
 mod limits;
 mod percent;
 mod response;
+mod response_part;
 mod target;
 
 pub use body::{Body, BodyError};
 pub use error::{Fault, HttpError};
+pub use escape::escape;
 pub use head::{RequestHead, ResponseHead};
 pub use header_list::HeaderList;
 pub use headers::Headers;
+pub use html::Html;
+pub use into_response::IntoResponse;
+#[cfg(feature = "json")]
+pub use json::Json;
 pub use limits::{
     DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_CHUNK_EXTENSIONS, DEFAULT_MAX_HEAD_SIZE, DEFAULT_MAX_HEADERS,
     DEFAULT_MAX_REQUEST_LINE, DEFAULT_MAX_TRAILERS_SIZE, Limits,
 };
 pub use percent::{BadPercentEncoding, percent_decode, percent_decode_lossy};
-pub use response::{IntoResponse, Response, ResponseBody};
+pub use response::{Response, ResponseBody};
+pub use response_part::{PartError, ResponsePart};
 pub use target::Target;
 
 pub use ::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
