@@ -18,6 +18,7 @@ mod into_response;
 mod json;
 mod limits;
 mod percent;
+mod redirect;
 mod response;
 mod response_part;
 mod target;
@@ -37,6 +38,7 @@ pub use limits::{
     DEFAULT_MAX_REQUEST_LINE, DEFAULT_MAX_TRAILERS_SIZE, Limits,
 };
 pub use percent::{BadPercentEncoding, percent_decode, percent_decode_lossy};
+pub use redirect::{NotARedirect, redirect, redirect_with};
 pub use response::{Response, ResponseBody};
 pub use response_part::{PartError, ResponsePart};
 pub use target::Target;

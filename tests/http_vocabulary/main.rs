@@ -7,6 +7,7 @@ mod stage;
 
 mod answers;
 mod markup;
+mod redirects;
 
 use std::cell::RefCell;
 use std::future::ready;
