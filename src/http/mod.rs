@@ -6,6 +6,10 @@
 mod body;
 mod byte_set;
 mod chunks;
+#[cfg(feature = "app")]
+mod cookie;
+#[cfg(feature = "app")]
+mod cookies;
 mod error;
 mod escape;
 mod head;
@@ -24,6 +28,10 @@ mod response_part;
 mod target;
 
 pub use body::{Body, BodyError};
+#[cfg(feature = "app")]
+pub use cookie::{CookieError, MAX_COOKIE_SIZE};
+#[cfg(feature = "app")]
+pub use cookies::Cookies;
 pub use error::{Fault, HttpError};
 pub use escape::escape;
 pub use head::{RequestHead, ResponseHead};
@@ -43,6 +51,8 @@ pub use response::{Response, ResponseBody};
 pub use response_part::{PartError, ResponsePart};
 pub use target::Target;
 
+#[cfg(feature = "app")]
+pub use ::cookie::{Cookie, CookieBuilder, Expiration, SameSite, time};
 pub use ::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 
 pub(crate) use body::{BodySource, BodyWriter};

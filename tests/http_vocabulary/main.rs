@@ -6,6 +6,8 @@
 mod stage;
 
 mod answers;
+mod cookies_read;
+mod cookies_set;
 mod markup;
 mod redirects;
 
