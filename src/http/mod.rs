@@ -21,6 +21,8 @@ mod into_response;
 #[cfg(feature = "json")]
 mod json;
 mod limits;
+#[cfg(feature = "app")]
+mod multi_dict;
 mod percent;
 mod redirect;
 mod response;
@@ -45,6 +47,8 @@ pub use limits::{
     DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_CHUNK_EXTENSIONS, DEFAULT_MAX_HEAD_SIZE, DEFAULT_MAX_HEADERS,
     DEFAULT_MAX_REQUEST_LINE, DEFAULT_MAX_TRAILERS_SIZE, Limits,
 };
+#[cfg(feature = "app")]
+pub use multi_dict::{MAX_PAIRS, MultiDict, TooManyPairs};
 pub use percent::{BadPercentEncoding, percent_decode, percent_decode_lossy};
 pub use redirect::{NotARedirect, redirect, redirect_with};
 pub use response::{Response, ResponseBody};

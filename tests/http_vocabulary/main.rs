@@ -9,6 +9,7 @@ mod answers;
 mod cookies_read;
 mod cookies_set;
 mod markup;
+mod multi_dicts;
 mod redirects;
 
 use std::cell::RefCell;
