@@ -46,7 +46,9 @@ pub fn serve_http<H: Handler>(nursery: &Nursery, handler: H, config: Config) -> 
         let site = site.clone();
         Box::new(move || Shared(Http1Protocol::new(&site)))
     };
-    InMemoryHttpServer { nursery: nursery.clone(), site, server: serve(nursery, factory) }
+    let handle = HttpServer::new(Vec::new());
+    handle.add_counters(site.roster.counters.clone());
+    InMemoryHttpServer { nursery: nursery.clone(), handle, site, server: serve(nursery, factory) }
 }
 
 type Factory<H> = Box<dyn FnMut() -> Shared<Http1Protocol<H>>>;
@@ -54,6 +56,8 @@ type Factory<H> = Box<dyn FnMut() -> Shared<Http1Protocol<H>>>;
 /// What [`serve_http`] gives.
 pub struct InMemoryHttpServer<H: Handler> {
     nursery: Nursery,
+    /// What the startup gets.
+    handle: HttpServer,
     site: Rc<Site<H>>,
     server: InMemoryServer<Factory<H>>,
 }
@@ -72,6 +76,7 @@ impl<H: Handler> InMemoryHttpServer<H> {
     /// Begins to stop, as [`HttpServer::shutdown`](crate::HttpServer::shutdown): what is idle is closed, responses under
     /// way say so. Nothing is cancelled after `graceful_timeout`: that is for the nursery of the test to do.
     pub fn shutdown(&self) {
+        self.handle.shutdown();
         self.site.roster.begin_shutdown();
     }
 
@@ -86,14 +91,12 @@ impl<H: Handler> InMemoryHttpServer<H> {
     ///
     /// If the nursery is closed.
     pub async fn lifespan_startup(&self) -> Result<()> {
-        let server = HttpServer::new(Vec::new());
-        server.add_counters(self.site.roster.counters.clone());
-        let (told, site) = (server.clone(), self.site.clone());
+        let (handle, site) = (self.handle.clone(), self.site.clone());
         self.nursery.start_background(async move {
-            told.told_to_stop().await;
+            handle.told_to_stop().await;
             site.roster.begin_shutdown();
         });
-        start_up(&self.site.handler, &self.site.config, &self.nursery, &server).await
+        start_up(&self.site.handler, &self.site.config, &self.nursery, &self.handle).await
     }
 
     /// Awaits [`Handler::shutdown`]: for a test that has ended its connections, and cancels the nursery afterwards.
