@@ -103,6 +103,15 @@ impl FromIterator<(HeaderName, HeaderValue)> for HeaderList {
     }
 }
 
+impl IntoIterator for HeaderList {
+    type Item = (HeaderName, HeaderValue);
+    type IntoIter = std::vec::IntoIter<(HeaderName, HeaderValue)>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.fields.into_iter()
+    }
+}
+
 impl From<&HeaderMap> for HeaderList {
     fn from(map: &HeaderMap) -> Self {
         map.iter().map(|(name, value)| (name.clone(), value.clone())).collect()

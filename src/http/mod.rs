@@ -6,29 +6,57 @@
 mod body;
 mod byte_set;
 mod chunks;
+#[cfg(feature = "app")]
+mod cookie;
+#[cfg(feature = "app")]
+mod cookies;
 mod error;
+mod escape;
 mod head;
 mod header_list;
 mod headers;
 mod host;
+mod html;
+mod into_response;
+#[cfg(feature = "json")]
+mod json;
 mod limits;
+#[cfg(feature = "app")]
+mod multi_dict;
 mod percent;
+mod redirect;
 mod response;
+mod response_part;
 mod target;
 
 pub use body::{Body, BodyError};
+#[cfg(feature = "app")]
+pub use cookie::{CookieError, MAX_COOKIE_SIZE};
+#[cfg(feature = "app")]
+pub use cookies::Cookies;
 pub use error::{Fault, HttpError};
+pub use escape::escape;
 pub use head::{RequestHead, ResponseHead};
 pub use header_list::HeaderList;
 pub use headers::Headers;
+pub use html::Html;
+pub use into_response::IntoResponse;
+#[cfg(feature = "json")]
+pub use json::Json;
 pub use limits::{
     DEFAULT_MAX_BODY_SIZE, DEFAULT_MAX_CHUNK_EXTENSIONS, DEFAULT_MAX_HEAD_SIZE, DEFAULT_MAX_HEADERS,
     DEFAULT_MAX_REQUEST_LINE, DEFAULT_MAX_TRAILERS_SIZE, Limits,
 };
+#[cfg(feature = "app")]
+pub use multi_dict::{MAX_PAIRS, MultiDict, TooManyPairs};
 pub use percent::{BadPercentEncoding, percent_decode, percent_decode_lossy};
-pub use response::{IntoResponse, Response, ResponseBody};
+pub use redirect::{NotARedirect, redirect, redirect_with};
+pub use response::{Response, ResponseBody};
+pub use response_part::{PartError, ResponsePart};
 pub use target::Target;
 
+#[cfg(feature = "app")]
+pub use ::cookie::{Cookie, CookieBuilder, Expiration, SameSite, time};
 pub use ::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 
 pub(crate) use body::{BodySource, BodyWriter};

@@ -1,7 +1,9 @@
-//! Percent-decoding (RFC 3986, 2.1), once and no further.
+//! Percent-encoding (RFC 3986, 2.1) and its decoding, once and no further.
 
 use std::borrow::Cow;
 use std::fmt;
+
+use super::byte_set::ByteSet;
 
 /// Decodes the percent-encoded bytes of a path segment or a query value. What is decoded is never decoded again, and
 /// `+` stays `+`.
@@ -65,6 +67,23 @@ fn decode_bytes(text: &str) -> (Vec<u8>, bool) {
 fn hex(digit: u8) -> Option<u8> {
     char::from(digit).to_digit(16).map(|value| value as u8)
 }
+
+/// Encodes each byte that is not in the set: the others are ASCII, and so is the result.
+pub(super) fn percent_encode(text: &str, kept: &ByteSet) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if kept.contains(byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push('%');
+            encoded.push(char::from(HEX[usize::from(byte >> 4)]));
+            encoded.push(char::from(HEX[usize::from(byte & 15)]));
+        }
+    }
+    encoded
+}
+
+const HEX: [u8; 16] = *b"0123456789ABCDEF";
 
 /// A `%` without two hexadecimal digits, or bytes that are not UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! [`Response`]: what a handler answers.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -246,9 +247,31 @@ impl From<&'static str> for ResponseBody {
     }
 }
 
+impl From<Box<str>> for ResponseBody {
+    fn from(text: Box<str>) -> Self {
+        String::from(text).into()
+    }
+}
+
+impl From<Cow<'static, str>> for ResponseBody {
+    fn from(text: Cow<'static, str>) -> Self {
+        match text {
+            Cow::Borrowed(text) => text.into(),
+            Cow::Owned(text) => text.into(),
+        }
+    }
+}
+
 impl From<&'static [u8]> for ResponseBody {
     fn from(bytes: &'static [u8]) -> Self {
         Bytes::from_static(bytes).into()
+    }
+}
+
+/// Bytes as a literal has them: `b"\x00\x01"`.
+impl<const N: usize> From<&'static [u8; N]> for ResponseBody {
+    fn from(bytes: &'static [u8; N]) -> Self {
+        bytes.as_slice().into()
     }
 }
 
@@ -256,61 +279,5 @@ impl From<&'static [u8]> for ResponseBody {
 impl From<Body> for ResponseBody {
     fn from(body: Body) -> Self {
         ResponseBody { kind: BodyKind::Incoming(body) }
-    }
-}
-
-/// What a handler may give: a response, something that makes one, or a `Result` of these.
-#[diagnostic::on_unimplemented(
-    message = "`{Self}` is no response",
-    label = "a handler gives a `Response`, text, bytes, a status, or a `Result` of these",
-    note = "make a `foster::http::Response` of it, for example with `Response::text`"
-)]
-pub trait IntoResponse {
-    /// Makes the response.
-    ///
-    /// # Errors
-    ///
-    /// The handler's error: it is reported, and the client gets 500. A [`BodyError`](super::BodyError) and an
-    /// [`HttpError`](super::HttpError) of the peer's are answered with their own status and not reported.
-    fn into_response(self) -> Result<Response>;
-}
-
-impl IntoResponse for Response {
-    fn into_response(self) -> Result<Response> {
-        Ok(self)
-    }
-}
-
-impl<T: IntoResponse, E: Into<Error>> IntoResponse for Result<T, E> {
-    fn into_response(self) -> Result<Response> {
-        self.map_err(Into::into)?.into_response()
-    }
-}
-
-/// An empty response.
-impl IntoResponse for StatusCode {
-    fn into_response(self) -> Result<Response> {
-        Ok(Response::new(self))
-    }
-}
-
-/// Text.
-impl IntoResponse for &'static str {
-    fn into_response(self) -> Result<Response> {
-        Ok(Response::text(self))
-    }
-}
-
-/// Text.
-impl IntoResponse for String {
-    fn into_response(self) -> Result<Response> {
-        Ok(Response::text(self))
-    }
-}
-
-/// Bytes.
-impl IntoResponse for Bytes {
-    fn into_response(self) -> Result<Response> {
-        Ok(Response::bytes(self))
     }
 }

@@ -27,6 +27,8 @@ pub struct Config {
     pub(crate) backlog: u32,
     pub(crate) max_connections: Option<usize>,
     pub(crate) graceful_timeout: Duration,
+    pub(crate) startup_timeout: Duration,
+    pub(crate) shutdown_timeout: Duration,
     pub(crate) keep_alive_timeout: Duration,
     pub(crate) keep_alive_max_requests: u32,
     pub(crate) ssl_handshake_timeout: Duration,
@@ -62,6 +64,8 @@ impl Default for Config {
             backlog: 1024,
             max_connections: None,
             graceful_timeout: Duration::from_secs(3),
+            startup_timeout: Duration::from_secs(60),
+            shutdown_timeout: Duration::from_secs(60),
             keep_alive_timeout: Duration::from_secs(5),
             keep_alive_max_requests: 1000,
             ssl_handshake_timeout: Duration::from_secs(60),
@@ -101,6 +105,20 @@ impl Config {
     /// How long requests under way may go on once the server was told to stop: 3 s unless set.
     pub fn graceful_timeout(mut self, timeout: Duration) -> Self {
         self.graceful_timeout = timeout;
+        self
+    }
+
+    /// How long the [startup](crate::Handler::startup) of the handler may take: 60 s unless set. The server ends with an
+    /// error then.
+    pub fn startup_timeout(mut self, timeout: Duration) -> Self {
+        self.startup_timeout = timeout;
+        self
+    }
+
+    /// How long the [shutdown](crate::Handler::shutdown) of the handler may take, after `graceful_timeout`: 60 s unless
+    /// set. What is left of it is cancelled then, and the server ends with an error.
+    pub fn shutdown_timeout(mut self, timeout: Duration) -> Self {
+        self.shutdown_timeout = timeout;
         self
     }
 

@@ -28,8 +28,8 @@ struct Tally {
 }
 
 impl HttpServer {
-    pub(super) fn new(addresses: Vec<Address>, stop: watch::Sender<bool>) -> Self {
-        HttpServer { state: Arc::new(State { addresses, tally: Mutex::default(), stop }) }
+    pub(crate) fn new(addresses: Vec<Address>) -> Self {
+        HttpServer { state: Arc::new(State { addresses, tally: Mutex::default(), stop: watch::Sender::new(false) }) }
     }
 
     /// Where it listens, in the order of [`Config::bind`](crate::Config::bind); several for a host with several
@@ -55,7 +55,13 @@ impl HttpServer {
         *self.state.stop.borrow()
     }
 
-    pub(super) fn add_counters(&self, counters: Arc<Counters>) {
+    /// Waits until it was told to stop.
+    pub(crate) async fn told_to_stop(&self) {
+        // An error would say that nobody is left who could tell it to stop; this is one.
+        let _ = self.state.stop.subscribe().wait_for(|is_stopping| *is_stopping).await;
+    }
+
+    pub(crate) fn add_counters(&self, counters: Arc<Counters>) {
         self.tally().live.push(counters);
     }
 

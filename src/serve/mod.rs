@@ -4,6 +4,7 @@ mod access_log;
 mod alarms;
 mod config;
 mod http_server;
+mod lifespan;
 mod place;
 mod reservation;
 mod roster;
@@ -22,5 +23,7 @@ pub use workers::{ServeWorkers, serve_workers};
 
 pub(crate) use access_log::{Entry, Known, Logger};
 pub(crate) use alarms::{Alarm, Alarmed, Alarms};
+#[cfg(feature = "testing")]
+pub(crate) use lifespan::{shut_down, start_up};
 pub(crate) use roster::{Drain, Roster, Seat};
 pub(crate) use stats::{Count, Counters};

@@ -2,13 +2,14 @@
 
 use std::future::{Future, IntoFuture};
 use std::pin::Pin;
+use std::sync::Arc;
 
 use foster_compat::{Loop, Nursery, NurseryError, Result, finally, open_nursery};
-use tokio::sync::watch;
 
 use super::access_log::AccessLog;
 use super::config::Config;
 use super::http_server::HttpServer;
+use super::lifespan::serve_within;
 use super::place::spots;
 use super::worker::Worker;
 use crate::handler::Handler;
@@ -22,11 +23,15 @@ use crate::handler::Handler;
 /// `graceful_timeout` it cancels what is left. A second signal cancels it at once. It has a nursery of its own, so
 /// nothing of it is left when it returns; cancelled from outside, it aborts its connections.
 ///
+/// Before it accepts, the handler's [`startup`](Handler::startup) is awaited, and at the end its
+/// [`shutdown`](Handler::shutdown). Until then signals are what they are to [`run`](crate::run).
+///
 /// It is one loop whatever [`Config::workers`] says, which is for [`serve_workers`](crate::serve_workers).
 ///
 /// # Errors
 ///
-/// An address that cannot be bound.
+/// An address that cannot be bound; what the startup or the shutdown gives; a [`TimeoutError`](crate::TimeoutError) if one
+/// of these takes too long.
 ///
 /// # Examples
 ///
@@ -82,18 +87,17 @@ impl<H: Handler> Serve<H> {
     async fn run(self) -> Result<()> {
         let Serve { handler, config, options } = self;
         let access_log = config.access_log.clone();
-        let served = open_nursery(async |nursery: Nursery| {
-            let (stop, stopping) = watch::channel(false);
-            let counters = std::sync::Arc::default();
-            let worker = Worker::listen(&nursery, handler, &config, spots(&config)?, std::sync::Arc::clone(&counters));
-            let worker = worker.await?;
-            // With it goes a listener that was given: it would go on listening after the server has closed it.
-            drop(config);
-            let server = HttpServer::new(worker.addresses()?, stop);
-            server.add_counters(counters);
-            options.begin(&nursery, &server)?;
-            worker.serve(&nursery, stopping).await;
-            Ok(())
+        let served = open_nursery(async |app: Nursery| {
+            // With the configuration goes a listener that was given: it would go on listening after the server has
+            // closed it.
+            let bind = async move |nursery: &Nursery| {
+                let counters = Arc::default();
+                let worker = Worker::bind(nursery, handler, &config, spots(&config)?, Arc::clone(&counters)).await?;
+                let server = HttpServer::new(worker.addresses()?);
+                server.add_counters(counters);
+                Ok((worker, server))
+            };
+            serve_within(&app, bind, |server| options.begin(&app, server)).await
         });
         logged(access_log, served).await.map(drop).map_err(NurseryError::into_error)
     }

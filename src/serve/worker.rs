@@ -4,10 +4,10 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use foster_compat::{Address, IntoProtocol, Loop, Nursery, Result, Server, Shared, create_server, move_on_after};
-use tokio::sync::watch;
 
 use super::access_log::AccessLog;
 use super::config::Config;
+use super::http_server::HttpServer;
 use super::place::{Listening, Spot};
 use super::stats::Counters;
 use crate::handler::Handler;
@@ -15,13 +15,13 @@ use crate::http1::{Http1Protocol, Site};
 
 /// What a loop serves with.
 pub(super) struct Worker<H: Handler> {
-    site: Rc<Site<H>>,
+    pub(super) site: Rc<Site<H>>,
     servers: Vec<Server>,
 }
 
 impl<H: Handler> Worker<H> {
-    /// Listens, in `nursery`.
-    pub(super) async fn listen(
+    /// Binds everything, in `nursery`.
+    pub(super) async fn bind(
         nursery: &Nursery,
         handler: H,
         config: &Config,
@@ -36,7 +36,7 @@ impl<H: Handler> Worker<H> {
                 let site = site.clone();
                 move || Shared(Http1Protocol::new(&site))
             };
-            servers.push(listen(nursery, config, factory, spot, true).await?);
+            servers.push(listen(nursery, config, factory, spot, false).await?);
         }
         Ok(Worker { site, servers })
     }
@@ -46,10 +46,14 @@ impl<H: Handler> Worker<H> {
         sockets.map(|socket| Ok(socket.getsockname()?)).collect()
     }
 
-    /// Serves until `stopping` says so; then stops in two phases. What is left after the second is the nursery's.
-    pub(super) async fn serve(self, nursery: &Nursery, mut stopping: watch::Receiver<bool>) {
-        // An error says that nobody is left who could tell it to stop.
-        let _ = stopping.wait_for(|is_stopping| *is_stopping).await;
+    /// Listens and accepts.
+    pub(super) fn accept(&self) -> Result<()> {
+        self.servers.iter().try_for_each(Server::start_serving)
+    }
+
+    /// Serves until `server` was told to stop; then stops in two phases. What is left after the second is the nursery's.
+    pub(super) async fn serve(self, nursery: &Nursery, server: &HttpServer) {
+        server.told_to_stop().await;
         for server in &self.servers {
             server.close();
         }

@@ -14,12 +14,13 @@ use foster_compat::{
     run_in_thread,
 };
 use futures::FutureExt;
-use futures::future::{Either, select};
-use tokio::sync::{oneshot, watch};
+use futures::future::{Either, select, try_join_all};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::config::Config;
 use super::http_server::HttpServer;
+use super::lifespan::serve_within;
 use super::reservation::Reservation;
 use super::serve::{Options, logged, serve_options};
 use super::stats::Counters;
@@ -35,9 +36,10 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 /// A worker that has lived for so long is none that dies again and again.
 const LONG_LIFE: Duration = Duration::from_secs(10);
 
-/// How long workers that were cancelled may take to end: twice the bound of one clean-up
-/// ([`DEFAULT_CLEANUP_TIMEOUT`](foster_compat::DEFAULT_CLEANUP_TIMEOUT)), because theirs run within it.
-const STOP_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long workers that were cancelled may take to end: three times the bound of one clean-up
+/// ([`DEFAULT_CLEANUP_TIMEOUT`](foster_compat::DEFAULT_CLEANUP_TIMEOUT)), because those of the connections and the shutdown
+/// of the handler, one after the other, run within it.
+const STOP_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Serves over HTTP/1.1 from [`Config::workers`] loops, each in a thread of its own with a handler of its own, which
 /// `factory` makes there: a handler need not be `Send`. Await the builder in a loop, which only watches over them.
@@ -45,13 +47,15 @@ const STOP_TIMEOUT: Duration = Duration::from_secs(10);
 ///
 /// A port is bound by each worker, and the kernel shares the connections out (`SO_REUSEPORT`); sockets that were given,
 /// and Unix sockets, are shared. A worker whose loop fails or panics is reported and started again after a pause, of
-/// 0.1 s at first and up to 5 s; a handler that panics costs its own request alone. It stops as [`serve`](crate::serve())
+/// 0.1 s at first and up to 5 s, with a startup of its own; a handler that panics costs its own request alone. It stops as [`serve`](crate::serve())
 /// does, in every worker at once. Limits such as [`Config::max_connections`] are each worker's own. A handler that never
-/// yields stops its worker from stopping; when it is cancelled, such a worker is left behind after 10 s, with a warning.
+/// yields stops its worker from stopping; when it is cancelled, such a worker is left behind after 15 s, with a warning.
 ///
 /// # Errors
 ///
-/// An address that cannot be bound; a worker that cannot start the first time, be it that `factory` panics.
+/// An address that cannot be bound; a worker that cannot start the first time, be it that `factory` panics or that the
+/// [`startup`](Handler::startup) of its handler fails. What goes wrong in a worker after that, a shutdown included, is
+/// logged.
 ///
 /// # Cancel safety
 ///
@@ -104,25 +108,25 @@ where
         let ServeWorkers { factory, config, options } = self;
         let access_log = config.access_log.clone();
         let served = open_nursery(async |nursery: Nursery| {
-            let (stop, mut stopping) = watch::channel(false);
             let reservation = Reservation::make(&nursery, &config).await?;
-            let server = HttpServer::new(reservation.addresses()?, stop);
+            let server = HttpServer::new(reservation.addresses()?);
+            // A listener that is kept here would go on listening after the workers have closed it.
+            let config = Config { bind: Vec::new(), ..config };
             let n_workers = config.workers.max(1);
-            let crew =
-                Rc::new(Crew { factory: Arc::new(factory), config, reservation, server, stopping: stopping.clone() });
+            let crew = Rc::new(Crew { factory: Arc::new(factory), config, reservation, server });
             let mut starts = Vec::with_capacity(n_workers);
             for number in 1..=n_workers {
                 let (started, start) = oneshot::channel();
                 nursery.start_soon(crew.clone().keep_running(number, started));
                 starts.push(start);
             }
-            for start in starts {
-                // A watcher that ends without a word was cancelled, and so is this.
-                start.await.unwrap_or(Ok(()))?;
+            // A watcher that ends without a word was cancelled, and so is this, or its worker was told to stop.
+            let starts = starts.into_iter().map(async |start| start.await.unwrap_or(Ok(())));
+            try_join_all(starts).await?;
+            if !crew.server.is_stopping() {
+                options.begin(&nursery, &crew.server)?;
             }
-            options.begin(&nursery, &crew.server)?;
-            // An error says that nobody is left who could tell it to stop.
-            let _ = stopping.wait_for(|is_stopping| *is_stopping).await;
+            crew.server.told_to_stop().await;
             crew.reservation.release();
             Ok(())
         });
@@ -149,7 +153,6 @@ struct Crew<F> {
     config: Config,
     reservation: Reservation,
     server: HttpServer,
-    stopping: watch::Receiver<bool>,
 }
 
 type Started = oneshot::Sender<Result<()>>;
@@ -185,8 +188,7 @@ where
                 pause = FIRST_PAUSE;
             }
             tracing::error!("worker {number} died, and is started again in {pause:?}: {err:#}");
-            let mut stopping = self.stopping.clone();
-            if move_on_after(pause, stopping.wait_for(|is_stopping| *is_stopping)).await.is_some() {
+            if move_on_after(pause, self.server.told_to_stop()).await.is_some() {
                 return;
             }
             pause = (2 * pause).min(LONGEST_PAUSE);
@@ -226,15 +228,20 @@ where
     }
 
     fn start_thread(&self, counters: Arc<Counters>, ready: oneshot::Sender<()>) -> Result<LoopThread<()>> {
-        let (factory, config, stopping) = (self.factory.clone(), self.config.clone(), self.stopping.clone());
+        let (factory, config, server) = (self.factory.clone(), self.config.clone(), self.server.clone());
         let spots = self.reservation.spots()?;
         run_in_thread(move || async move {
-            let served = open_nursery(async |nursery: Nursery| {
-                let worker = Worker::listen(&nursery, factory(), &config, spots, counters).await?;
-                // Nobody waits for it any more if this is about to be cancelled.
-                let _ = ready.send(());
-                worker.serve(&nursery, stopping).await;
-                Ok(())
+            let served = open_nursery(async |app: Nursery| {
+                let handler = factory();
+                let bind = async move |nursery: &Nursery| {
+                    Ok((Worker::bind(nursery, handler, &config, spots, counters).await?, server))
+                };
+                let on_serving = |_: &HttpServer| {
+                    // Nobody waits for it any more if this is about to be cancelled.
+                    let _ = ready.send(());
+                    Ok(())
+                };
+                serve_within(&app, bind, on_serving).await
             });
             served.await.map(drop).map_err(NurseryError::into_error)
         })

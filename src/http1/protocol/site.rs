@@ -54,9 +54,10 @@ impl<H: Handler> Site<H> {
     ) -> Self {
         // A listener that is kept here would go on listening after the server has closed it.
         let config = Config { bind: Vec::new(), ..config };
+        let max_body_size = handler.max_body_size(config.limits.get_max_body_size());
         Site {
             handler,
-            limits: Rc::new(config.limits.clone()),
+            limits: Rc::new(config.limits.clone().max_body_size(max_body_size)),
             access_log,
             roster: Roster::new(loop_, counters, config.graceful_timeout),
             config,
