@@ -5,7 +5,8 @@ mod log;
 use std::rc::Rc;
 
 use foster_compat::{
-    Context, ContextVar, Nursery, TaskStatus, checkpoint, copy_context, dump, move_on_after, open_nursery, shield, sleep, sleep_forever,
+    Context, ContextVar, Nursery, TaskStatus, checkpoint, copy_context, dump, move_on_after, open_nursery, shield,
+    sleep, sleep_forever,
 };
 
 use crate::log::{inside, ms};

@@ -24,6 +24,9 @@ pub(crate) trait Connected {
     fn shutdown(&self) -> Event;
     fn send_informational(&self, status: StatusCode, headers: &HeaderList) -> Result<(), HttpError>;
     fn switch(&self, headers: &HeaderList, is_connect: bool) -> Result<Upgraded, HttpError>;
+    /// Counts what is a handler's fault, and tells the exception handler of the loop.
+    #[cfg(feature = "app")]
+    fn report(&self, message: &'static str, err: crate::Error);
 }
 
 /// The two ends of a connection: what asking the operating system each time would cost.
@@ -97,6 +100,12 @@ impl Request {
     /// The body alone.
     pub fn into_body(self) -> Body {
         self.body
+    }
+
+    /// Everything.
+    #[cfg(feature = "app")]
+    pub(crate) fn split(self) -> (RequestHead, Body, Rc<dyn Connected>) {
+        (self.head, self.body, self.connection)
     }
 
     /// Head and body.

@@ -12,7 +12,7 @@ use bytes::{Bytes, BytesMut};
 use futures::Stream;
 
 use super::chunks::Chunks;
-use super::error::HttpError;
+use super::error::{Fault, HttpError};
 use super::header_list::HeaderList;
 
 /// The body of a request that came in, or of a response to a client.
@@ -340,5 +340,13 @@ impl std::error::Error for BodyError {
             BodyError::Malformed(err) => Some(err),
             _ => None,
         }
+    }
+}
+
+/// The status of an error that is the client's fault.
+pub(crate) fn client_fault(err: &crate::Error) -> Option<StatusCode> {
+    match err.downcast_ref::<BodyError>() {
+        Some(err) => Some(err.status()),
+        None => err.downcast_ref::<HttpError>().filter(|err| err.fault() == Fault::Peer).map(HttpError::status),
     }
 }

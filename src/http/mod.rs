@@ -59,9 +59,11 @@ pub use target::Target;
 pub use ::cookie::{Cookie, CookieBuilder, Expiration, SameSite, time};
 pub use ::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 
-pub(crate) use body::{BodySource, BodyWriter};
+pub(crate) use body::{BodySource, BodyWriter, client_fault};
 pub(crate) use byte_set::{ByteSet, IN_TOKEN};
 pub(crate) use head::{Field, HeadBuffer, RequestLine, Span};
 pub(crate) use headers::tokens;
 pub(crate) use host::is_host;
 pub(crate) use response::BodyKind;
+#[cfg(feature = "app")]
+pub(crate) use response::Chunks;

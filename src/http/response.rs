@@ -128,9 +128,12 @@ pub(crate) enum BodyKind {
     Incoming(Body),
 }
 
+/// The pieces of a body, as they are made.
+pub(crate) type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes>>>>;
+
 /// A body in pieces, maybe with a length and trailers.
 pub(crate) struct BodyStream {
-    chunks: Pin<Box<dyn Stream<Item = Result<Bytes>>>>,
+    chunks: Chunks,
     length: Option<u64>,
     trailers: Option<Box<dyn FnOnce() -> HeaderList>>,
 }
@@ -183,6 +186,33 @@ impl ResponseBody {
             BodyKind::Stream(stream) => stream.length,
             BodyKind::Incoming(body) => body.content_length(),
         }
+    }
+
+    /// Whether it is there as a whole.
+    #[cfg(feature = "app")]
+    pub(crate) fn is_whole(&self) -> bool {
+        matches!(self.kind, BodyKind::Full(_))
+    }
+
+    /// The same, with what `wrap` makes of its pieces if it is made while it is sent.
+    #[cfg(feature = "app")]
+    pub(crate) fn map_stream<S>(self, wrap: impl FnOnce(Chunks) -> S) -> Self
+    where
+        S: Stream<Item = Result<Bytes>> + 'static,
+    {
+        let stream = match self.kind {
+            BodyKind::Full(_) => return self,
+            BodyKind::Stream(mut stream) => {
+                stream.chunks = Box::pin(wrap(stream.chunks));
+                stream
+            }
+            BodyKind::Incoming(body) => {
+                let length = body.content_length();
+                let chunks: Chunks = Box::pin(body.map(|chunk| chunk.map_err(Into::into)));
+                Box::new(BodyStream { chunks: Box::pin(wrap(chunks)), length, trailers: None })
+            }
+        };
+        ResponseBody { kind: BodyKind::Stream(stream) }
     }
 
     /// The next piece; `None` at the end.

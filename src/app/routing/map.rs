@@ -137,7 +137,7 @@ impl<T> Map<T> {
         }
     }
 
-    pub(super) fn looks_at_hosts(&self) -> bool {
+    pub(in crate::app) fn looks_at_hosts(&self) -> bool {
         self.options.host_matching || self.options.subdomain_matching
     }
 

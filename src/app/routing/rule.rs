@@ -56,6 +56,18 @@ impl Rule {
         }
     }
 
+    pub(in crate::app) fn pattern(&self) -> &str {
+        &self.pattern
+    }
+
+    pub(in crate::app) fn has_methods(&self) -> bool {
+        self.methods.is_some()
+    }
+
+    pub(in crate::app) fn has_subdomain(&self) -> bool {
+        self.subdomain.is_some()
+    }
+
     /// The name that URLs are built by. Several rules may share it.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoint = Some(endpoint.into());
@@ -154,5 +166,17 @@ impl Rule {
     pub fn endpoint_prefix(mut self, prefix: &str) -> Self {
         self.endpoint = self.endpoint.map(|endpoint| format!("{prefix}{endpoint}"));
         self
+    }
+}
+
+impl From<&str> for Rule {
+    fn from(pattern: &str) -> Self {
+        Rule::new(pattern)
+    }
+}
+
+impl From<String> for Rule {
+    fn from(pattern: String) -> Self {
+        Rule::new(pattern)
     }
 }

@@ -99,7 +99,7 @@ impl<'a> PathValue<'a> {
     }
 
     /// The same value, borrowing its text from this one.
-    pub(super) fn borrowed(&self) -> PathValue<'_> {
+    pub(in crate::app) fn borrowed(&self) -> PathValue<'_> {
         match self {
             PathValue::Str(text) => PathValue::Str(Cow::Borrowed(text)),
             PathValue::Int(number) => PathValue::Int(*number),

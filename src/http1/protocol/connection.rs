@@ -212,6 +212,11 @@ impl<H: Handler> Connected for Connection<H> {
         sent
     }
 
+    #[cfg(feature = "app")]
+    fn report(&self, message: &'static str, err: Error) {
+        self.site.roster.report(message, err, Some(self.transport()));
+    }
+
     fn switch(&self, headers: &HeaderList, is_connect: bool) -> Result<Upgraded, HttpError> {
         if self.is_over.get() {
             return Err(HttpError::State("the connection is lost"));

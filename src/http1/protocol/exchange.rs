@@ -18,7 +18,7 @@ use super::connection::Connection;
 use super::span::{record_status, request_span};
 use crate::handler::{Handler, Request};
 use crate::http::{
-    BodyError, BodyKind, Fault, HeaderList, HttpError, IntoResponse, Response, ResponseBody, StatusCode, header,
+    BodyKind, HeaderList, HttpError, IntoResponse, Response, ResponseBody, StatusCode, client_fault, header,
 };
 use crate::http1::{BodySize, ServerConnection};
 use crate::serve::{Count, Roster};
@@ -409,13 +409,5 @@ where
     match handling.as_mut().as_pin_mut() {
         Some(call) => call.poll(cx).map(IntoResponse::into_response),
         None => Poll::Pending,
-    }
-}
-
-/// The status of an error that is the client's fault.
-fn client_fault(err: &Error) -> Option<StatusCode> {
-    match err.downcast_ref::<BodyError>() {
-        Some(err) => Some(err.status()),
-        None => err.downcast_ref::<HttpError>().filter(|err| err.fault() == Fault::Peer).map(HttpError::status),
     }
 }

@@ -1,0 +1,141 @@
+//! What code finds out about what it is called for: [`request()`], [`websocket()`], [`g()`], [`current_app()`].
+
+use std::cell::{OnceCell, RefCell};
+use std::rc::Rc;
+
+use super::globals::Globals;
+use super::handle::AppHandle;
+use super::hooks::{After, AfterResponse};
+use super::request::{Request, RequestState};
+use super::shared::Shared;
+use super::type_map::TypeMap;
+use super::websocket::WebSocket;
+use crate::http::{IntoResponse, Response};
+use crate::{Context, ContextVar, websocket};
+
+/// What a request, or a background task, is worked on with: Quart's contexts, in one.
+pub(super) struct AppContext {
+    pub(super) shared: Rc<Shared>,
+    pub(super) globals: TypeMap,
+    /// Absent in a background task.
+    pub(super) request: Option<RequestState>,
+    pub(super) websocket: OnceCell<websocket::WebSocket>,
+    /// What is to be called with the response.
+    pub(super) after_this: RefCell<Vec<Box<dyn After>>>,
+}
+
+thread_local! {
+    static CURRENT: ContextVar<AppContext> = const { ContextVar::new() };
+}
+
+impl AppContext {
+    pub(super) fn new(shared: Rc<Shared>, request: Option<RequestState>) -> Rc<Self> {
+        Rc::new(AppContext {
+            shared,
+            globals: TypeMap::default(),
+            request,
+            websocket: OnceCell::new(),
+            after_this: RefCell::default(),
+        })
+    }
+
+    /// The context variables of who works with this, on top of those of now.
+    pub(super) fn enter(self: &Rc<Self>, base: Context) -> Context {
+        CURRENT.with(|current| base.with(current, self.clone()))
+    }
+
+    pub(super) fn current() -> Option<Rc<Self>> {
+        CURRENT.with(ContextVar::get_shared)
+    }
+}
+
+/// The request that is being answered: Quart's `request`. It is there in hooks, in the view, in every task that these
+/// start in a nursery of theirs or of the connection, and in the stream of a response. In a WebSocket it is the request
+/// that opened it.
+///
+/// # Panics
+///
+/// Outside of these, as in a task of [`app.nursery()`](super::AppNursery), which outlives the request that started it:
+/// take what it needs along. [`has_request_context`] asks.
+#[track_caller]
+pub fn request() -> Request {
+    let request = AppContext::current().and_then(Request::of);
+    request.expect(
+        "request() is called where no request is being answered: call it in a view, in a hook, or in a task that one of \
+         them has started in a nursery, and pass what a background task needs along",
+    )
+}
+
+/// Whether there is a [`request()`].
+pub fn has_request_context() -> bool {
+    AppContext::current().is_some_and(|context| context.request.is_some())
+}
+
+/// The WebSocket that is being served: Quart's `websocket`. It is there in hooks of WebSockets, in the view, and in every
+/// task that these start in a nursery.
+///
+/// # Panics
+///
+/// Outside of these. [`has_websocket_context`] asks.
+#[track_caller]
+pub fn websocket() -> WebSocket {
+    let websocket = AppContext::current().and_then(WebSocket::of);
+    websocket.expect(
+        "websocket() is called where no WebSocket is being served: call it in a view for WebSockets, or in a task that \
+         it has started in a nursery",
+    )
+}
+
+/// Whether there is a [`websocket()`].
+pub fn has_websocket_context() -> bool {
+    AppContext::current().is_some_and(|context| context.websocket.get().is_some())
+}
+
+/// A place for values of the request, or of the background task: Quart's `g`.
+///
+/// # Panics
+///
+/// Where no application is at work. [`has_app_context`] asks.
+#[track_caller]
+pub fn g() -> Globals {
+    let context = AppContext::current();
+    Globals::of(context.expect(
+        "g() is called where no application is at work: call it in a view, in a hook, in a task that one of them has \
+         started in a nursery, or in a background task",
+    ))
+}
+
+/// The application at work: Quart's `current_app`.
+///
+/// # Panics
+///
+/// Where no application is at work. [`has_app_context`] asks.
+#[track_caller]
+pub fn current_app() -> AppHandle {
+    let context = AppContext::current().expect(
+        "current_app() is called where no application is at work: call it in a view, in a hook, in a task that one of \
+         them has started in a nursery, or in a background task",
+    );
+    AppHandle::new(context.shared.clone())
+}
+
+/// Whether an application is at work: [`g()`] and [`current_app()`] are there.
+pub fn has_app_context() -> bool {
+    AppContext::current().is_some()
+}
+
+/// Calls `call` with the response to this request, before the hooks of `after_request`: Quart's `after_this_request`.
+///
+/// # Panics
+///
+/// Where there is no [`request()`].
+#[track_caller]
+pub fn after_this_request<F, R>(call: F)
+where
+    F: AsyncFn(Response) -> R + 'static,
+    R: IntoResponse,
+{
+    let context = AppContext::current().filter(|context| context.request.is_some());
+    let context = context.expect("after_this_request() is called where no request is being answered");
+    context.after_this.borrow_mut().push(Box::new(AfterResponse(call)));
+}

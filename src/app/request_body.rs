@@ -1,0 +1,189 @@
+//! [`RequestBody`]: the body of a request, read once and kept.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+
+use super::exception::HttpException;
+use super::request::Request;
+use crate::http::{Body, BodyError, HttpError, StatusCode};
+use crate::{Result, fail_after};
+
+/// A body in one of its states.
+pub(super) struct RequestBody {
+    state: RefCell<State>,
+}
+
+enum State {
+    /// What was read before a reader gave up, and the rest.
+    Unread(BytesMut, Body),
+    Kept(Bytes),
+    Reading,
+    Taken,
+}
+
+impl RequestBody {
+    pub(super) fn new(body: Body) -> Self {
+        RequestBody { state: RefCell::new(State::Unread(BytesMut::new(), body)) }
+    }
+
+    pub(super) fn take(&self, limit: Option<u64>) -> Result<Body> {
+        let taken = match self.state.replace(State::Taken) {
+            State::Unread(start, mut body) if start.is_empty() => {
+                body.set_limit(limit);
+                Ok(body)
+            }
+            State::Kept(bytes) => {
+                self.state.replace(State::Kept(bytes.clone()));
+                Ok(Body::from(bytes))
+            }
+            other => {
+                self.state.replace(other);
+                Err(HttpError::State("the body is being read, or was taken, by somebody else").into())
+            }
+        };
+        taken
+    }
+
+    /// Puts back what nobody has looked at: for who hands the request on.
+    pub(super) fn whole(&self) -> Body {
+        self.take(None).unwrap_or_default()
+    }
+
+    async fn read(&self, limit: Option<u64>) -> Result<Bytes> {
+        let mut reading = match self.state.replace(State::Reading) {
+            State::Unread(start, mut body) => {
+                body.set_limit(limit);
+                Reading { of: self, parts: Some((start, body)) }
+            }
+            State::Kept(bytes) => {
+                self.state.replace(State::Kept(bytes.clone()));
+                return Ok(bytes);
+            }
+            other => {
+                self.state.replace(other);
+                return Err(HttpError::State("the body is being read, or was taken, by somebody else").into());
+            }
+        };
+        let bytes = reading.to_end().await?;
+        reading.parts = None;
+        self.state.replace(State::Kept(bytes.clone()));
+        Ok(bytes)
+    }
+}
+
+/// A body that is being read; dropped before its end, what was read is kept.
+struct Reading<'a> {
+    of: &'a RequestBody,
+    parts: Option<(BytesMut, Body)>,
+}
+
+impl Reading<'_> {
+    async fn to_end(&mut self) -> Result<Bytes, BodyError> {
+        let Some((start, body)) = &mut self.parts else { return Ok(Bytes::new()) };
+        if start.is_empty() {
+            let Some(first) = body.chunk().await? else { return Ok(Bytes::new()) };
+            if body.is_end() {
+                return Ok(first);
+            }
+            start.extend_from_slice(&first);
+        }
+        while let Some(chunk) = body.chunk().await? {
+            start.extend_from_slice(&chunk);
+        }
+        Ok(std::mem::take(start).freeze())
+    }
+}
+
+impl Drop for Reading<'_> {
+    fn drop(&mut self) {
+        if let Some((start, body)) = self.parts.take() {
+            self.of.state.replace(State::Unread(start, body));
+        }
+    }
+}
+
+impl Request {
+    /// The whole body, which is kept: asked again, it is the same.
+    ///
+    /// # Errors
+    ///
+    /// A [`BodyError`]: longer than [`max_content_length`](Request::max_content_length), 413; later than
+    /// [`body_timeout`](Request::body_timeout), 408; broken off, 400. [`HttpError::State`] if another task reads it, or
+    /// has [taken](Request::body) it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropped, it has lost nothing.
+    pub async fn get_data(&self) -> Result<Bytes> {
+        let reading = self.state().body.read(self.max_content_length());
+        match self.body_timeout() {
+            Some(timeout) => fail_after(timeout, reading).await.map_err(|_| BodyError::TimedOut)?,
+            None => reading.await,
+        }
+    }
+
+    /// The whole body as text.
+    ///
+    /// # Errors
+    ///
+    /// As [`get_data`](Request::get_data), and [`BodyError::NotUtf8`].
+    pub async fn get_text(&self) -> Result<String> {
+        Ok(String::from_utf8(self.get_data().await?.into()).map_err(|_| BodyError::NotUtf8)?)
+    }
+
+    /// The whole body as JSON, if `Content-Type` says that it is: Quart's `get_json`.
+    ///
+    /// # Errors
+    ///
+    /// As [`get_data`](Request::get_data); 415 if it is of another type, 400 if it is not what a `T` is read from.
+    pub async fn get_json<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
+        if !self.is_json() {
+            let exception = HttpException::new(StatusCode::UNSUPPORTED_MEDIA_TYPE);
+            return Err(exception.description("The body has to be application/json.").into());
+        }
+        self.get_json_anyway().await
+    }
+
+    /// The whole body as JSON, whatever `Content-Type` says: `get_json(force=True)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`get_json`](Request::get_json), but for the type.
+    pub async fn get_json_anyway<T: serde::de::DeserializeOwned>(&self) -> Result<T> {
+        let data = self.get_data().await?;
+        serde_json::from_slice(&data).map_err(|err| {
+            let exception = HttpException::new(StatusCode::BAD_REQUEST);
+            exception.description(format!("The body is not the JSON that is expected: {err}.")).into()
+        })
+    }
+
+    /// How long the whole body may take: of its route, else of the application; `None` for as long as something comes.
+    pub fn body_timeout(&self) -> Option<Duration> {
+        let of_route = self.state().settings.borrow().body_timeout;
+        of_route.unwrap_or(self.context().shared.options.body_timeout)
+    }
+
+    /// Sets how long the whole body may take, before it is read.
+    pub fn set_body_timeout(&self, timeout: Option<Duration>) {
+        self.state().settings.borrow_mut().body_timeout = Some(timeout);
+    }
+
+    /// `Content-Type` without its parameters, in lower case; empty if there is none: Quart's `mimetype`.
+    pub fn mimetype(&self) -> String {
+        let value = self.headers().get("content-type").unwrap_or_default();
+        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+    }
+
+    /// Whether `Content-Type` says JSON: `application/json`, or `application/` with `+json` at its end.
+    pub fn is_json(&self) -> bool {
+        let mimetype = self.mimetype();
+        mimetype == "application/json" || (mimetype.starts_with("application/") && mimetype.ends_with("+json"))
+    }
+
+    /// `Content-Length`, if there is one.
+    pub fn content_length(&self) -> Option<u64> {
+        self.headers().get("content-length")?.parse().ok()
+    }
+}

@@ -1,0 +1,128 @@
+//! [`Route`]: a rule with its view.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::routing::{PathValue, Rule};
+use super::view::Callable;
+use crate::http::{Method, Response};
+
+/// A rule and its view, as they are added: what can be said of them besides, with the names of Quart's keyword
+/// arguments.
+///
+/// ```
+/// use foster::app::{App, Path};
+///
+/// let mut app = App::new();
+/// app.get("/pages/<int:number>", page).endpoint("page");
+/// app.get("/pages/", page).endpoint("page").defaults([("number", 1)]);
+/// app.post("/upload", async |body: bytes::Bytes| body.len().to_string()).max_content_length(Some(64 * 1024 * 1024));
+///
+/// async fn page(Path(number): Path<u32>) -> String {
+///     format!("page {number}")
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Route {
+    pub(super) rule: Rule,
+    /// The name of the function, if it has one.
+    pub(super) function: Option<&'static str>,
+    pub(super) endpoint: Option<String>,
+    pub(super) target: Target,
+    pub(super) settings: Settings,
+}
+
+/// What answers the requests of a route.
+#[derive(Clone)]
+pub(super) enum Target {
+    View(Rc<dyn Callable<Response>>),
+    WebSocket(Rc<dyn Callable<Option<Response>>>),
+}
+
+impl Target {
+    /// What is equal for one view alone.
+    pub(super) fn address(&self) -> usize {
+        match self {
+            Target::View(view) => Rc::as_ptr(view).addr(),
+            Target::WebSocket(view) => Rc::as_ptr(view).addr(),
+        }
+    }
+}
+
+/// What a route says of its requests in the place of the application.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Settings {
+    pub(super) max_content_length: Option<Option<u64>>,
+    pub(super) body_timeout: Option<Option<Duration>>,
+}
+
+impl Route {
+    /// One whose default methods are those, unless its rule names some.
+    pub(super) fn new(rule: Rule, function: &'static str, target: Target) -> Self {
+        Route { rule, function: function_name(function), endpoint: None, target, settings: Settings::default() }
+    }
+
+    fn change(&mut self, change: impl FnOnce(Rule) -> Rule) -> &mut Self {
+        let rule = std::mem::replace(&mut self.rule, Rule::new(""));
+        self.rule = change(rule);
+        self
+    }
+
+    /// The name that URLs are [built](super::url_for) by: that of the function unless set, or the pattern, for a closure.
+    pub fn endpoint(&mut self, endpoint: impl Into<String>) -> &mut Self {
+        self.endpoint = Some(endpoint.into());
+        self
+    }
+
+    /// The methods: GET unless set, with which HEAD and OPTIONS come.
+    pub fn methods(&mut self, methods: impl IntoIterator<Item = Method>) -> &mut Self {
+        self.change(|rule| rule.methods(methods))
+    }
+
+    /// As [`Rule::defaults`].
+    pub fn defaults<N, V>(&mut self, defaults: impl IntoIterator<Item = (N, V)>) -> &mut Self
+    where
+        N: Into<String>,
+        V: Into<PathValue<'static>>,
+    {
+        self.change(|rule| rule.defaults(defaults))
+    }
+
+    /// As [`Rule::host`], for an application with [`host_matching`](super::App::host_matching).
+    pub fn host(&mut self, host: impl Into<String>) -> &mut Self {
+        self.change(|rule| rule.host(host))
+    }
+
+    /// As [`Rule::subdomain`], for an application with [`subdomain_matching`](super::App::subdomain_matching).
+    pub fn subdomain(&mut self, subdomain: impl Into<String>) -> &mut Self {
+        self.change(|rule| rule.subdomain(subdomain))
+    }
+
+    /// As [`Rule::strict_slashes`].
+    pub fn strict_slashes(&mut self, is_strict: bool) -> &mut Self {
+        self.change(|rule| rule.strict_slashes(is_strict))
+    }
+
+    /// As [`Rule::automatic_options`]: Quart's `provide_automatic_options`.
+    pub fn provide_automatic_options(&mut self, is_automatic: bool) -> &mut Self {
+        self.change(|rule| rule.automatic_options(is_automatic))
+    }
+
+    /// The longest body in bytes, in the place of [`App::max_content_length`](super::App::max_content_length).
+    pub fn max_content_length(&mut self, limit: Option<u64>) -> &mut Self {
+        self.settings.max_content_length = Some(limit);
+        self
+    }
+
+    /// How long a whole body may take, in the place of [`App::body_timeout`](super::App::body_timeout).
+    pub fn body_timeout(&mut self, timeout: Option<Duration>) -> &mut Self {
+        self.settings.body_timeout = Some(timeout);
+        self
+    }
+}
+
+/// The last name in the path of a function's type; a closure has none.
+fn function_name(path: &'static str) -> Option<&'static str> {
+    let is_named = !path.contains(['{', '<', '&', '(']);
+    path.rsplit("::").next().filter(|_| is_named)
+}

@@ -1,0 +1,76 @@
+//! [`Routed`]: what the map says of a request.
+
+use std::cell::RefCell;
+
+use super::request::{RequestState, is_websocket};
+use super::route::Settings;
+use super::routing::{MatchRequest, Methods, NoMatch};
+use super::shared::Shared;
+use super::view_args::ViewArgs;
+use crate::handler::Connected;
+use crate::http::{Method, RequestHead};
+
+/// The route of a request, or why there is none.
+pub(super) struct Routed {
+    /// The number of its entry.
+    pub(super) nth: Result<usize, NoMatch>,
+    pub(super) values: RefCell<ViewArgs>,
+    pub(super) settings: Settings,
+    /// The method is OPTIONS, and the route has not named it.
+    pub(super) is_automatic_options: bool,
+}
+
+impl Shared {
+    pub(super) fn route(&self, head: &RequestHead, connection: &dyn Connected) -> Routed {
+        let found = match self.asked(head, connection) {
+            Some(asked) => match self.map.match_request(&asked) {
+                Err(NoMatch::Redirect { .. }) => self.map.match_request(&with_host(asked, head, connection)),
+                found => found,
+            },
+            None => Err(NoMatch::NotFound),
+        };
+        match found {
+            Ok(found) => {
+                let nth = *found.value();
+                let is_automatic_options = found.is_automatic() && *head.method() == Method::OPTIONS;
+                let values = ViewArgs::matched(found.into_values().into_owned());
+                let settings = self.entries[nth].settings;
+                Routed { nth: Ok(nth), values: RefCell::new(values), settings, is_automatic_options }
+            }
+            Err(no_match) => Routed {
+                nth: Err(no_match),
+                values: RefCell::default(),
+                settings: Settings::default(),
+                is_automatic_options: false,
+            },
+        }
+    }
+
+    /// What `Allow` says of a request.
+    pub(super) fn allowed_methods(&self, state: &RequestState) -> Methods {
+        let asked =
+            self.asked(&state.head, &*state.connection).map(|asked| with_host(asked, &state.head, &*state.connection));
+        asked.map(|asked| self.map.allowed_methods(&asked)).unwrap_or_default()
+    }
+
+    /// What a request is matched by; `None` for one from outside of what the application is mounted below. Host and
+    /// scheme cost a look, and are there only if every match needs them: a redirect does.
+    fn asked<'a>(&'a self, head: &'a RequestHead, connection: &dyn Connected) -> Option<MatchRequest<'a>> {
+        let root_path = self.options.application_root.as_str();
+        let path = head.path().strip_prefix(root_path)?;
+        if !root_path.is_empty() && !path.is_empty() && !path.starts_with('/') {
+            return None;
+        }
+        let asked = MatchRequest {
+            query: head.query(),
+            is_websocket: is_websocket(head),
+            root_path,
+            ..MatchRequest::new(head.method(), path)
+        };
+        Some(if self.map.looks_at_hosts() { with_host(asked, head, connection) } else { asked })
+    }
+}
+
+fn with_host<'a>(asked: MatchRequest<'a>, head: &'a RequestHead, connection: &dyn Connected) -> MatchRequest<'a> {
+    MatchRequest { host: head.host().unwrap_or_default(), is_secure: connection.ends().is_secure, ..asked }
+}

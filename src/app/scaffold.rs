@@ -1,0 +1,256 @@
+//! [`Scaffold`]: what an application and a blueprint have in common, as Flask calls it.
+
+use std::marker::PhantomData;
+use std::rc::Rc;
+
+use super::error_handlers::ErrorHandlers;
+use super::hooks::Hooks;
+use super::maybe_response::MaybeResponse;
+use super::route::{Route, Target};
+use super::routing::Rule;
+use super::view::{Arguments, Erased, View};
+use crate::http::{IntoResponse, Method, Response};
+
+/// Routes, hooks and handlers of errors, in the order they were added.
+#[derive(Clone, Default)]
+pub(super) struct Scaffold {
+    pub(super) routes: Vec<Route>,
+    pub(super) hooks: Hooks,
+    pub(super) error_handlers: ErrorHandlers,
+}
+
+impl Scaffold {
+    pub(super) fn add_route<F, Args>(&mut self, rule: Rule, methods: Option<&[Method]>, view: F) -> &mut Route
+    where
+        F: View<Args>,
+        Args: Arguments,
+        F::Output: IntoResponse,
+    {
+        let rule = match methods {
+            Some(methods) => rule.methods(methods.iter().cloned()),
+            None => rule,
+        };
+        let view: Erased<F, Args, _> = Erased::new(view, |output: F::Output| output.into_response());
+        self.push(Route::new(rule, std::any::type_name::<F>(), Target::View(Rc::new(view))))
+    }
+
+    pub(super) fn add_websocket<F, Args>(&mut self, rule: Rule, view: F) -> &mut Route
+    where
+        F: View<Args>,
+        Args: Arguments,
+        F::Output: MaybeResponse,
+    {
+        let view = maybe_responding(view);
+        self.push(Route::new(rule.websocket(), std::any::type_name::<F>(), Target::WebSocket(Rc::new(view))))
+    }
+
+    fn push(&mut self, route: Route) -> &mut Route {
+        self.routes.push(route);
+        self.routes.last_mut().expect("pushed in the line above")
+    }
+}
+
+/// A view, or a hook, that may give a response.
+pub(super) fn maybe_responding<F, Args>(
+    view: F,
+) -> Erased<F, Args, impl Fn(F::Output) -> crate::Result<Option<Response>>>
+where
+    F: View<Args>,
+    Args: Arguments,
+    F::Output: MaybeResponse,
+{
+    Erased::new(view, |output: F::Output| output.maybe_response())
+}
+
+/// For the type of a handler of errors.
+pub(super) const fn of<E>() -> PhantomData<fn(E)> {
+    PhantomData
+}
+
+/// The methods of Flask's `Scaffold`, for an application and a blueprint, which have a field `scaffold`.
+macro_rules! scaffold_methods {
+    () => {
+        /// Adds a view for a rule: Quart's `route`. It takes GET, HEAD and OPTIONS unless the rule names
+        /// [methods](Rule::methods).
+        ///
+        /// What can be said of it besides are the methods of the [`Route`] that this gives. What is wrong with it is
+        /// said when the application starts.
+        pub fn route<F, Args>(&mut self, rule: impl Into<Rule>, view: F) -> &mut Route
+        where
+            F: View<Args>,
+            Args: Arguments,
+            F::Output: IntoResponse,
+        {
+            self.scaffold.add_route(rule.into(), None, view)
+        }
+
+        /// Adds a view for a rule: as [`route`](Self::route), in the words of Quart's `add_url_rule`.
+        pub fn add_url_rule<F, Args>(&mut self, rule: impl Into<Rule>, endpoint: &str, view: F) -> &mut Route
+        where
+            F: View<Args>,
+            Args: Arguments,
+            F::Output: IntoResponse,
+        {
+            self.scaffold.add_route(rule.into(), None, view).endpoint(endpoint)
+        }
+
+        verbs! {
+            get GET "GET, and with it HEAD",
+            post POST "POST",
+            put PUT "PUT",
+            patch PATCH "PATCH",
+            delete DELETE "DELETE",
+        }
+
+        /// Adds a view for WebSockets: Quart's `websocket`. It takes a [`WebSocket`](super::WebSocket), or asks
+        /// [`websocket()`](super::websocket) for it; whatever it does first accepts it, and its end closes it, with 1011
+        /// if it failed. A response that it gives before it has accepted answers the handshake instead.
+        pub fn websocket<F, Args>(&mut self, rule: impl Into<Rule>, view: F) -> &mut Route
+        where
+            F: View<Args>,
+            Args: Arguments,
+            F::Output: MaybeResponse,
+        {
+            self.scaffold.add_websocket(rule.into(), view)
+        }
+
+        /// Calls `hook` before each request's view, in the order they are added, those of the application before those
+        /// of its blueprints. A response that it gives is the answer, and neither later hooks nor the view are called.
+        pub fn before_request<F, Args>(&mut self, hook: F) -> &mut Self
+        where
+            F: View<Args>,
+            Args: Arguments,
+            F::Output: MaybeResponse,
+        {
+            self.scaffold.hooks.http.before.push(Rc::new(maybe_responding(hook)));
+            self
+        }
+
+        /// Calls `hook` with each response, of handlers of errors, too, and sends what it gives: the last added first,
+        /// those of blueprints before those of the application.
+        pub fn after_request<F, R>(&mut self, hook: F) -> &mut Self
+        where
+            F: AsyncFn(Response) -> R + 'static,
+            R: IntoResponse,
+        {
+            self.scaffold.hooks.http.after.push(Rc::new(AfterResponse(hook)));
+            self
+        }
+
+        /// Calls `hook` when a request is over, with the error that nothing knew if there was one: after the last piece
+        /// of a streamed body, and also when the client has gone or the server stops. It has 5 seconds. In the order of
+        /// [`after_request`](Self::after_request). Its own error is reported and hinders nobody.
+        pub fn teardown_request<F, R>(&mut self, hook: F) -> &mut Self
+        where
+            F: AsyncFn(Option<Error>) -> R + 'static,
+            R: Outcome,
+        {
+            self.scaffold.hooks.http.teardown.push(Rc::new(hook));
+            self
+        }
+
+        /// As [`before_request`](Self::before_request), for WebSockets: a response answers the handshake.
+        pub fn before_websocket<F, Args>(&mut self, hook: F) -> &mut Self
+        where
+            F: View<Args>,
+            Args: Arguments,
+            F::Output: MaybeResponse,
+        {
+            self.scaffold.hooks.websocket.before.push(Rc::new(maybe_responding(hook)));
+            self
+        }
+
+        /// As [`after_request`](Self::after_request), for WebSockets: there is a response if it was not accepted.
+        pub fn after_websocket<F, R>(&mut self, hook: F) -> &mut Self
+        where
+            F: AsyncFn(Option<Response>) -> R + 'static,
+            R: MaybeResponse,
+        {
+            self.scaffold.hooks.websocket.after.push(Rc::new(AfterWebSocket(hook)));
+            self
+        }
+
+        /// As [`teardown_request`](Self::teardown_request), for WebSockets.
+        pub fn teardown_websocket<F, R>(&mut self, hook: F) -> &mut Self
+        where
+            F: AsyncFn(Option<Error>) -> R + 'static,
+            R: Outcome,
+        {
+            self.scaffold.hooks.websocket.teardown.push(Rc::new(hook));
+            self
+        }
+
+        /// Answers errors with that status: [`abort`](super::abort)ed ones, those of routing, of bodies and of arguments,
+        /// and with 500 those that nothing else knows. In the place of a handler that was there.
+        ///
+        /// Of several handlers for an error, the one of the innermost blueprint answers; one for its status before one
+        /// for its type, one for its type before one with a predicate. An error of the handler is answered with 500.
+        ///
+        /// # Panics
+        ///
+        /// If the number is no status.
+        #[track_caller]
+        pub fn errorhandler<F, R>(&mut self, status: impl TryInto<StatusCode>, handler: F) -> &mut Self
+        where
+            F: AsyncFn(HttpException) -> R + 'static,
+            R: IntoResponse,
+        {
+            let status = status.try_into().ok().expect("errorhandler is given a status");
+            self.scaffold.error_handlers.add_status(status, Rc::new(OfStatus(handler)));
+            self
+        }
+
+        /// Answers errors of one type, alone or among those of a [`NurseryError`](crate::NurseryError), of which the
+        /// first in time that a handler knows is answered and the rest are reported. `HttpException` stands for all
+        /// statuses.
+        pub fn errorhandler_for<E, F, R>(&mut self, handler: F) -> &mut Self
+        where
+            F: AsyncFn(Arc<E>) -> R + 'static,
+            E: std::error::Error + Send + Sync + 'static,
+            R: IntoResponse,
+        {
+            self.scaffold.error_handlers.add_type::<E>(Rc::new(OfType(handler, of::<E>())));
+            self
+        }
+
+        /// Answers errors that `predicate` says.
+        pub fn errorhandler_if<F, R>(&mut self, predicate: impl Fn(&Error) -> bool + 'static, handler: F) -> &mut Self
+        where
+            F: AsyncFn(Error) -> R + 'static,
+            R: IntoResponse,
+        {
+            self.scaffold.error_handlers.add_predicate(Rc::new(predicate), Rc::new(OfAny(handler)));
+            self
+        }
+
+        /// Calls `hook` with the values of the path of each request, before anything else looks at them: it may take
+        /// some out, and put some in. That of the application is called also where no rule matches.
+        pub fn url_value_preprocessor(&mut self, hook: impl Fn(&Request, &mut ViewArgs) + 'static) -> &mut Self {
+            self.scaffold.hooks.url_value_preprocessors.push(Rc::new(hook));
+            self
+        }
+
+        /// Calls `hook` with the endpoint and the values of each URL that is [built](super::url_for): it may put some in.
+        pub fn url_defaults(&mut self, hook: impl Fn(&str, &mut ViewArgs) + 'static) -> &mut Self {
+            self.scaffold.hooks.url_defaults.push(Rc::new(hook));
+            self
+        }
+    };
+}
+pub(super) use scaffold_methods;
+
+/// The shortcuts for one method each.
+macro_rules! verbs {
+    ($($name:ident $method:ident $takes:literal,)*) => {$(
+        #[doc = concat!("Adds a view for ", $takes, ": [`route`](Self::route) with that method.")]
+        pub fn $name<F, Args>(&mut self, rule: impl Into<Rule>, view: F) -> &mut Route
+        where
+            F: View<Args>,
+            Args: Arguments,
+            F::Output: IntoResponse,
+        {
+            self.scaffold.add_route(rule.into(), Some(&[Method::$method]), view)
+        }
+    )*};
+}
+pub(super) use verbs;

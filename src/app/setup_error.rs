@@ -1,0 +1,30 @@
+//! [`SetupError`]: why an application does not start.
+
+use std::fmt;
+
+/// Everything that is wrong with how an application was set up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SetupError {
+    pub(super) messages: Vec<String>,
+}
+
+impl SetupError {
+    /// What is wrong, a message each.
+    pub fn messages(&self) -> &[String] {
+        &self.messages
+    }
+}
+
+impl fmt::Display for SetupError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &*self.messages {
+            [only] => write!(f, "the application cannot start: {only}"),
+            messages => {
+                write!(f, "the application cannot start for {} reasons:", messages.len())?;
+                messages.iter().try_for_each(|message| write!(f, "\n{message}"))
+            }
+        }
+    }
+}
+
+impl std::error::Error for SetupError {}
