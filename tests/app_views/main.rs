@@ -6,6 +6,7 @@
 mod stage;
 
 mod asking;
+mod blocking;
 mod body;
 mod json;
 mod maybe;
