@@ -201,7 +201,7 @@ fn choose(request: &Request, scope: &Scope, err: Error) -> Error {
 }
 
 /// What is the client's fault says so with its status.
-fn as_exception(err: Error) -> Error {
+pub(super) fn as_exception(err: Error) -> Error {
     match client_fault(&err) {
         Some(status) => HttpException::new(status).description(format!("{err}.")).into(),
         None => err,

@@ -2,7 +2,9 @@
 
 mod app;
 mod background;
+mod blocking;
 mod blueprint;
+mod body_argument;
 mod context;
 mod debug_page;
 mod dispatch;
@@ -13,6 +15,10 @@ mod globals;
 mod handle;
 mod hooks;
 mod maybe_response;
+mod pairs_deserializer;
+mod path;
+mod path_deserializer;
+mod query;
 mod request;
 mod request_body;
 mod route;
@@ -33,6 +39,7 @@ mod websocket;
 
 pub use app::App;
 pub use background::AppNursery;
+pub use blocking::{Blocking, BlockingView, blocking};
 pub use blueprint::{Blueprint, Registration};
 pub use context::{
     after_this_request, current_app, g, has_app_context, has_request_context, has_websocket_context, request, websocket,
@@ -42,6 +49,8 @@ pub use from_request::{FromRequest, Requirements};
 pub use globals::Globals;
 pub use handle::AppHandle;
 pub use maybe_response::MaybeResponse;
+pub use path::Path;
+pub use query::Query;
 pub use request::Request;
 pub use route::Route;
 pub use setup_error::SetupError;

@@ -31,7 +31,7 @@ impl Scaffold {
             None => rule,
         };
         let view: Erased<F, Args, _> = Erased::new(view, |output: F::Output| output.into_response());
-        self.push(Route::new(rule, std::any::type_name::<F>(), Target::View(Rc::new(view))))
+        self.push(Route::new(rule, F::type_name(), Target::View(Rc::new(view))))
     }
 
     pub(super) fn add_websocket<F, Args>(&mut self, rule: Rule, view: F) -> &mut Route
@@ -41,7 +41,7 @@ impl Scaffold {
         F::Output: MaybeResponse,
     {
         let view = maybe_responding(view);
-        self.push(Route::new(rule.websocket(), std::any::type_name::<F>(), Target::WebSocket(Rc::new(view))))
+        self.push(Route::new(rule.websocket(), F::type_name(), Target::WebSocket(Rc::new(view))))
     }
 
     fn push(&mut self, route: Route) -> &mut Route {

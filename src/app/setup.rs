@@ -52,11 +52,12 @@ impl App {
             }
         };
         for (rule, nth) in map.rules() {
-            let target = &entries[*nth].target;
+            let Entry { target, scope, .. } = &entries[*nth];
             let mut requirements = Requirements {
                 state: &states,
                 rule: Some(rule),
                 is_websocket: matches!(target, Target::WebSocket(_)),
+                are_values_final: scopes[*scope].hooks.url_value_preprocessors.is_empty(),
                 missing: Vec::new(),
             };
             match target {
@@ -68,8 +69,13 @@ impl App {
         }
         for hooks in scopes.iter().flat_map(|scope| [&scope.hooks.http, &scope.hooks.websocket]) {
             for hook in &hooks.before {
-                let mut requirements =
-                    Requirements { state: &states, rule: None, is_websocket: false, missing: Vec::new() };
+                let mut requirements = Requirements {
+                    state: &states,
+                    rule: None,
+                    is_websocket: false,
+                    are_values_final: false,
+                    missing: Vec::new(),
+                };
                 hook.require(&mut requirements);
                 messages.extend(requirements.missing.into_iter().map(|missing| format!("a hook {missing}")));
             }

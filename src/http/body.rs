@@ -345,6 +345,10 @@ impl std::error::Error for BodyError {
 
 /// The status of an error that is the client's fault.
 pub(crate) fn client_fault(err: &crate::Error) -> Option<StatusCode> {
+    #[cfg(feature = "app")]
+    if let Some(err) = err.downcast_ref::<super::TooManyPairs>() {
+        return Some(err.status());
+    }
     match err.downcast_ref::<BodyError>() {
         Some(err) => Some(err.status()),
         None => err.downcast_ref::<HttpError>().filter(|err| err.fault() == Fault::Peer).map(HttpError::status),
