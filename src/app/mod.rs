@@ -2,6 +2,7 @@
 
 mod app;
 mod background;
+mod background_task;
 mod blueprint;
 mod context;
 mod debug_page;
@@ -12,6 +13,8 @@ mod from_request;
 mod globals;
 mod handle;
 mod hooks;
+mod isolated;
+mod lifespan;
 mod maybe_response;
 mod request;
 mod request_body;
@@ -30,9 +33,11 @@ mod type_map;
 mod view;
 mod view_args;
 mod websocket;
+mod while_serving;
 
 pub use app::App;
 pub use background::AppNursery;
+pub use background_task::{BackgroundPolicy, BackgroundTask};
 pub use blueprint::{Blueprint, Registration};
 pub use context::{
     after_this_request, current_app, g, has_app_context, has_request_context, has_websocket_context, request, websocket,
@@ -44,9 +49,11 @@ pub use handle::AppHandle;
 pub use maybe_response::MaybeResponse;
 pub use request::Request;
 pub use route::Route;
+pub use running::RunTask;
 pub use setup_error::SetupError;
 pub use shared::{DEFAULT_BACKGROUND_TASK_SHUTDOWN_TIMEOUT, DEFAULT_BODY_TIMEOUT, DEFAULT_MAX_CONTENT_LENGTH};
 pub use state::State;
 pub use view::{Arguments, View};
 pub use view_args::ViewArgs;
 pub use websocket::WebSocket;
+pub use while_serving::Serving;
