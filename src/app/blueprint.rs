@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::error_handlers::{OfAny, OfStatus, OfType};
 use super::exception::HttpException;
 use super::hooks::{AfterResponse, AfterWebSocket};
+use super::lifespan::{ServingHooks, serving_hook_methods};
 use super::maybe_response::MaybeResponse;
 use super::request::Request;
 use super::route::Route;
@@ -13,6 +14,7 @@ use super::routing::{PathValue, Rule};
 use super::scaffold::{Scaffold, maybe_responding, of, scaffold_methods, verbs};
 use super::view::{Arguments, View};
 use super::view_args::ViewArgs;
+use super::while_serving::Serving;
 use crate::http::{IntoResponse, Method, Response, StatusCode};
 use crate::{Error, Outcome};
 
@@ -42,6 +44,7 @@ pub struct Blueprint {
     pub(super) scaffold: Scaffold,
     /// For all requests of the application.
     pub(super) app_scaffold: Scaffold,
+    pub(super) app_serving_hooks: ServingHooks,
     pub(super) blueprints: Vec<Registration>,
 }
 
@@ -61,6 +64,7 @@ impl Blueprint {
             url_defaults: Vec::new(),
             scaffold: Scaffold::default(),
             app_scaffold: Scaffold::default(),
+            app_serving_hooks: ServingHooks::default(),
             blueprints: Vec::new(),
         }
     }
@@ -71,6 +75,8 @@ impl Blueprint {
     pub fn register_blueprint(&mut self, blueprint: &Blueprint) -> &mut Registration {
         Registration::add(&mut self.blueprints, blueprint)
     }
+
+    serving_hook_methods!(app_serving_hooks: before_app_serving while_app_serving after_app_serving);
 
     /// What the paths of its rules begin with.
     pub fn url_prefix(&mut self, prefix: impl Into<String>) -> &mut Self {

@@ -2,6 +2,7 @@
 
 mod app;
 mod background;
+mod background_task;
 mod blocking;
 mod blueprint;
 mod body_argument;
@@ -14,6 +15,8 @@ mod from_request;
 mod globals;
 mod handle;
 mod hooks;
+mod isolated;
+mod lifespan;
 mod maybe_response;
 mod pairs_deserializer;
 mod path;
@@ -36,9 +39,11 @@ mod type_map;
 mod view;
 mod view_args;
 mod websocket;
+mod while_serving;
 
 pub use app::App;
 pub use background::AppNursery;
+pub use background_task::{BackgroundPolicy, BackgroundTask};
 pub use blocking::{Blocking, BlockingView, blocking};
 pub use blueprint::{Blueprint, Registration};
 pub use context::{
@@ -53,9 +58,11 @@ pub use path::Path;
 pub use query::Query;
 pub use request::Request;
 pub use route::Route;
+pub use running::RunTask;
 pub use setup_error::SetupError;
 pub use shared::{DEFAULT_BACKGROUND_TASK_SHUTDOWN_TIMEOUT, DEFAULT_BODY_TIMEOUT, DEFAULT_MAX_CONTENT_LENGTH};
 pub use state::State;
 pub use view::{Arguments, View};
 pub use view_args::ViewArgs;
 pub use websocket::WebSocket;
+pub use while_serving::Serving;

@@ -8,6 +8,7 @@ use super::blueprint::{Blueprint, Registration};
 use super::error_handlers::ErrorHandlers;
 use super::from_request::Requirements;
 use super::hooks::Hooks;
+use super::lifespan::ServingHooks;
 use super::route::{Route, Target};
 use super::routing::Map;
 use super::scaffold::Scaffold;
@@ -18,8 +19,9 @@ use crate::http::Method;
 impl App {
     /// Sets everything up, and looks at whether it can serve.
     pub(super) fn set_up(self) -> Result<Rc<Shared>, SetupError> {
-        let App { mut scaffold, blueprints, map, options, states, nursery } = self;
+        let App { mut scaffold, mut serving_hooks, blueprints, map, options, states, nursery } = self;
         adopt_app_scaffolds(&mut scaffold, &blueprints);
+        adopt_serving_hooks(&mut serving_hooks, &blueprints);
         let mut setup = Setup { parts: Vec::new(), routes: Vec::new(), messages: Vec::new() };
         setup.add(scaffold, &Place::default(), None);
         setup.add_blueprints(blueprints, &Place::default(), 0);
@@ -84,7 +86,7 @@ impl App {
         if !messages.is_empty() {
             return Err(SetupError { messages });
         }
-        Ok(Rc::new(Shared { map, entries, scopes, options, states, nursery }))
+        Ok(Rc::new(Shared { map, entries, scopes, options, states, nursery, serving_hooks }))
     }
 }
 
@@ -94,6 +96,14 @@ fn adopt_app_scaffolds(app: &mut Scaffold, blueprints: &[Registration]) {
         app.hooks.append(&blueprint.app_scaffold.hooks);
         app.error_handlers.append(&blueprint.app_scaffold.error_handlers);
         adopt_app_scaffolds(app, &blueprint.blueprints);
+    }
+}
+
+/// As [`adopt_app_scaffolds`].
+fn adopt_serving_hooks(app: &mut ServingHooks, blueprints: &[Registration]) {
+    for Registration { blueprint } in blueprints {
+        app.append(&blueprint.app_serving_hooks);
+        adopt_serving_hooks(app, &blueprint.blueprints);
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::background::AppNursery;
 use super::error_handlers::ErrorHandlers;
 use super::hooks::Hooks;
+use super::lifespan::ServingHooks;
 use super::route::{Settings, Target};
 use super::routing::Map;
 use super::type_map::TypeMap;
@@ -20,6 +21,7 @@ pub(super) struct Shared {
     pub(super) options: Options,
     pub(super) states: TypeMap,
     pub(super) nursery: AppNursery,
+    pub(super) serving_hooks: ServingHooks,
 }
 
 /// A route that is set up.
