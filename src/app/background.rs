@@ -7,7 +7,7 @@ use std::rc::Rc;
 use futures::future::LocalBoxFuture;
 
 use super::context::AppContext;
-use crate::{Context, Nursery, Outcome};
+use crate::{Context, Nursery, Outcome, get_running_loop};
 
 /// The nursery of an application: Quart-Trio's `app.nursery`. A cheap clone.
 #[derive(Clone)]
@@ -40,8 +40,11 @@ impl AppNursery {
         }
     }
 
-    /// Starts a task with what a request is worked on with.
+    /// Starts a task with what a request is worked on with; where the application does not run, in the loop's nursery.
     pub(super) fn start_in(&self, context: &Rc<AppContext>, task: impl Future<Output = ()> + 'static) {
-        context.enter(Context::new()).run(|| self.start_soon(task));
+        context.enter(Context::new()).run(|| match (self.state.nursery.borrow().is_some(), get_running_loop()) {
+            (false, Ok(running)) => drop(running.create_task(task)),
+            _ => self.start_soon(task),
+        });
     }
 }

@@ -9,7 +9,7 @@ use super::shared::Shared;
 /// An application at work, as [`current_app()`](super::current_app) gives it. A cheap clone.
 #[derive(Clone)]
 pub struct AppHandle {
-    shared: Rc<Shared>,
+    pub(super) shared: Rc<Shared>,
 }
 
 impl AppHandle {

@@ -162,7 +162,7 @@ impl Request {
 
     /// The dotted name of the blueprint of its route.
     pub fn blueprint(&self) -> Option<&str> {
-        self.entry()?.endpoint.rsplit_once('.').map(|(blueprint, _)| blueprint)
+        Some(self.scope().name.as_str()).filter(|name| !name.is_empty())
     }
 
     /// The values of its path.
