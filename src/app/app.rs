@@ -8,17 +8,16 @@ use std::time::Duration;
 use super::background::AppNursery;
 use super::background_task::BackgroundTask;
 use super::blueprint::{Blueprint, Registration};
-use super::error_handlers::{OfAny, OfStatus, OfType};
 use super::exception::HttpException;
-use super::hooks::{AfterResponse, AfterWebSocket};
 use super::lifespan::{ServingHooks, serving_hook_methods};
 use super::maybe_response::MaybeResponse;
 use super::request::Request;
 use super::route::Route;
 use super::routing::{ArgumentError, Arguments as ConverterArguments, Converter, Rule};
-use super::scaffold::{Scaffold, maybe_responding, of, scaffold_methods, verbs};
+use super::scaffold::{Scaffold, scaffold_methods, verbs};
 use super::shared::Options;
 use super::type_map::TypeMap;
+use super::url_for::OnBuildError;
 use super::view::{Arguments, View};
 use super::view_args::ViewArgs;
 use super::while_serving::Serving;
@@ -49,6 +48,7 @@ pub struct App {
     pub(super) options: Options,
     pub(super) states: TypeMap,
     pub(super) nursery: AppNursery,
+    pub(super) on_build_error: Vec<Rc<OnBuildError>>,
 }
 
 /// What the map of the routes is made with.
@@ -87,6 +87,7 @@ impl App {
             options: Options::default(),
             states: TypeMap::default(),
             nursery: AppNursery::new(),
+            on_build_error: Vec::new(),
         }
     }
 
@@ -94,7 +95,11 @@ impl App {
 
     /// Takes in the routes, the hooks and the handlers of errors that a blueprint has by now, and its blueprints. What
     /// can be said of it besides are the methods of the [`Registration`] that this gives.
+    ///
+    /// What the blueprint has for all requests stands behind what the application has by now; of a blueprint that is
+    /// registered again, it is not taken in again.
     pub fn register_blueprint(&mut self, blueprint: &Blueprint) -> &mut Registration {
+        blueprint.extend_app(&mut self.scaffold);
         Registration::add(&mut self.blueprints, blueprint)
     }
 
@@ -174,8 +179,9 @@ impl App {
         self
     }
 
-    /// The host, with its port if it is not that of the scheme, of URLs that are built outside a request, and below which
-    /// subdomains lie: Quart's `SERVER_NAME`.
+    /// The host, with its port if it is not that of the scheme, of external URLs, which have what the client calls it
+    /// unless this is set, and below which subdomains lie: Quart's `SERVER_NAME`. Requests for other hosts are answered
+    /// all the same, unless rules are for subdomains.
     pub fn server_name(&mut self, host: impl Into<String>) -> &mut Self {
         self.options.server_name = Some(host.into());
         self

@@ -11,7 +11,7 @@ use crate::{Event, Outcome};
 /// An application at work, as [`current_app()`](super::current_app) gives it. A cheap clone.
 #[derive(Clone)]
 pub struct AppHandle {
-    shared: Rc<Shared>,
+    pub(super) shared: Rc<Shared>,
 }
 
 impl AppHandle {

@@ -168,10 +168,7 @@ impl Request {
 
     /// The dotted name of the blueprint of its route.
     pub fn blueprint(&self) -> Option<&str> {
-        let endpoint = self.endpoint()?;
-        // The endpoint of a closure is its rule, which may have dots of its own.
-        let names = endpoint.split_once('/').map_or(endpoint, |(names, _)| names);
-        names.rsplit_once('.').map(|(blueprint, _)| blueprint)
+        Some(self.scope().name.as_str()).filter(|name| !name.is_empty())
     }
 
     /// The names of its blueprint and of those that this stands in, innermost first: for `a.b.index`, `a.b` and `a`.
