@@ -50,6 +50,12 @@ async fn respond(request: Request) -> Answered {
     let scope = request.scope();
     let teardown = Teardown::of(&request, Kind::Http);
     let mut answered = work(&request, scope).await;
+    tear_down(&request, &mut answered, teardown).await;
+    answered
+}
+
+/// Has the hooks called that come when all is over, behind the last piece of the body.
+pub(super) async fn tear_down(request: &Request, answered: &mut Answered, teardown: Option<Teardown>) {
     if answered.response.body().is_whole() {
         if let Some(teardown) = teardown {
             teardown.run(answered.unknown.clone()).await;
@@ -58,7 +64,6 @@ async fn respond(request: Request) -> Answered {
         let body = in_context(request.clone(), answered.response.take_body(), teardown);
         answered.response.set_body(body);
     }
-    answered
 }
 
 /// From the hooks before the view to those behind it.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::routing::{PathValue, Rule};
 use super::view::Callable;
 use crate::http::{Method, Response};
+use crate::websocket;
 
 /// A rule and its view, as they are added: what can be said of them besides, with the names of Quart's keyword
 /// arguments.
@@ -30,6 +31,7 @@ pub struct Route {
     pub(super) endpoint: Option<String>,
     pub(super) target: Target,
     pub(super) settings: Settings,
+    pub(super) websocket_config: Option<websocket::Config>,
 }
 
 /// What answers the requests of a route.
@@ -40,6 +42,10 @@ pub(super) enum Target {
 }
 
 impl Target {
+    pub(super) fn is_websocket(&self) -> bool {
+        matches!(self, Target::WebSocket(_))
+    }
+
     /// What is equal for one view alone.
     pub(super) fn address(&self) -> usize {
         match self {
@@ -59,7 +65,14 @@ pub(super) struct Settings {
 impl Route {
     /// One whose default methods are those, unless its rule names some.
     pub(super) fn new(rule: Rule, function: &'static str, target: Target) -> Self {
-        Route { rule, function: function_name(function), endpoint: None, target, settings: Settings::default() }
+        Route {
+            rule,
+            function: function_name(function),
+            endpoint: None,
+            target,
+            settings: Settings::default(),
+            websocket_config: None,
+        }
     }
 
     fn change(&mut self, change: impl FnOnce(Rule) -> Rule) -> &mut Self {
@@ -117,6 +130,13 @@ impl Route {
     /// How long a whole body may take, in the place of [`App::body_timeout`](super::App::body_timeout).
     pub fn body_timeout(&mut self, timeout: Option<Duration>) -> &mut Self {
         self.settings.body_timeout = Some(timeout);
+        self
+    }
+
+    /// How its WebSockets are served, in the place of [`App::websocket_config`](super::App::websocket_config). An
+    /// application does not start with one for a route that takes none.
+    pub fn websocket_config(&mut self, config: websocket::Config) -> &mut Self {
+        self.websocket_config = Some(config);
         self
     }
 }

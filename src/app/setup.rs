@@ -40,7 +40,9 @@ impl App {
         for (nth, (route, scope)) in setup.routes.into_iter().enumerate() {
             let endpoint = route.endpoint.unwrap_or_default();
             builder = builder.rule(route.rule.endpoint(endpoint.clone()), nth);
-            entries.push(Entry { endpoint, target: route.target, settings: route.settings, scope });
+            let websocket_config = route.websocket_config.unwrap_or_else(|| options.websocket.clone());
+            let (target, settings) = (route.target, route.settings);
+            entries.push(Entry { endpoint, target, settings, websocket_config, scope });
         }
         let scopes: Vec<_> = (0..setup.parts.len()).map(|nth| scope(&setup.parts, nth)).collect();
         let mut messages = setup.messages;
@@ -56,7 +58,7 @@ impl App {
             let mut requirements = Requirements {
                 state: &states,
                 rule: Some(rule),
-                is_websocket: matches!(target, Target::WebSocket(_)),
+                is_websocket: target.is_websocket(),
                 missing: Vec::new(),
             };
             match target {
@@ -66,10 +68,10 @@ impl App {
             let missing = requirements.missing.into_iter();
             messages.extend(missing.map(|missing| format!("the view at {:?} {missing}", rule.pattern())));
         }
-        for hooks in scopes.iter().flat_map(|scope| [&scope.hooks.http, &scope.hooks.websocket]) {
+        let around = scopes.iter().flat_map(|scope| [(false, &scope.hooks.http), (true, &scope.hooks.websocket)]);
+        for (is_websocket, hooks) in around {
             for hook in &hooks.before {
-                let mut requirements =
-                    Requirements { state: &states, rule: None, is_websocket: false, missing: Vec::new() };
+                let mut requirements = Requirements { state: &states, rule: None, is_websocket, missing: Vec::new() };
                 hook.require(&mut requirements);
                 messages.extend(requirements.missing.into_iter().map(|missing| format!("a hook {missing}")));
             }
@@ -153,8 +155,12 @@ impl Setup {
             if let (false, Some(subdomain)) = (route.rule.has_subdomain(), &place.subdomain) {
                 route.rule = route.rule.subdomain(subdomain.clone());
             }
-            if !route.rule.has_methods() && matches!(route.target, Target::View(_)) {
+            if !route.rule.has_methods() {
                 route.rule = route.rule.methods([Method::GET]);
+            }
+            if route.websocket_config.is_some() && !route.target.is_websocket() {
+                let pattern = route.rule.pattern();
+                self.messages.push(format!("the route {pattern:?} has a websocket_config, and is not for WebSockets"));
             }
             self.routes.push((route, number));
         }
