@@ -35,6 +35,6 @@ examples! {
     socks5 at "../examples/socks5.rs"
     string_receiver at "../examples/string_receiver.rs"
     telnet_chat at "../examples/telnet_chat.rs"
-    #[cfg(feature = "websocket")]
+    #[cfg(feature = "app")]
     websocket_chat at "../examples/websocket_chat.rs"
 }

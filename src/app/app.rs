@@ -193,7 +193,8 @@ impl App {
         self
     }
 
-    /// How WebSockets are served: limits, time-outs, subprotocols, origins.
+    /// How WebSockets are served: limits, time-outs, subprotocols, origins. A [route](Route::websocket_config) may say
+    /// otherwise.
     pub fn websocket_config(&mut self, config: websocket::Config) -> &mut Self {
         self.options.websocket = config;
         self

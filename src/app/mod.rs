@@ -48,7 +48,8 @@ pub use background_task::{BackgroundPolicy, BackgroundTask};
 pub use blocking::{Blocking, BlockingView, blocking};
 pub use blueprint::{Blueprint, Registration};
 pub use context::{
-    after_this_request, current_app, g, has_app_context, has_request_context, has_websocket_context, request, websocket,
+    after_this_request, after_this_websocket, current_app, g, has_app_context, has_request_context,
+    has_websocket_context, request, websocket,
 };
 pub use exception::{HttpException, abort};
 pub use from_request::{FromRequest, Requirements};

@@ -31,6 +31,8 @@ pub(super) struct Entry {
     pub(super) endpoint: String,
     pub(super) target: Target,
     pub(super) settings: Settings,
+    /// For those of WebSockets.
+    pub(super) websocket_config: websocket::Config,
     /// The number of its scope.
     pub(super) scope: usize,
 }

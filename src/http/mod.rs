@@ -61,6 +61,8 @@ pub use ::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 
 pub(crate) use body::{BodySource, BodyWriter, client_fault};
 pub(crate) use byte_set::{ByteSet, IN_TOKEN};
+#[cfg(feature = "websocket")]
+pub(crate) use head::SharedHead;
 pub(crate) use head::{Field, HeadBuffer, RequestLine, Span};
 pub(crate) use headers::tokens;
 pub(crate) use host::is_host;
