@@ -62,7 +62,8 @@ async fn respond(request: Request) -> Answered {
 pub(super) async fn tear_down(answered: &mut Answered, teardown: Option<Teardown>) {
     if answered.response.body().is_whole() {
         if let Some(teardown) = teardown {
-            teardown.run(answered.unknown.clone()).await;
+            // In a box, as all that is rare: a request is moved about in the size of all that it may come to.
+            Box::pin(teardown.run(answered.unknown.clone())).await;
         }
     } else {
         let body = in_context(answered.response.take_body(), teardown, answered.unknown.clone());
