@@ -16,6 +16,8 @@ macro_rules! examples {
 }
 
 examples! {
+    #[cfg(feature = "app")]
+    background_job at "../examples/background_job.rs"
     background_tasks at "../examples/background_tasks.rs"
     chat at "../examples/chat.rs"
     dns at "../examples/dns/main.rs"
@@ -33,6 +35,6 @@ examples! {
     socks5 at "../examples/socks5.rs"
     string_receiver at "../examples/string_receiver.rs"
     telnet_chat at "../examples/telnet_chat.rs"
-    #[cfg(feature = "websocket")]
+    #[cfg(feature = "app")]
     websocket_chat at "../examples/websocket_chat.rs"
 }

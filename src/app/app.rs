@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::background::AppNursery;
+use super::background_task::BackgroundTask;
 use super::blueprint::{Blueprint, Registration};
 use super::exception::HttpException;
+use super::lifespan::{ServingHooks, serving_hook_methods};
 use super::maybe_response::MaybeResponse;
 use super::request::Request;
 use super::route::Route;
@@ -18,6 +20,7 @@ use super::type_map::TypeMap;
 use super::url_for::OnBuildError;
 use super::view::{Arguments, View};
 use super::view_args::ViewArgs;
+use super::while_serving::Serving;
 use crate::http::{IntoResponse, Method, Response, StatusCode};
 use crate::{Error, Outcome, websocket};
 
@@ -39,6 +42,7 @@ use crate::{Error, Outcome, websocket};
 /// ```
 pub struct App {
     pub(super) scaffold: Scaffold,
+    pub(super) serving_hooks: ServingHooks,
     pub(super) blueprints: Vec<Registration>,
     pub(super) map: MapOptions,
     pub(super) options: Options,
@@ -77,6 +81,7 @@ impl App {
     pub fn new() -> Self {
         App {
             scaffold: Scaffold::default(),
+            serving_hooks: ServingHooks::default(),
             blueprints: Vec::new(),
             map: MapOptions::default(),
             options: Options::default(),
@@ -98,6 +103,8 @@ impl App {
         Registration::add(&mut self.blueprints, blueprint)
     }
 
+    serving_hook_methods!(serving_hooks: before_serving while_serving after_serving);
+
     /// A value for [`State`](super::State) arguments: one of each type.
     pub fn state<T: Any>(&mut self, value: T) -> &mut Self {
         self.states.insert(value);
@@ -107,6 +114,33 @@ impl App {
     /// Where tasks are started that outlive a request: Quart-Trio's `app.nursery`. They run once the application does.
     pub fn nursery(&self) -> AppNursery {
         self.nursery.clone()
+    }
+
+    /// Starts a background task, once the application serves: Quart's `add_background_task`. It runs as every task of the
+    /// [`nursery`](App::nursery) does; that it is a function lets it be started again. What is done when it fails is for
+    /// the [`policy`](BackgroundTask::policy) of what this gives to say.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use foster::app::{App, BackgroundPolicy};
+    /// use foster::sleep;
+    ///
+    /// async fn sweep() -> foster::Result<()> {
+    ///     loop {
+    ///         sleep(Duration::from_secs(60)).await;
+    ///     }
+    /// }
+    ///
+    /// let mut app = App::new();
+    /// app.add_background_task(sweep).policy(BackgroundPolicy::Restart);
+    /// ```
+    pub fn add_background_task<F, R>(&mut self, task: F) -> BackgroundTask
+    where
+        F: AsyncFn() -> R + 'static,
+        R: Outcome,
+    {
+        self.nursery.add(task)
     }
 
     /// Whether errors that nothing knows are shown to the client, with the request and the tree of tasks: Quart's
@@ -159,7 +193,8 @@ impl App {
         self
     }
 
-    /// How WebSockets are served: limits, time-outs, subprotocols, origins.
+    /// How WebSockets are served: limits, time-outs, subprotocols, origins. A [route](Route::websocket_config) may say
+    /// otherwise.
     pub fn websocket_config(&mut self, config: websocket::Config) -> &mut Self {
         self.options.websocket = config;
         self

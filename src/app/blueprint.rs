@@ -4,6 +4,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::exception::HttpException;
+use super::lifespan::{ServingHooks, serving_hook_methods};
 use super::maybe_response::MaybeResponse;
 use super::request::Request;
 use super::route::Route;
@@ -11,6 +12,7 @@ use super::routing::{PathValue, Rule};
 use super::scaffold::{Scaffold, scaffold_methods, verbs};
 use super::view::{Arguments, View};
 use super::view_args::ViewArgs;
+use super::while_serving::Serving;
 use crate::http::{IntoResponse, Method, Response, StatusCode};
 use crate::{Error, Outcome};
 
@@ -41,6 +43,7 @@ pub struct Blueprint {
     pub(super) scaffold: Scaffold,
     /// For all requests of the application.
     pub(super) app_scaffold: Scaffold,
+    pub(super) app_serving_hooks: ServingHooks,
     pub(super) blueprints: Vec<Registration>,
 }
 
@@ -60,6 +63,7 @@ impl Blueprint {
             url_values_defaults: ViewArgs::default(),
             scaffold: Scaffold::default(),
             app_scaffold: Scaffold::default(),
+            app_serving_hooks: ServingHooks::default(),
             blueprints: Vec::new(),
         }
     }
@@ -71,6 +75,7 @@ impl Blueprint {
         Registration::add(&mut self.blueprints, blueprint)
     }
 
+    serving_hook_methods!(app_serving_hooks: before_app_serving while_app_serving after_app_serving);
     /// As [`before_request`](Self::before_request), before every request of the application.
     pub fn before_app_request<F, Args>(&mut self, hook: F) -> &mut Self
     where

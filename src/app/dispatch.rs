@@ -54,6 +54,12 @@ async fn respond(request: Request) -> Answered {
     };
     let teardown = Teardown::of(&request, kind);
     let mut answered = work(&request, kind).await;
+    tear_down(&mut answered, teardown).await;
+    answered
+}
+
+/// Has the hooks called that come when all is over, behind the last piece of the body.
+pub(super) async fn tear_down(answered: &mut Answered, teardown: Option<Teardown>) {
     if answered.response.body().is_whole() {
         if let Some(teardown) = teardown {
             teardown.run(answered.unknown.clone()).await;
@@ -62,7 +68,6 @@ async fn respond(request: Request) -> Answered {
         let body = in_context(answered.response.take_body(), teardown, answered.unknown.clone());
         answered.response.set_body(body);
     }
-    answered
 }
 
 /// From the hooks before the view to those behind it.

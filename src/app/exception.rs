@@ -57,6 +57,11 @@ impl HttpException {
         Some(HttpException { original: Some(err.clone()), ..exception }.into())
     }
 
+    /// The status of an error that [is an exception](HttpException::of).
+    pub(super) fn status_of(err: &Error) -> Option<StatusCode> {
+        err.downcast_ref().map(HttpException::status).or_else(|| client_fault(err))
+    }
+
     /// Says more than the reason phrase: for the page that answers it.
     pub fn description(mut self, description: impl Into<Cow<'static, str>>) -> Self {
         self.description = Some(description.into());

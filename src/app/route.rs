@@ -1,12 +1,13 @@
 //! [`Route`]: a rule with its view.
 
-use std::any::{Any, TypeId, type_name};
+use std::any::{Any, TypeId};
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::routing::{PathValue, Rule};
 use super::view::Callable;
 use crate::http::{Method, Response};
+use crate::websocket;
 
 /// A rule and its view, as they are added: what can be said of them besides, with the names of Quart's keyword
 /// arguments.
@@ -30,6 +31,7 @@ pub struct Route {
     pub(super) endpoint: Option<String>,
     pub(super) target: Target,
     pub(super) settings: Settings,
+    pub(super) websocket_config: Option<websocket::Config>,
 }
 
 /// What answers the requests of a route.
@@ -37,6 +39,12 @@ pub struct Route {
 pub(super) enum Target {
     View(Rc<dyn Callable<Response>>),
     WebSocket(Rc<dyn Callable<Option<Response>>>),
+}
+
+impl Target {
+    pub(super) fn is_websocket(&self) -> bool {
+        matches!(self, Target::WebSocket(_))
+    }
 }
 
 /// Which function a view is.
@@ -49,8 +57,8 @@ pub(super) struct Function {
 }
 
 impl Function {
-    pub(super) fn of<F: Any>() -> Self {
-        let path = type_name::<F>();
+    /// The function of that type, which has this path.
+    pub(super) fn of<F: Any>(path: &'static str) -> Self {
         let is_named = !path.contains(['{', '<', '&', '(']);
         Function { name: path.rsplit("::").next().filter(|_| is_named), of: TypeId::of::<F>() }
     }
@@ -65,7 +73,8 @@ pub(super) struct Settings {
 
 impl Route {
     pub(super) fn new(rule: Rule, function: Function, target: Target) -> Self {
-        Route { rule, function, endpoint: None, target, settings: Settings::default() }
+        let settings = Settings::default();
+        Route { rule, function, endpoint: None, target, settings, websocket_config: None }
     }
 
     fn change(&mut self, change: impl FnOnce(Rule) -> Rule) -> &mut Self {
@@ -123,6 +132,13 @@ impl Route {
     /// How long a whole body may take, in the place of [`App::body_timeout`](super::App::body_timeout).
     pub fn body_timeout(&mut self, timeout: Option<Duration>) -> &mut Self {
         self.settings.body_timeout = Some(timeout);
+        self
+    }
+
+    /// How its WebSockets are served, in the place of [`App::websocket_config`](super::App::websocket_config). An
+    /// application does not start with one for a route that takes none.
+    pub fn websocket_config(&mut self, config: websocket::Config) -> &mut Self {
+        self.websocket_config = Some(config);
         self
     }
 }

@@ -34,7 +34,7 @@ impl Scaffold {
             None => rule,
         };
         let view: Erased<F, Args, _> = Erased::new(view, |output: F::Output| output.into_response());
-        self.push(Route::new(rule, Function::of::<F>(), Target::View(Rc::new(view))))
+        self.push(Route::new(rule, Function::of::<F>(F::type_name()), Target::View(Rc::new(view))))
     }
 
     pub(super) fn add_websocket<F, Args>(&mut self, rule: Rule, view: F) -> &mut Route
@@ -43,7 +43,11 @@ impl Scaffold {
         Args: Arguments,
         F::Output: MaybeResponse,
     {
-        self.push(Route::new(rule.websocket(), Function::of::<F>(), Target::WebSocket(maybe_responding(view))))
+        self.push(Route::new(
+            rule.websocket(),
+            Function::of::<F>(F::type_name()),
+            Target::WebSocket(maybe_responding(view)),
+        ))
     }
 
     pub(super) fn before_request<F, Args>(&mut self, hook: F)

@@ -8,7 +8,8 @@ use super::app::{App, MapOptions};
 use super::blueprint::{Blueprint, Registration};
 use super::error_handlers::ErrorHandlers;
 use super::from_request::Requirements;
-use super::hooks::{AroundHooks, Hooks};
+use super::hooks::{Hooks, Kind};
+use super::lifespan::ServingHooks;
 use super::route::{Route, Target};
 use super::routing::{BoundRule, Map, MapError, Rule};
 use super::scaffold::Scaffold;
@@ -21,7 +22,8 @@ use crate::http::{Method, is_host};
 impl App {
     /// Sets everything up, and looks at whether it can serve.
     pub(super) fn set_up(self) -> Result<Rc<Shared>, SetupError> {
-        let App { scaffold, blueprints, map, options, states, nursery, on_build_error } = self;
+        let App { scaffold, mut serving_hooks, blueprints, map, options, states, nursery, on_build_error } = self;
+        adopt_serving_hooks(&mut serving_hooks, &blueprints);
         let mut setup = Setup { parts: Vec::new(), routes: Vec::new(), mistakes: Vec::new() };
         setup.look_at_options(&options);
         setup.add(scaffold, &Place::default(), None);
@@ -29,10 +31,11 @@ impl App {
 
         let Setup { parts, routes, mut mistakes } = setup;
         let (mut entries, mut rules) = (Vec::with_capacity(routes.len()), Vec::with_capacity(routes.len()));
-        for (Route { rule, endpoint, target, settings, .. }, scope) in routes {
+        for (Route { rule, endpoint, target, settings, websocket_config, .. }, scope) in routes {
             let endpoint = endpoint.unwrap_or_default();
             rules.push((rule.endpoint(endpoint.clone()), entries.len()));
-            entries.push(Entry { endpoint, target, settings, scope });
+            let websocket_config = websocket_config.unwrap_or_else(|| options.websocket.clone());
+            entries.push(Entry { endpoint, target, settings, websocket_config, scope });
         }
         let map = map.build(&options, rules.clone()).map_err(|err| {
             mistakes.extend(err.errors().iter().map(ToString::to_string));
@@ -44,14 +47,15 @@ impl App {
             Ok(map) => std::slice::from_ref(map),
             Err(maps) => maps,
         };
+        let scopes: Vec<_> = (0..parts.len()).map(|nth| scope(&parts, nth)).collect();
         for (rule, nth) in maps.iter().flat_map(Map::rules) {
-            mistakes.extend(missing_for_view(&entries[*nth], rule, &states));
+            let entry = &entries[*nth];
+            mistakes.extend(missing_for_view(entry, &scopes[entry.scope], rule, &states));
         }
         mistakes.extend(parts.iter().flat_map(|part| part.missing_for_hooks(&states)));
         match map {
             Ok(map) if mistakes.is_empty() => {
-                let scopes = (0..parts.len()).map(|nth| scope(&parts, nth)).collect();
-                Ok(Rc::new(Shared { map, entries, scopes, options, states, nursery, on_build_error }))
+                Ok(Rc::new(Shared { map, entries, scopes, options, states, nursery, serving_hooks, on_build_error }))
             }
             _ => Err(SetupError::new(mistakes)),
         }
@@ -78,10 +82,23 @@ impl MapOptions {
     }
 }
 
+/// What is for the whole application goes to it, in the order of registration.
+fn adopt_serving_hooks(app: &mut ServingHooks, blueprints: &[Registration]) {
+    for Registration { blueprint } in blueprints {
+        app.append(&blueprint.app_serving_hooks);
+        adopt_serving_hooks(app, &blueprint.blueprints);
+    }
+}
+
 /// What the view of a rule needs and does not have, a sentence each.
-fn missing_for_view(entry: &Entry, rule: &BoundRule, states: &TypeMap) -> Vec<String> {
-    let is_websocket = matches!(entry.target, Target::WebSocket(_));
-    let mut requirements = Requirements { state: states, rule: Some(rule), is_websocket, missing: Vec::new() };
+fn missing_for_view(entry: &Entry, scope: &Scope, rule: &BoundRule, states: &TypeMap) -> Vec<String> {
+    let mut requirements = Requirements {
+        state: states,
+        rule: Some(rule),
+        is_websocket: entry.target.is_websocket(),
+        are_values_final: scope.hooks.url_value_preprocessors.is_empty(),
+        missing: Vec::new(),
+    };
     match &entry.target {
         Target::View(view) => view.require(&mut requirements),
         Target::WebSocket(view) => view.require(&mut requirements),
@@ -183,8 +200,12 @@ impl Setup {
             if let (false, Some(subdomain)) = (route.rule.has_subdomain(), &place.subdomain) {
                 route.rule = route.rule.subdomain(subdomain.clone());
             }
-            if !route.rule.has_methods() && matches!(route.target, Target::View(_)) {
+            if !route.rule.has_methods() {
                 route.rule = route.rule.methods([Method::GET]);
+            }
+            if route.websocket_config.is_some() && !route.target.is_websocket() {
+                let pattern = route.rule.pattern();
+                self.mistakes.push(format!("the route {pattern:?} has a websocket_config, and is not for WebSockets"));
             }
             self.routes.push((route, number));
         }
@@ -231,19 +252,25 @@ fn described(name: &str) -> String {
 impl Part {
     /// What its hooks need and do not have, a sentence each.
     fn missing_for_hooks(&self, states: &TypeMap) -> Vec<String> {
-        let kinds = [("before_request", &self.hooks.http), ("before_websocket", &self.hooks.websocket)];
-        let missing = kinds.into_iter().flat_map(|(kind, hooks)| {
-            let missing = hooks.missing(states).into_iter();
-            missing.map(move |missing| format!("a hook of {kind} of {} {missing}", described(&self.name)))
+        let kinds = [("before_request", Kind::Http), ("before_websocket", Kind::WebSocket)];
+        let missing = kinds.into_iter().flat_map(|(name, kind)| {
+            let missing = self.hooks.missing(kind, states).into_iter();
+            missing.map(move |missing| format!("a hook of {name} of {} {missing}", described(&self.name)))
         });
         missing.collect()
     }
 }
 
-impl AroundHooks {
-    fn missing(&self, states: &TypeMap) -> Vec<String> {
-        let mut requirements = Requirements { state: states, rule: None, is_websocket: false, missing: Vec::new() };
-        self.before.iter().for_each(|hook| hook.require(&mut requirements));
+impl Hooks {
+    fn missing(&self, kind: Kind, states: &TypeMap) -> Vec<String> {
+        let mut requirements = Requirements {
+            state: states,
+            rule: None,
+            is_websocket: matches!(kind, Kind::WebSocket),
+            are_values_final: false,
+            missing: Vec::new(),
+        };
+        self.around(kind).before.iter().for_each(|hook| hook.require(&mut requirements));
         requirements.missing
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::background::AppNursery;
 use super::error_handlers::ErrorHandlers;
 use super::hooks::Hooks;
+use super::lifespan::ServingHooks;
 use super::route::{Settings, Target};
 use super::routing::Map;
 use super::type_map::TypeMap;
@@ -21,6 +22,7 @@ pub(super) struct Shared {
     pub(super) options: Options,
     pub(super) states: TypeMap,
     pub(super) nursery: AppNursery,
+    pub(super) serving_hooks: ServingHooks,
     pub(super) on_build_error: Vec<Rc<OnBuildError>>,
 }
 
@@ -29,6 +31,8 @@ pub(super) struct Entry {
     pub(super) endpoint: String,
     pub(super) target: Target,
     pub(super) settings: Settings,
+    /// For those of WebSockets.
+    pub(super) websocket_config: websocket::Config,
     /// The number of its scope.
     pub(super) scope: usize,
 }

@@ -39,7 +39,10 @@ impl ViewArgs {
 
     /// The value at that place, in the order of the rule.
     pub(super) fn nth(&self, nth: usize) -> Option<(&str, PathValue<'_>)> {
-        self.iter().nth(nth)
+        match &self.values {
+            Values::Matched(values) => values.nth(nth),
+            Values::Own(values) => values.get(nth).map(|(name, value)| (name.as_str(), value.borrowed())),
+        }
     }
 
     /// Whether there is a value under that name.

@@ -119,6 +119,18 @@ impl WebSocket {
         self.session().reject(response)
     }
 
+    /// Whether the handshake waits for its answer.
+    #[cfg(feature = "app")]
+    pub(crate) fn is_connecting(&self) -> bool {
+        self.session().is_connecting()
+    }
+
+    /// Takes back what the handshake was to be answered with.
+    #[cfg(feature = "app")]
+    pub(crate) fn withdraw(&self) -> Option<Response> {
+        self.session().withdraw()
+    }
+
     /// The subprotocols that the client offers, best first; none once the handshake is answered.
     pub fn requested_subprotocols(&self) -> Vec<String> {
         self.session().requested_subprotocols()
