@@ -27,7 +27,7 @@ macro_rules! errors {
     )*};
 }
 
-errors! { OutOfTea OutOfMilk OutOfWater OutOfCups }
+errors! { OutOfTea OutOfMilk OutOfWater }
 
 /// What each path is answered with, and what was reported.
 fn asked(app: App, paths: &[&str]) -> (Vec<Answer>, Vec<String>) {

@@ -12,6 +12,7 @@ mod site;
 mod blueprints;
 mod errors;
 mod hooks;
+mod quart;
 mod setup;
 mod sockets;
 mod urls;
