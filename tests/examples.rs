@@ -16,6 +16,8 @@ macro_rules! examples {
 }
 
 examples! {
+    #[cfg(feature = "app")]
+    background_job at "../examples/background_job.rs"
     background_tasks at "../examples/background_tasks.rs"
     chat at "../examples/chat.rs"
     dns at "../examples/dns/main.rs"

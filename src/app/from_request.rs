@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::future::{Future, ready};
 
+use super::exception::HttpException;
 use super::request::Request;
 use super::routing::BoundRule;
 use super::type_map::TypeMap;
@@ -61,6 +62,8 @@ pub struct Requirements<'a> {
     /// Absent for a hook.
     pub(super) rule: Option<&'a BoundRule>,
     pub(super) is_websocket: bool,
+    /// No hook may change the values of the path.
+    pub(super) are_values_final: bool,
     pub(super) missing: Vec<String>,
 }
 
@@ -89,5 +92,31 @@ impl Requirements<'_> {
 impl FromRequest for Request {
     fn from_request(request: &Request) -> impl Future<Output = Result<Self>> {
         ready(Ok(request.clone()))
+    }
+}
+
+/// `None` where it cannot be taken for a fault of the client: an error with a status below 500. Any other stays one.
+impl<T: FromRequest> FromRequest for Option<T> {
+    async fn from_request(request: &Request) -> Result<Self> {
+        match T::from_request(request).await {
+            Ok(taken) => Ok(Some(taken)),
+            Err(err) if HttpException::status_of(&err).is_some_and(|status| status.is_client_error()) => Ok(None),
+            Err(err) => Err(err),
+        }
+    }
+
+    fn require(requirements: &mut Requirements<'_>) {
+        T::require(requirements);
+    }
+}
+
+/// With the error, if it cannot be taken: the view says what is answered.
+impl<T: FromRequest> FromRequest for Result<T> {
+    async fn from_request(request: &Request) -> Result<Self> {
+        Ok(T::from_request(request).await)
+    }
+
+    fn require(requirements: &mut Requirements<'_>) {
+        T::require(requirements);
     }
 }

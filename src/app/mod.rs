@@ -2,7 +2,10 @@
 
 mod app;
 mod background;
+mod background_task;
+mod blocking;
 mod blueprint;
+mod body_argument;
 mod context;
 mod debug_page;
 mod dispatch;
@@ -12,7 +15,13 @@ mod from_request;
 mod globals;
 mod handle;
 mod hooks;
+mod isolated;
+mod lifespan;
 mod maybe_response;
+mod pairs_deserializer;
+mod path;
+mod path_deserializer;
+mod query;
 mod request;
 mod request_body;
 mod route;
@@ -27,12 +36,16 @@ mod state;
 mod streaming;
 mod teardown;
 mod type_map;
+mod url_for;
 mod view;
 mod view_args;
 mod websocket;
+mod while_serving;
 
 pub use app::App;
 pub use background::AppNursery;
+pub use background_task::{BackgroundPolicy, BackgroundTask};
+pub use blocking::{Blocking, BlockingView, blocking};
 pub use blueprint::{Blueprint, Registration};
 pub use context::{
     after_this_request, after_this_websocket, current_app, g, has_app_context, has_request_context,
@@ -43,11 +56,16 @@ pub use from_request::{FromRequest, Requirements};
 pub use globals::Globals;
 pub use handle::AppHandle;
 pub use maybe_response::MaybeResponse;
+pub use path::Path;
+pub use query::Query;
 pub use request::Request;
 pub use route::Route;
+pub use running::RunTask;
 pub use setup_error::SetupError;
 pub use shared::{DEFAULT_BACKGROUND_TASK_SHUTDOWN_TIMEOUT, DEFAULT_BODY_TIMEOUT, DEFAULT_MAX_CONTENT_LENGTH};
 pub use state::State;
+pub use url_for::{UrlFor, url_for};
 pub use view::{Arguments, View};
 pub use view_args::ViewArgs;
 pub use websocket::WebSocket;
+pub use while_serving::Serving;

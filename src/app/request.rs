@@ -8,7 +8,7 @@ use super::context::AppContext;
 use super::request_body::RequestBody;
 use super::route::Settings;
 use super::routed::Routed;
-use super::routing::NoMatch;
+use super::routing::{BoundRule, NoMatch};
 use super::shared::{Entry, Scope, Shared};
 use super::view_args::ViewArgs;
 use crate::handler::{self, Connected};
@@ -164,9 +164,20 @@ impl Request {
         self.entry().map(|entry| entry.endpoint.as_str())
     }
 
+    /// Its rule; `None` if it has none: Quart's `url_rule`.
+    pub fn url_rule(&self) -> Option<&BoundRule> {
+        let nth = *self.state().routed.nth.as_ref().ok()?;
+        self.context.shared.map.rules().nth(nth).map(|(rule, _)| rule)
+    }
+
     /// The dotted name of the blueprint of its route.
     pub fn blueprint(&self) -> Option<&str> {
-        self.entry()?.endpoint.rsplit_once('.').map(|(blueprint, _)| blueprint)
+        Some(self.scope().name.as_str()).filter(|name| !name.is_empty())
+    }
+
+    /// The names of its blueprint and of those that this stands in, innermost first: for `a.b.index`, `a.b` and `a`.
+    pub fn blueprints(&self) -> impl Iterator<Item = &str> {
+        std::iter::successors(self.blueprint(), |name| name.rsplit_once('.').map(|(outer, _)| outer))
     }
 
     /// The values of its path.

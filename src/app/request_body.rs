@@ -29,7 +29,7 @@ impl RequestBody {
     }
 
     pub(super) fn take(&self, limit: Option<u64>) -> Result<Body> {
-        let taken = match self.state.replace(State::Taken) {
+        match self.state.replace(State::Taken) {
             State::Unread(start, mut body) if start.is_empty() => {
                 body.set_limit(limit);
                 Ok(body)
@@ -42,8 +42,7 @@ impl RequestBody {
                 self.state.replace(other);
                 Err(HttpError::State("the body is being read, or was taken, by somebody else").into())
             }
-        };
-        taken
+        }
     }
 
     /// Puts back what nobody has looked at: for who hands the request on.
@@ -66,7 +65,7 @@ impl RequestBody {
                 return Err(HttpError::State("the body is being read, or was taken, by somebody else").into());
             }
         };
-        let bytes = reading.to_end().await?;
+        let bytes = reading.read_to_end().await?;
         reading.parts = None;
         self.state.replace(State::Kept(bytes.clone()));
         Ok(bytes)
@@ -80,7 +79,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    async fn to_end(&mut self) -> Result<Bytes, BodyError> {
+    async fn read_to_end(&mut self) -> Result<Bytes, BodyError> {
         let Some((start, body)) = &mut self.parts else { return Ok(Bytes::new()) };
         if start.is_empty() {
             let Some(first) = body.chunk().await? else { return Ok(Bytes::new()) };
@@ -157,6 +156,19 @@ impl Request {
             let exception = HttpException::new(StatusCode::BAD_REQUEST);
             exception.description(format!("The body is not the JSON that is expected: {err}.")).into()
         })
+    }
+
+    /// As [`get_json`](Request::get_json), with `None` for a body of another type, or one that is not what a `T` is read
+    /// from: `get_json(silent=True)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`get_data`](Request::get_data).
+    pub async fn get_json_silent<T: serde::de::DeserializeOwned>(&self) -> Result<Option<T>> {
+        if !self.is_json() {
+            return Ok(None);
+        }
+        Ok(serde_json::from_slice(&self.get_data().await?).ok())
     }
 
     /// How long the whole body may take: of its route, else of the application; `None` for as long as something comes.

@@ -1,5 +1,6 @@
 //! [`Route`]: a rule with its view.
 
+use std::any::{Any, TypeId};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -26,8 +27,7 @@ use crate::websocket;
 #[derive(Clone)]
 pub struct Route {
     pub(super) rule: Rule,
-    /// The name of the function, if it has one.
-    pub(super) function: Option<&'static str>,
+    pub(super) function: Function,
     pub(super) endpoint: Option<String>,
     pub(super) target: Target,
     pub(super) settings: Settings,
@@ -45,13 +45,22 @@ impl Target {
     pub(super) fn is_websocket(&self) -> bool {
         matches!(self, Target::WebSocket(_))
     }
+}
 
-    /// What is equal for one view alone.
-    pub(super) fn address(&self) -> usize {
-        match self {
-            Target::View(view) => Rc::as_ptr(view).addr(),
-            Target::WebSocket(view) => Rc::as_ptr(view).addr(),
-        }
+/// Which function a view is.
+#[derive(Clone, Copy)]
+pub(super) struct Function {
+    /// Its name, if it has one.
+    pub(super) name: Option<&'static str>,
+    /// Every function and every closure has a type of its own.
+    pub(super) of: TypeId,
+}
+
+impl Function {
+    /// The function of that type, which has this path.
+    pub(super) fn of<F: Any>(path: &'static str) -> Self {
+        let is_named = !path.contains(['{', '<', '&', '(']);
+        Function { name: path.rsplit("::").next().filter(|_| is_named), of: TypeId::of::<F>() }
     }
 }
 
@@ -63,16 +72,9 @@ pub(super) struct Settings {
 }
 
 impl Route {
-    /// One whose default methods are those, unless its rule names some.
-    pub(super) fn new(rule: Rule, function: &'static str, target: Target) -> Self {
-        Route {
-            rule,
-            function: function_name(function),
-            endpoint: None,
-            target,
-            settings: Settings::default(),
-            websocket_config: None,
-        }
+    pub(super) fn new(rule: Rule, function: Function, target: Target) -> Self {
+        let (endpoint, websocket_config) = (None, None);
+        Route { rule, function, endpoint, target, settings: Settings::default(), websocket_config }
     }
 
     fn change(&mut self, change: impl FnOnce(Rule) -> Rule) -> &mut Self {
@@ -139,10 +141,4 @@ impl Route {
         self.websocket_config = Some(config);
         self
     }
-}
-
-/// The last name in the path of a function's type; a closure has none.
-fn function_name(path: &'static str) -> Option<&'static str> {
-    let is_named = !path.contains(['{', '<', '&', '(']);
-    path.rsplit("::").next().filter(|_| is_named)
 }
