@@ -22,7 +22,12 @@ fn a_view_that_takes_a_websocket_and_is_for_none() {
     let messages = mistakes(|app| {
         app.before_request(async |_: websocket::WebSocket| ());
     });
-    assert_eq!(messages, ["a hook takes a WebSocket, and is not for WebSockets: add it with app.before_websocket()"]);
+    assert_eq!(
+        messages,
+        [
+            "a hook of before_request of the application takes a WebSocket, and is not for WebSockets: add it with app.before_websocket()"
+        ]
+    );
     let messages = mistakes(|app| {
         app.before_websocket(async |_: WebSocket| ());
         app.websocket("/", async |_: WebSocket, _: websocket::WebSocket| ());
@@ -35,7 +40,7 @@ fn a_configuration_of_websockets_for_a_route_that_takes_none() {
     let messages = mistakes(|app| {
         app.get("/", async || "x").websocket_config(websocket::Config::new());
     });
-    assert_eq!(messages, ["the route \"/\" has a websocket_config, and is not for WebSockets"]);
+    assert_eq!(messages, ["the route \"/\" in the application has a websocket_config, and is not for WebSockets"]);
 }
 
 #[test]
