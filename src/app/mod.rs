@@ -41,7 +41,7 @@ mod websocket;
 
 pub use app::App;
 pub use background::AppNursery;
-pub use blocking::{Blocking, BlockingView, blocking};
+pub use blocking::{Blocking, BlockingArguments, BlockingView, ToThread, blocking};
 pub use blueprint::{Blueprint, Registration};
 pub use context::{
     after_this_request, current_app, g, has_app_context, has_request_context, has_websocket_context, request, websocket,

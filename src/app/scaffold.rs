@@ -30,8 +30,9 @@ impl Scaffold {
             Some(methods) => rule.methods(methods.iter().cloned()),
             None => rule,
         };
+        let name = view.type_name();
         let view: Erased<F, Args, _> = Erased::new(view, |output: F::Output| output.into_response());
-        self.push(Route::new(rule, F::type_name(), Target::View(Rc::new(view))))
+        self.push(Route::new(rule, name, Target::View(Rc::new(view))))
     }
 
     pub(super) fn add_websocket<F, Args>(&mut self, rule: Rule, view: F) -> &mut Route
@@ -40,8 +41,9 @@ impl Scaffold {
         Args: Arguments,
         F::Output: MaybeResponse,
     {
+        let name = view.type_name();
         let view = maybe_responding(view);
-        self.push(Route::new(rule.websocket(), F::type_name(), Target::WebSocket(Rc::new(view))))
+        self.push(Route::new(rule.websocket(), name, Target::WebSocket(Rc::new(view))))
     }
 
     fn push(&mut self, route: Route) -> &mut Route {
