@@ -2,9 +2,7 @@
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, resume_unwind};
-use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll};
 
 use foster_compat::{CancelScope, Error, NurseryError, Outcome, Panicked, Result};
 use futures::FutureExt;
@@ -98,9 +96,19 @@ where
     let Ok(session) = Session::connecting(request, offer, config.clone(), scope.clone()) else {
         return Ok(HandshakeError::Extensions.into());
     };
+    // A box of its own: handlers that have other answers, too, and all requests for those, have no room for this one.
+    Box::pin(talk(session, scope, handler)).await
+}
+
+/// Runs a handler to its end.
+async fn talk<H, R>(session: Rc<Session>, scope: CancelScope, handler: H) -> Result<Response>
+where
+    H: AsyncFnOnce(WebSocket) -> R,
+    R: Outcome,
+{
     let mut running = Running { session: session.clone(), is_over: false };
-    let mut handling = pin!(Some(handler(WebSocket::new(session.clone()))));
-    let ended = scope.run(AssertUnwindSafe(InPlace(handling.as_mut())).catch_unwind()).await;
+    let handling = handler(WebSocket::new(session.clone()));
+    let ended = scope.run(AssertUnwindSafe(handling).catch_unwind()).await;
     running.is_over = true;
     if let Some(rejection) = session.take_rejection() {
         return match ended {
@@ -166,27 +174,6 @@ fn is_end(err: &Error) -> bool {
 /// handler.
 fn code_of(err: &Error) -> CloseCode {
     err.downcast_ref::<WebSocketError>().and_then(WebSocketError::close_code).unwrap_or(CloseCode::NORMAL)
-}
-
-/// A future that stays where it is when it is given away, for each place that it is moved through keeps the room for it.
-/// Dropped where it was given to, as it would be if it had moved.
-struct InPlace<'a, F>(Pin<&'a mut Option<F>>);
-
-impl<F: Future> Future for InPlace<'_, F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        match self.0.as_mut().as_pin_mut() {
-            Some(future) => future.poll(cx),
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl<F> Drop for InPlace<'_, F> {
-    fn drop(&mut self) {
-        self.0.set(None);
-    }
 }
 
 /// A handler that runs; dropped before it has ended, it goes away from its peer.
