@@ -167,8 +167,8 @@ impl<H: Handler> Connection<H> {
     /// Puts the head, and a body that is there as a whole, into what goes out. Gives a body that is still to be made.
     fn begin_response(&self, response: &mut Response) -> Result<Option<ResponseBody>, HttpError> {
         if !self.is_processing.get() {
-            self.site.now.set(Instant::now());
-            self.outbox.replace(self.site.take_outbox());
+            self.site.set_now(Instant::now());
+            self.site.lend_outbox(&self.outbox);
         }
         if let Some(server) = &self.site.config.server_header {
             if !response.headers.contains(&header::SERVER) {
@@ -212,17 +212,12 @@ impl<H: Handler> Connection<H> {
             return false;
         }
         let (status, content_type) = (response.status, response.content_type.as_ref());
-        let date = self.site.date(self.site.now.get());
-        let date = date.as_ref().map(|date| &date[..]);
+        let length = bytes.len() as u64;
         let mut outbox = self.outbox.borrow_mut();
-        let is_sent = self.machine.borrow_mut().send_whole(
-            status,
-            content_type,
-            bytes.len() as u64,
-            date,
-            &mut self.site.last_head.borrow_mut(),
-            outbox.bytes(),
-        );
+        let is_sent = self.site.with_date(|date| {
+            let mut last_head = self.site.last_head.borrow_mut();
+            self.machine.borrow_mut().send_whole(status, content_type, length, date, &mut last_head, outbox.bytes())
+        });
         if is_sent {
             record_status(status);
             self.log_response(response);
@@ -235,24 +230,21 @@ impl<H: Handler> Connection<H> {
     }
 
     fn send_head(&self, response: &Response, size: BodySize) -> Result<(), HttpError> {
-        let date = self.site.date(self.site.now.get());
         let mut outbox = self.outbox.borrow_mut();
         // Who still has the body will read it while the response is sent, and after the head it is too late to ask.
         if self.body.borrow().is_some() {
             self.machine.borrow_mut().send_continue(outbox.bytes());
         }
-        let date = date.as_ref().map(|date| &date[..]);
         let (status, content_type, headers) = (response.status, response.content_type.as_ref(), &response.headers);
         self.watch_for_unread(|machine| {
-            machine.send_response(status, content_type, headers, size, date, outbox.bytes())
+            self.site.with_date(|date| machine.send_response(status, content_type, headers, size, date, outbox.bytes()))
         })
     }
 
     /// Puts the whole answer to a request that is refused into what goes out.
     pub(super) fn send_error(&self, status: StatusCode) {
-        let date = self.site.date(self.site.now.get());
         let mut outbox = self.outbox.borrow_mut();
-        self.machine.borrow_mut().send_error(status, date.as_ref().map(|date| &date[..]), outbox.bytes());
+        self.site.with_date(|date| self.machine.borrow_mut().send_error(status, date, outbox.bytes()));
     }
 
     /// Takes a step that may end the reading within a body, the rest of which the client still sends.
