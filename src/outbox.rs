@@ -91,6 +91,12 @@ impl Content {
             self.bytes.clear();
             return written;
         }
+        if let [(before, piece)] = &self.pieces[..] {
+            let (head, rest) = self.bytes.split_at(*before);
+            let written = transport.writelines_shared(&[Piece::Lent(head), Piece::Shared(piece), Piece::Lent(rest)]);
+            self.clear();
+            return written;
+        }
         let mut pieces = [Piece::Lent(&[]); MAX_PIECES];
         let (mut n, mut at) = (0, 0);
         let mut written = Ok(());

@@ -13,6 +13,7 @@ mod headers;
 mod host;
 mod limits;
 mod percent;
+mod recycled;
 mod response;
 mod target;
 
@@ -36,4 +37,6 @@ pub(crate) use byte_set::{ByteSet, IN_TOKEN};
 pub(crate) use head::{Field, HeadBuffer, RequestLine, Span};
 pub(crate) use headers::tokens;
 pub(crate) use host::is_host;
+#[cfg(feature = "websocket")]
+pub(crate) use recycled::changed_copy_of;
 pub(crate) use response::BodyKind;

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use crate::http::changed_copy_of;
 use crate::websocket::close::CloseFrame;
 use crate::websocket::error::WebSocketError;
 use crate::websocket::frame::{FrameHead, NO_KEY, Opcode};
@@ -65,10 +66,11 @@ impl Connection {
         }
         let (payload, rest) = rest.split_at(head.length as usize);
         *data = rest;
-        let mut payload = payload.to_vec();
-        if head.key != NO_KEY {
-            mask::apply(head.key, &mut payload);
-        }
+        let payload = changed_copy_of(payload, |payload| {
+            if head.key != NO_KEY {
+                mask::apply(head.key, payload);
+            }
+        });
         Some(whole_message(kind, payload))
     }
 
