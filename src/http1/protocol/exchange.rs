@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::connection::Connection;
+use super::site::Handling;
 use super::span::{record_status, request_span};
 use crate::handler::{Handler, Request};
 use crate::http::{
@@ -112,7 +113,7 @@ impl<H: Handler> Connection<H> {
             (Ok(Some(handling)), _) => {
                 drop(entered);
                 let waiting = Waiting::for_handler(self);
-                transport.start_soon(wait_for(waiting, handling).instrument(span));
+                transport.start_soon(Unanswered(Some((waiting, handling))).instrument(span));
             }
             (Ok(None), Poll::Ready(Ok(response))) => self.respond(response),
             (Ok(None), answer) => {
@@ -378,18 +379,30 @@ impl<H: Handler> Connection<H> {
     }
 }
 
-/// Goes on with a handler that was not ready.
-async fn wait_for<H: Handler>(waiting: Waiting<H>, mut handling: Pin<Box<Option<H::Future>>>) {
-    let answer = poll_fn(|cx| poll_handling(&mut handling, cx));
-    let answer = AssertUnwindSafe(answer).catch_unwind().await;
-    drop(handling);
-    let roster = waiting.roster.clone();
-    match (waiting.done(), answer) {
-        (Some(connection), answer) => connection.answered(answer),
-        // The connection was given away, and has nobody else to hear of this.
-        (None, Ok(Ok(_))) => {}
-        (None, Ok(Err(err))) => roster.report(FAILED, err, None),
-        (None, Err(payload)) => roster.report(PANICKED, Panicked::new(payload).into(), None),
+/// Goes on with a handler that was not ready. An idle WebSocket has one: written by hand, it is as small as what it holds.
+struct Unanswered<H: Handler>(Option<(Waiting<H>, Handling<H>)>);
+
+impl<H: Handler> Future for Unanswered<H> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some((_, handling)) = &mut self.0 else { return Poll::Ready(()) };
+        let answer = match catch_unwind(AssertUnwindSafe(|| poll_handling(handling, cx))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(answer)) => Ok(answer),
+            Err(payload) => Err(payload),
+        };
+        let Some((waiting, handling)) = self.0.take() else { return Poll::Ready(()) };
+        drop(handling);
+        let roster = waiting.roster.clone();
+        match (waiting.done(), answer) {
+            (Some(connection), answer) => connection.answered(answer),
+            // The connection was given away, and has nobody else to hear of this.
+            (None, Ok(Ok(_))) => {}
+            (None, Ok(Err(err))) => roster.report(FAILED, err, None),
+            (None, Err(payload)) => roster.report(PANICKED, Panicked::new(payload).into(), None),
+        }
+        Poll::Ready(())
     }
 }
 

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, resume_unwind};
 use std::rc::Rc;
 
-use foster_compat::{CancelScope, Error, NurseryError, Outcome, Panicked, Result};
+use foster_compat::{CancelScope, Error, NurseryError, Outcome, Panicked};
 use futures::FutureExt;
 
 use super::config::Config;
@@ -82,26 +82,37 @@ use crate::websocket::handshake::{HandshakeError, Opening, ServerHandshake};
 ///     }
 /// }
 /// ```
-pub async fn upgrade<H, R>(request: Request, config: &Config, handler: H) -> Result<Response>
+pub fn upgrade<H, R>(
+    request: Request,
+    config: &Config,
+    handler: H,
+) -> impl Future<Output = foster_compat::Result<Response>> + use<H, R>
 where
     H: AsyncFnOnce(WebSocket) -> R,
     R: Outcome,
 {
-    let origins = &config.settings().origins;
-    let offer = match ServerHandshake::read(request.head(), Opening::Upgrade, request.is_secure(), origins) {
-        Ok(offer) => offer,
-        Err(refusal) => return Ok(refusal.into()),
-    };
-    let scope = CancelScope::new();
-    let Ok(session) = Session::connecting(request, offer, config.clone(), scope.clone()) else {
-        return Ok(HandshakeError::Extensions.into());
-    };
     // A box of its own: handlers that have other answers, too, and all requests for those, have no room for this one.
-    Box::pin(talk(session, scope, handler)).await
+    let talking =
+        begin(request, config).map(|(session, scope)| Box::pin(talk(session, scope, handler))).map_err(Box::new);
+    async {
+        match talking {
+            Ok(talking) => talking.await,
+            Err(refusal) => Ok(Response::from(*refusal)),
+        }
+    }
+}
+
+/// A session that is not accepted yet, and the scope of its handler.
+fn begin(request: Request, config: &Config) -> Result<(Rc<Session>, CancelScope), HandshakeError> {
+    let origins = &config.settings().origins;
+    let offer = ServerHandshake::read(request.head(), Opening::Upgrade, request.is_secure(), origins)?;
+    let scope = CancelScope::new();
+    let session = Session::connecting(request, offer, config.clone(), scope.clone());
+    session.map(|session| (session, scope)).map_err(|_| HandshakeError::Extensions)
 }
 
 /// Runs a handler to its end.
-async fn talk<H, R>(session: Rc<Session>, scope: CancelScope, handler: H) -> Result<Response>
+async fn talk<H, R>(session: Rc<Session>, scope: CancelScope, handler: H) -> foster_compat::Result<Response>
 where
     H: AsyncFnOnce(WebSocket) -> R,
     R: Outcome,
