@@ -1,5 +1,6 @@
 //! The framework: Quart's model in Rust's clothes.
 
+#[expect(clippy::module_inception, reason = "each file has the name of what is in it: here it is `App`")]
 mod app;
 mod background;
 mod background_task;

@@ -84,6 +84,8 @@ impl Route {
     }
 
     /// The name that URLs are [built](super::url_for) by: that of the function unless set, or the pattern, for a closure.
+    /// One function may stand at several rules, and the views for the methods of one rule may share a name; otherwise two
+    /// with one name are a mistake.
     pub fn endpoint(&mut self, endpoint: impl Into<String>) -> &mut Self {
         self.endpoint = Some(endpoint.into());
         self

@@ -172,7 +172,7 @@ impl Setup {
         let Scaffold { routes, hooks, error_handlers } = scaffold;
         let number = self.parts.len();
         self.parts.push(Part { name: place.name.clone(), parent, hooks, error_handlers: Rc::new(error_handlers) });
-        let mut functions: HashMap<String, TypeId> = HashMap::new();
+        let mut functions: HashMap<String, (TypeId, String)> = HashMap::new();
         for mut route in routes {
             let named = route.endpoint.take().or_else(|| route.rule.get_endpoint().map(str::to_owned));
             let named = named.or_else(|| route.function.name.map(str::to_owned));
@@ -180,8 +180,10 @@ impl Setup {
                 Some(named) => {
                     self.look_at_endpoint(&named, &route, place);
                     let endpoint = place.dotted(&named);
-                    let other = functions.insert(named, route.function.of);
-                    if other.is_some_and(|other| other != route.function.of) {
+                    let (function, pattern) = (route.function.of, route.rule.pattern());
+                    let other = functions.insert(named, (function, pattern.to_owned()));
+                    // Views for the methods of one rule have one URL, as the methods of Quart's `MethodView`.
+                    if other.is_some_and(|other| other.0 != function && other.1 != pattern) {
                         let cure = "give one of them another with .endpoint()";
                         self.mistakes.push(format!("two views have the endpoint {endpoint:?}: {cure}"));
                     }

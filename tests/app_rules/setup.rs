@@ -75,6 +75,15 @@ fn two_views_with_one_endpoint_are_a_mistake_and_one_view_twice_is_none() {
 }
 
 #[test]
+fn views_for_the_methods_of_one_rule_may_share_an_endpoint() {
+    let mut app = App::new();
+    app.get("/users", view).endpoint("users");
+    app.post("/users", async || ("made", 201)).endpoint("users");
+    app.delete("/users/<int:id>", async || "deleted").endpoint("users");
+    assert_eq!(mistakes(app), [r#"two views have the endpoint "users": give one of them another with .endpoint()"#]);
+}
+
+#[test]
 fn an_endpoint_is_not_empty_and_has_no_dots() {
     let mut blueprint = Blueprint::new("b");
     blueprint.get("/b", view).endpoint("x.y");
