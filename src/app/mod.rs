@@ -24,6 +24,8 @@ mod path_deserializer;
 mod query;
 mod request;
 mod request_body;
+mod request_headers;
+mod request_url;
 mod route;
 mod routed;
 pub mod routing;

@@ -45,11 +45,6 @@ impl RequestBody {
         }
     }
 
-    /// Puts back what nobody has looked at: for who hands the request on.
-    pub(super) fn whole(&self) -> Body {
-        self.take(None).unwrap_or_default()
-    }
-
     async fn read(&self, limit: Option<u64>) -> Result<Bytes> {
         let mut reading = match self.state.replace(State::Reading) {
             State::Unread(start, mut body) => {
@@ -180,22 +175,5 @@ impl Request {
     /// Sets how long the whole body may take, before it is read.
     pub fn set_body_timeout(&self, timeout: Option<Duration>) {
         self.state().settings.borrow_mut().body_timeout = Some(timeout);
-    }
-
-    /// `Content-Type` without its parameters, in lower case; empty if there is none: Quart's `mimetype`.
-    pub fn mimetype(&self) -> String {
-        let value = self.headers().get("content-type").unwrap_or_default();
-        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-    }
-
-    /// Whether `Content-Type` says JSON: `application/json`, or `application/` with `+json` at its end.
-    pub fn is_json(&self) -> bool {
-        let mimetype = self.mimetype();
-        mimetype == "application/json" || (mimetype.starts_with("application/") && mimetype.ends_with("+json"))
-    }
-
-    /// `Content-Length`, if there is one.
-    pub fn content_length(&self) -> Option<u64> {
-        self.headers().get("content-length")?.parse().ok()
     }
 }

@@ -73,8 +73,8 @@ pub(super) struct Settings {
 
 impl Route {
     pub(super) fn new(rule: Rule, function: Function, target: Target) -> Self {
-        let (endpoint, websocket_config) = (None, None);
-        Route { rule, function, endpoint, target, settings: Settings::default(), websocket_config }
+        let settings = Settings::default();
+        Route { rule, function, endpoint: None, target, settings, websocket_config: None }
     }
 
     fn change(&mut self, change: impl FnOnce(Rule) -> Rule) -> &mut Self {

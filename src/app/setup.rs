@@ -8,7 +8,7 @@ use super::app::{App, MapOptions};
 use super::blueprint::{Blueprint, Registration};
 use super::error_handlers::ErrorHandlers;
 use super::from_request::Requirements;
-use super::hooks::{AroundHooks, Hooks};
+use super::hooks::{Hooks, Kind};
 use super::lifespan::ServingHooks;
 use super::route::{Route, Target};
 use super::routing::{BoundRule, Map, MapError, Rule};
@@ -204,9 +204,8 @@ impl Setup {
                 route.rule = route.rule.methods([Method::GET]);
             }
             if route.websocket_config.is_some() && !route.target.is_websocket() {
-                let (pattern, place) = (route.rule.pattern(), place.described());
-                let message = "has a websocket_config, and is not for WebSockets";
-                self.mistakes.push(format!("the route {pattern:?} in {place} {message}"));
+                let pattern = route.rule.pattern();
+                self.mistakes.push(format!("the route {pattern:?} has a websocket_config, and is not for WebSockets"));
             }
             self.routes.push((route, number));
         }
@@ -253,20 +252,25 @@ fn described(name: &str) -> String {
 impl Part {
     /// What its hooks need and do not have, a sentence each.
     fn missing_for_hooks(&self, states: &TypeMap) -> Vec<String> {
-        let kinds = [("before_request", &self.hooks.http), ("before_websocket", &self.hooks.websocket)];
-        let missing = kinds.into_iter().flat_map(|(kind, hooks)| {
-            let missing = hooks.missing(states, kind == "before_websocket").into_iter();
-            missing.map(move |missing| format!("a hook of {kind} of {} {missing}", described(&self.name)))
+        let kinds = [("before_request", Kind::Http), ("before_websocket", Kind::WebSocket)];
+        let missing = kinds.into_iter().flat_map(|(name, kind)| {
+            let missing = self.hooks.missing(kind, states).into_iter();
+            missing.map(move |missing| format!("a hook of {name} of {} {missing}", described(&self.name)))
         });
         missing.collect()
     }
 }
 
-impl AroundHooks {
-    fn missing(&self, states: &TypeMap, is_websocket: bool) -> Vec<String> {
-        let mut requirements =
-            Requirements { state: states, rule: None, is_websocket, are_values_final: false, missing: Vec::new() };
-        self.before.iter().for_each(|hook| hook.require(&mut requirements));
+impl Hooks {
+    fn missing(&self, kind: Kind, states: &TypeMap) -> Vec<String> {
+        let mut requirements = Requirements {
+            state: states,
+            rule: None,
+            is_websocket: matches!(kind, Kind::WebSocket),
+            are_values_final: false,
+            missing: Vec::new(),
+        };
+        self.around(kind).before.iter().for_each(|hook| hook.require(&mut requirements));
         requirements.missing
     }
 }

@@ -3,6 +3,10 @@
 //! A head is one buffer and offsets into it: a [`RequestHead`] that nobody looks at costs a copy of its bytes, and the
 //! types of the [`http`] crate are made when they are asked for. Nothing here does I/O or looks at a clock.
 
+#[cfg(feature = "app")]
+mod accept;
+#[cfg(feature = "app")]
+mod authorization;
 mod body;
 mod byte_set;
 mod chunks;
@@ -24,11 +28,17 @@ mod limits;
 #[cfg(feature = "app")]
 mod multi_dict;
 mod percent;
+#[cfg(feature = "app")]
+mod quoted;
 mod redirect;
 mod response;
 mod response_part;
 mod target;
 
+#[cfg(feature = "app")]
+pub use accept::Accept;
+#[cfg(feature = "app")]
+pub use authorization::Authorization;
 pub use body::{Body, BodyError};
 #[cfg(feature = "app")]
 pub use cookie::{CookieError, MAX_COOKIE_SIZE};
@@ -66,6 +76,8 @@ pub(crate) use head::SharedHead;
 pub(crate) use head::{Field, HeadBuffer, RequestLine, Span};
 pub(crate) use headers::tokens;
 pub(crate) use host::is_host;
+#[cfg(feature = "app")]
+pub(crate) use quoted::{parameter, split_quoted};
 pub(crate) use response::BodyKind;
 #[cfg(feature = "app")]
 pub(crate) use response::Chunks;

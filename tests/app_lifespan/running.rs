@@ -9,6 +9,7 @@ use std::thread::ThreadId;
 
 use foster::app::{App, BackgroundPolicy, SetupError, State, current_app};
 use foster::{Config, Error, HttpServer, LoopThread, Result, run_in_thread, sleep};
+use tokio::sync::Notify;
 
 use crate::life::{SECOND, config};
 use crate::served::{BOUND, ask, connect};
@@ -145,17 +146,23 @@ fn each_worker_has_a_lifespan_of_its_own() {
 
 #[test]
 fn a_background_task_that_stops_the_application_stops_all_workers() {
-    let thread = run_in_thread(|| {
-        let app = || {
+    let go = Arc::new(Notify::new());
+    let thread = run_in_thread(move || {
+        let gone = go.clone();
+        let app = move || {
             let mut app = App::new();
-            app.add_background_task(async || {
-                sleep(SECOND / 100).await;
+            let gone = gone.clone();
+            app.add_background_task(async move || {
+                gone.notified().await;
                 Err::<(), _>(Error::msg("it broke"))
             })
             .policy(BackgroundPolicy::StopApp);
+            app.background_task_shutdown_timeout(None);
             app
         };
-        App::run_workers(app, config().workers(2)).shutdown_trigger(pending())
+        // One of them hears it. Workers that serve already keep their errors for the log.
+        let on_serving = move |_| go.notify_one();
+        App::run_workers(app, config().workers(2)).shutdown_trigger(pending()).on_serving(on_serving)
     });
     thread.unwrap().join().unwrap();
 }

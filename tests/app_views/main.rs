@@ -13,3 +13,4 @@ mod maybe;
 mod path;
 mod path_setup;
 mod query;
+mod request;
