@@ -3,7 +3,6 @@
 use std::any::TypeId;
 use std::future::{Future, ready};
 
-use super::dispatch::as_exception;
 use super::exception::HttpException;
 use super::request::Request;
 use super::routing::BoundRule;
@@ -101,11 +100,9 @@ impl FromRequest for Request {
 /// `None` where it cannot be taken for a fault of the client: an error with a status below 500. Any other stays one.
 impl<T: FromRequest> FromRequest for Option<T> {
     async fn from_request(request: &Request) -> Result<Self> {
-        match T::from_request(request).await.map_err(as_exception) {
+        match T::from_request(request).await {
             Ok(taken) => Ok(Some(taken)),
-            Err(err) if err.downcast_ref::<HttpException>().is_some_and(|err| err.status().is_client_error()) => {
-                Ok(None)
-            }
+            Err(err) if HttpException::status_of(&err).is_some_and(|status| status.is_client_error()) => Ok(None),
             Err(err) => Err(err),
         }
     }

@@ -12,7 +12,9 @@ use super::routing::{BoundRule, NoMatch};
 use super::shared::{Entry, Scope, Shared};
 use super::view_args::ViewArgs;
 use crate::handler::{self, Connected};
-use crate::http::{Body, Cookies, HeaderList, Headers, HttpError, Method, MultiDict, RequestHead, StatusCode, Version};
+use crate::http::{
+    Body, Cookies, HeaderList, Headers, HttpError, Method, MultiDict, RequestHead, SharedHead, StatusCode, Version,
+};
 use crate::{Address, Error, Event, Result};
 
 /// The request that is being answered, with the names of Quart's: a cheap clone.
@@ -26,7 +28,7 @@ pub struct Request {
 
 /// What is known of a request.
 pub(super) struct RequestState {
-    pub(super) head: RequestHead,
+    pub(super) head: SharedHead,
     pub(super) connection: Rc<dyn Connected>,
     pub(super) body: RequestBody,
     pub(super) routed: Routed,
@@ -38,6 +40,8 @@ impl RequestState {
     fn new(request: handler::Request, shared: &Shared) -> Self {
         let (head, body, connection) = request.split();
         let routed = shared.route(&head, &*connection);
+        let is_websocket = routed.nth.as_ref().is_ok_and(|&nth| shared.entry(nth).target.is_websocket());
+        let head = if is_websocket { SharedHead::Shared(Rc::new(head)) } else { SharedHead::Alone(head) };
         RequestState {
             settings: RefCell::new(routed.settings),
             routed,
@@ -168,10 +172,7 @@ impl Request {
 
     /// The dotted name of the blueprint of its route.
     pub fn blueprint(&self) -> Option<&str> {
-        let endpoint = self.endpoint()?;
-        // The endpoint of a closure is its rule, which may have dots of its own.
-        let names = endpoint.split_once('/').map_or(endpoint, |(names, _)| names);
-        names.rsplit_once('.').map(|(blueprint, _)| blueprint)
+        Some(self.scope().name.as_str()).filter(|name| !name.is_empty())
     }
 
     /// The names of its blueprint and of those that this stands in, innermost first: for `a.b.index`, `a.b` and `a`.

@@ -45,11 +45,6 @@ impl RequestBody {
         }
     }
 
-    /// Puts back what nobody has looked at: for who hands the request on.
-    pub(super) fn whole(&self) -> Body {
-        self.take(None).unwrap_or_default()
-    }
-
     async fn read(&self, limit: Option<u64>) -> Result<Bytes> {
         let mut reading = match self.state.replace(State::Reading) {
             State::Unread(start, mut body) => {

@@ -2,14 +2,17 @@
 
 use std::marker::PhantomData;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use super::error_handlers::ErrorHandlers;
-use super::hooks::Hooks;
+use super::error_handlers::{ErrorHandlers, OfAny, OfStatus, OfType};
+use super::exception::HttpException;
+use super::hooks::{AfterResponse, AfterWebSocket, Hooks, UrlDefaults, UrlValues};
 use super::maybe_response::MaybeResponse;
-use super::route::{Route, Target};
+use super::route::{Function, Route, Target};
 use super::routing::Rule;
-use super::view::{Arguments, Erased, View};
-use crate::http::{IntoResponse, Method, Response};
+use super::view::{Arguments, Callable, Erased, View};
+use crate::http::{IntoResponse, Method, Response, StatusCode};
+use crate::{Error, Outcome};
 
 /// Routes, hooks and handlers of errors, in the order they were added.
 #[derive(Clone, Default)]
@@ -30,9 +33,9 @@ impl Scaffold {
             Some(methods) => rule.methods(methods.iter().cloned()),
             None => rule,
         };
-        let name = view.type_name();
+        let function = Function::of::<F>(view.type_name());
         let view: Erased<F, Args, _> = Erased::new(view, |output: F::Output| output.into_response());
-        self.push(Route::new(rule, name, Target::View(Rc::new(view))))
+        self.push(Route::new(rule, function, Target::View(Rc::new(view))))
     }
 
     pub(super) fn add_websocket<F, Args>(&mut self, rule: Rule, view: F) -> &mut Route
@@ -41,9 +44,93 @@ impl Scaffold {
         Args: Arguments,
         F::Output: MaybeResponse,
     {
-        let name = view.type_name();
-        let view = maybe_responding(view);
-        self.push(Route::new(rule.websocket(), name, Target::WebSocket(Rc::new(view))))
+        let function = Function::of::<F>(view.type_name());
+        self.push(Route::new(rule.websocket(), function, Target::WebSocket(maybe_responding(view))))
+    }
+
+    pub(super) fn before_request<F, Args>(&mut self, hook: F)
+    where
+        F: View<Args>,
+        Args: Arguments,
+        F::Output: MaybeResponse,
+    {
+        self.hooks.http.before.push(maybe_responding(hook));
+    }
+
+    pub(super) fn after_request<F, R>(&mut self, hook: F)
+    where
+        F: AsyncFn(Response) -> R + 'static,
+        R: IntoResponse,
+    {
+        self.hooks.http.after.push(Rc::new(AfterResponse(hook)));
+    }
+
+    pub(super) fn teardown_request<F, R>(&mut self, hook: F)
+    where
+        F: AsyncFn(Option<Error>) -> R + 'static,
+        R: Outcome,
+    {
+        self.hooks.http.teardown.push(Rc::new(hook));
+    }
+
+    pub(super) fn before_websocket<F, Args>(&mut self, hook: F)
+    where
+        F: View<Args>,
+        Args: Arguments,
+        F::Output: MaybeResponse,
+    {
+        self.hooks.websocket.before.push(maybe_responding(hook));
+    }
+
+    pub(super) fn after_websocket<F, R>(&mut self, hook: F)
+    where
+        F: AsyncFn(Option<Response>) -> R + 'static,
+        R: MaybeResponse,
+    {
+        self.hooks.websocket.after.push(Rc::new(AfterWebSocket(hook)));
+    }
+
+    pub(super) fn teardown_websocket<F, R>(&mut self, hook: F)
+    where
+        F: AsyncFn(Option<Error>) -> R + 'static,
+        R: Outcome,
+    {
+        self.hooks.websocket.teardown.push(Rc::new(hook));
+    }
+
+    #[track_caller]
+    pub(super) fn errorhandler<F, R>(&mut self, status: impl TryInto<StatusCode>, handler: F)
+    where
+        F: AsyncFn(HttpException) -> R + 'static,
+        R: IntoResponse,
+    {
+        let status = status.try_into().ok().expect("errorhandler is given a status, which has three digits");
+        self.error_handlers.add_status(status, Rc::new(OfStatus(handler)));
+    }
+
+    pub(super) fn errorhandler_for<E, F, R>(&mut self, handler: F)
+    where
+        F: AsyncFn(Arc<E>) -> R + 'static,
+        E: std::error::Error + Send + Sync + 'static,
+        R: IntoResponse,
+    {
+        self.error_handlers.add_type::<E>(Rc::new(OfType(handler, PhantomData::<fn(E)>)));
+    }
+
+    pub(super) fn errorhandler_if<F, R>(&mut self, predicate: impl Fn(&Error) -> bool + 'static, handler: F)
+    where
+        F: AsyncFn(Error) -> R + 'static,
+        R: IntoResponse,
+    {
+        self.error_handlers.add_predicate(Rc::new(predicate), Rc::new(OfAny(handler)));
+    }
+
+    pub(super) fn url_value_preprocessor(&mut self, hook: Rc<UrlValues>) {
+        self.hooks.url_value_preprocessors.push(hook);
+    }
+
+    pub(super) fn url_defaults(&mut self, hook: Rc<UrlDefaults>) {
+        self.hooks.url_defaults.push(hook);
     }
 
     fn push(&mut self, route: Route) -> &mut Route {
@@ -53,20 +140,14 @@ impl Scaffold {
 }
 
 /// A view, or a hook, that may give a response.
-pub(super) fn maybe_responding<F, Args>(
-    view: F,
-) -> Erased<F, Args, impl Fn(F::Output) -> crate::Result<Option<Response>>>
+fn maybe_responding<F, Args>(view: F) -> Rc<dyn Callable<Option<Response>>>
 where
     F: View<Args>,
     Args: Arguments,
     F::Output: MaybeResponse,
 {
-    Erased::new(view, |output: F::Output| output.maybe_response())
-}
-
-/// For the type of a handler of errors.
-pub(super) const fn of<E>() -> PhantomData<fn(E)> {
-    PhantomData
+    let view: Erased<F, Args, _> = Erased::new(view, |output: F::Output| output.maybe_response());
+    Rc::new(view)
 }
 
 /// The methods of Flask's `Scaffold`, for an application and a blueprint, which have a field `scaffold`.
@@ -124,7 +205,7 @@ macro_rules! scaffold_methods {
             Args: Arguments,
             F::Output: MaybeResponse,
         {
-            self.scaffold.hooks.http.before.push(Rc::new(maybe_responding(hook)));
+            self.scaffold.before_request(hook);
             self
         }
 
@@ -135,7 +216,7 @@ macro_rules! scaffold_methods {
             F: AsyncFn(Response) -> R + 'static,
             R: IntoResponse,
         {
-            self.scaffold.hooks.http.after.push(Rc::new(AfterResponse(hook)));
+            self.scaffold.after_request(hook);
             self
         }
 
@@ -147,7 +228,7 @@ macro_rules! scaffold_methods {
             F: AsyncFn(Option<Error>) -> R + 'static,
             R: Outcome,
         {
-            self.scaffold.hooks.http.teardown.push(Rc::new(hook));
+            self.scaffold.teardown_request(hook);
             self
         }
 
@@ -158,7 +239,7 @@ macro_rules! scaffold_methods {
             Args: Arguments,
             F::Output: MaybeResponse,
         {
-            self.scaffold.hooks.websocket.before.push(Rc::new(maybe_responding(hook)));
+            self.scaffold.before_websocket(hook);
             self
         }
 
@@ -168,7 +249,7 @@ macro_rules! scaffold_methods {
             F: AsyncFn(Option<Response>) -> R + 'static,
             R: MaybeResponse,
         {
-            self.scaffold.hooks.websocket.after.push(Rc::new(AfterWebSocket(hook)));
+            self.scaffold.after_websocket(hook);
             self
         }
 
@@ -178,7 +259,7 @@ macro_rules! scaffold_methods {
             F: AsyncFn(Option<Error>) -> R + 'static,
             R: Outcome,
         {
-            self.scaffold.hooks.websocket.teardown.push(Rc::new(hook));
+            self.scaffold.teardown_websocket(hook);
             self
         }
 
@@ -197,8 +278,7 @@ macro_rules! scaffold_methods {
             F: AsyncFn(HttpException) -> R + 'static,
             R: IntoResponse,
         {
-            let status = status.try_into().ok().expect("errorhandler is given a status");
-            self.scaffold.error_handlers.add_status(status, Rc::new(OfStatus(handler)));
+            self.scaffold.errorhandler(status, handler);
             self
         }
 
@@ -211,7 +291,7 @@ macro_rules! scaffold_methods {
             E: std::error::Error + Send + Sync + 'static,
             R: IntoResponse,
         {
-            self.scaffold.error_handlers.add_type::<E>(Rc::new(OfType(handler, of::<E>())));
+            self.scaffold.errorhandler_for(handler);
             self
         }
 
@@ -221,20 +301,20 @@ macro_rules! scaffold_methods {
             F: AsyncFn(Error) -> R + 'static,
             R: IntoResponse,
         {
-            self.scaffold.error_handlers.add_predicate(Rc::new(predicate), Rc::new(OfAny(handler)));
+            self.scaffold.errorhandler_if(predicate, handler);
             self
         }
 
         /// Calls `hook` with the values of the path of each request, before anything else looks at them: it may take
         /// some out, and put some in. That of the application is called also where no rule matches.
         pub fn url_value_preprocessor(&mut self, hook: impl Fn(&Request, &mut ViewArgs) + 'static) -> &mut Self {
-            self.scaffold.hooks.url_value_preprocessors.push(Rc::new(hook));
+            self.scaffold.url_value_preprocessor(Rc::new(hook));
             self
         }
 
         /// Calls `hook` with the endpoint and the values of each URL that is [built](super::url_for): it may put some in.
         pub fn url_defaults(&mut self, hook: impl Fn(&str, &mut ViewArgs) + 'static) -> &mut Self {
-            self.scaffold.hooks.url_defaults.push(Rc::new(hook));
+            self.scaffold.url_defaults(Rc::new(hook));
             self
         }
     };

@@ -103,7 +103,7 @@ impl Request {
     }
 
     /// Everything.
-    #[cfg(feature = "app")]
+    #[cfg(feature = "websocket")]
     pub(crate) fn split(self) -> (RequestHead, Body, Rc<dyn Connected>) {
         (self.head, self.body, self.connection)
     }
@@ -158,13 +158,6 @@ impl Request {
     /// [`HttpError::State`] if the request has a body that was not read to its end.
     pub fn upgrade(self, headers: &HeaderList) -> Result<Upgraded, HttpError> {
         self.connection.switch(headers, false)
-    }
-
-    /// As [`upgrade`](Request::upgrade), and the head is kept.
-    #[cfg(feature = "websocket")]
-    pub(crate) fn switch(self, headers: &HeaderList) -> Result<(RequestHead, Upgraded), HttpError> {
-        let upgraded = self.connection.switch(headers, false)?;
-        Ok((self.head, upgraded))
     }
 
     /// Answers 200 to CONNECT, and gives the connection away. What the handler returns after that is ignored.

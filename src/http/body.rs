@@ -14,6 +14,7 @@ use futures::Stream;
 use super::chunks::Chunks;
 use super::error::{Fault, HttpError};
 use super::header_list::HeaderList;
+use super::multi_dict::TooManyPairs;
 
 /// The body of a request that came in, or of a response to a client.
 ///
@@ -345,12 +346,8 @@ impl std::error::Error for BodyError {
 
 /// The status of an error that is the client's fault.
 pub(crate) fn client_fault(err: &crate::Error) -> Option<StatusCode> {
-    #[cfg(feature = "app")]
-    if let Some(err) = err.downcast_ref::<super::TooManyPairs>() {
-        return Some(err.status());
-    }
-    match err.downcast_ref::<BodyError>() {
-        Some(err) => Some(err.status()),
-        None => err.downcast_ref::<HttpError>().filter(|err| err.fault() == Fault::Peer).map(HttpError::status),
-    }
+    let of_body = err.downcast_ref().map(BodyError::status);
+    let of_pairs = || err.downcast_ref().map(TooManyPairs::status);
+    let of_peer = || err.downcast_ref().filter(|err: &&HttpError| err.fault() == Fault::Peer).map(HttpError::status);
+    of_body.or_else(of_pairs).or_else(of_peer)
 }

@@ -3,6 +3,8 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+#[cfg(feature = "websocket")]
+use std::rc::Rc;
 
 use ::http::{Method, StatusCode, Version};
 
@@ -227,6 +229,28 @@ impl fmt::Debug for RequestHead {
             .field("version", &self.version())
             .field("headers", &self.headers())
             .finish()
+    }
+}
+
+/// The head of a request with one owner, or with several.
+#[cfg(feature = "websocket")]
+#[derive(Clone)]
+pub(crate) enum SharedHead {
+    Alone(RequestHead),
+    #[cfg_attr(not(feature = "app"), expect(dead_code, reason = "an application and its WebSocket have the same"))]
+    Shared(Rc<RequestHead>),
+}
+
+#[cfg(feature = "websocket")]
+impl Deref for SharedHead {
+    type Target = RequestHead;
+
+    #[inline]
+    fn deref(&self) -> &RequestHead {
+        match self {
+            SharedHead::Alone(head) => head,
+            SharedHead::Shared(head) => head,
+        }
     }
 }
 

@@ -57,8 +57,9 @@ pub trait IntoResponse {
     ///
     /// # Errors
     ///
-    /// The handler's error: it is reported, and the client gets 500. A [`BodyError`](super::BodyError) and an
-    /// [`HttpError`](super::HttpError) of the peer's are answered with their own status and not reported.
+    /// The handler's error: it is reported, and the client gets 500. A [`BodyError`](super::BodyError),
+    /// [`TooManyPairs`](super::TooManyPairs) and an [`HttpError`](super::HttpError) of the peer's are answered with their
+    /// own status and not reported.
     fn into_response(self) -> Result<Response>;
 }
 

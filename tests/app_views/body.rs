@@ -48,7 +48,7 @@ fn the_whole_body_is_there_however_it_comes() {
 
 #[test]
 fn a_body_that_is_not_text_is_refused_as_text() {
-    assert_eq!(post(string, "text/plain", b"\xff").refused(400), "the body is not UTF-8.");
+    assert_eq!(post(string, "text/plain", b"\xff").refused(400), "The body is not UTF-8.");
     assert_eq!(post(string, "text/plain", "é").fine(), "é");
 }
 
@@ -62,8 +62,8 @@ fn a_body_beyond_the_limit_is_refused_declared_or_not() {
         let app = || limited(app());
         assert_eq!(post(app, "text/plain", "four").status, 200);
         assert_eq!(post_chunked(app, "text/plain", "four").status, 200);
-        assert_eq!(post(app, "text/plain", "fives").refused(413), "the body is larger than 4 bytes.");
-        assert_eq!(post_chunked(app, "text/plain", "fives").refused(413), "the body is larger than 4 bytes.");
+        assert_eq!(post(app, "text/plain", "fives").refused(413), "The body is larger than 4 bytes.");
+        assert_eq!(post_chunked(app, "text/plain", "fives").refused(413), "The body is larger than 4 bytes.");
     }
 }
 
