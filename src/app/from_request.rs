@@ -14,7 +14,7 @@ use crate::Result;
 /// There are [`Path`](super::Path), [`Query`](super::Query), [`Json`](crate::http::Json), [`State`](super::State),
 /// [`Request`], [`WebSocket`](super::WebSocket), `Bytes` and `String` for the whole body, and
 /// [`Body`](crate::http::Body) for a body that is read as it comes. `Option<T>` is `None` where a `T` cannot be taken for
-/// a fault of the client, `Result<T, Error>` has the error.
+/// a fault of the client, `Result<T, Error>` has the error. Header fields and cookies are asked of a [`Request`].
 ///
 /// ```
 /// use std::future::{Future, ready};
