@@ -48,7 +48,7 @@ async fn respond(request: Request) -> Answered {
     let kind = match request.entry().map(|entry| &entry.target) {
         // In a box, so that not every request is as large as this.
         Some(Target::WebSocket(view)) => return Box::pin(serve_websocket(&request, &**view)).await,
-        Some(Target::View(_)) => Kind::Http,
+        Some(Target::View(_) | Target::Nothing) => Kind::Http,
         None if request.is_websocket() => Kind::WebSocket,
         None => Kind::Http,
     };
@@ -113,7 +113,7 @@ async fn view(request: &Request, kind: Kind) -> Result<Response> {
     match request.entry().map(|entry| &entry.target) {
         Some(Target::View(_)) if request.state().routed.is_automatic_options => Ok(options(request)),
         Some(Target::View(view)) => view.call(request.clone()).await,
-        Some(Target::WebSocket(_)) | None => unrouted(request),
+        Some(Target::WebSocket(_) | Target::Nothing) | None => unrouted(request),
     }
 }
 

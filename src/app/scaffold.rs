@@ -50,6 +50,10 @@ impl Scaffold {
         ))
     }
 
+    pub(super) fn add_rule(&mut self, rule: Rule) -> &mut Route {
+        self.push(Route::without_view(rule))
+    }
+
     pub(super) fn before_request<F, Args>(&mut self, hook: F)
     where
         F: View<Args>,
@@ -177,6 +181,22 @@ macro_rules! scaffold_methods {
             F::Output: IntoResponse,
         {
             self.scaffold.add_route(rule.into(), None, view).endpoint(endpoint)
+        }
+
+        /// Adds a rule that no view is for: one that [redirects](Rule::redirect_to), or that
+        /// [builds URLs only](Rule::build_only) of what somebody else serves. It takes every method unless it names some.
+        /// Quart's `url_map.add`.
+        ///
+        /// ```
+        /// use foster::app::App;
+        /// use foster::app::routing::Rule;
+        ///
+        /// let mut app = App::new();
+        /// app.add_rule(Rule::new("/blog/<slug>").redirect_to("/articles/<slug>"));
+        /// app.add_rule(Rule::new("/assets/<path:name>").build_only()).endpoint("asset");
+        /// ```
+        pub fn add_rule(&mut self, rule: impl Into<Rule>) -> &mut Route {
+            self.scaffold.add_rule(rule.into())
         }
 
         verbs! {
