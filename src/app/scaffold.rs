@@ -242,9 +242,11 @@ macro_rules! scaffold_methods {
             self
         }
 
-        /// Calls `hook` when a request is over, with the error that nothing knew if there was one: after the last piece
-        /// of a streamed body, and also when the client has gone or the server stops. It has 5 seconds. In the order of
-        /// [`after_request`](Self::after_request). Its own error is reported and hinders nobody.
+        /// Calls `hook` when a request is over: after the last piece of a streamed body, and also when the client has
+        /// gone or the server stops. It gets the error that nothing knew, or that the body ended with, if there was one,
+        /// and [`Cancelled`](crate::Cancelled) where the view or the body did not come to its end. It has 5 seconds, with
+        /// the others. In the order of [`after_request`](Self::after_request). Its own error is reported and hinders
+        /// nobody.
         pub fn teardown_request<F, R>(&mut self, hook: F) -> &mut Self
         where
             F: AsyncFn(Option<Error>) -> R + 'static,
