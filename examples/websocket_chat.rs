@@ -28,7 +28,7 @@ use std::time::Duration;
 use foster::app::{App, State, WebSocket, websocket};
 use foster::http::{Html, header};
 use foster::websocket::{Broadcast, CloseCode, Config, Membership, Slow};
-use foster::{HttpServer, Result, open_nursery, run, serve, sleep};
+use foster::{HttpServer, Result, open_nursery, run, sleep};
 use options::Options;
 use serde_json::json;
 
@@ -178,5 +178,5 @@ fn announce(server: &HttpServer) {
 fn main() -> Result<()> {
     let options = Options::from_args("websocket_chat", 8765);
     let config = foster::Config::new().bind(options.bind()).max_connections(MAX_CONNECTIONS);
-    run(serve(app().into_handler()?, config).on_serving(|server| announce(&server)))
+    run(app().run_task(config).on_serving(|server| announce(&server)))
 }

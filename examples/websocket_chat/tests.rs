@@ -239,7 +239,7 @@ where
 fn at(app: App, test: impl AsyncFnOnce(Nursery, String) -> Result<()>) {
     bounded(async |nursery| {
         let (sender, serving) = oneshot::channel();
-        let server = serve(app.into_handler()?, foster::Config::new().bind("127.0.0.1:0")).shutdown_trigger(pending());
+        let server = app.run_task(foster::Config::new().bind("127.0.0.1:0")).shutdown_trigger(pending());
         let server = server.on_serving(|server| sender.send(server).expect("the test waits for it"));
         nursery.start_soon(async move { server.await });
         let server = serving.await?;

@@ -45,20 +45,19 @@ pub(super) async fn answer_unreported(request: Request) -> Answered {
 }
 
 async fn respond(request: Request) -> Answered {
-    let kind = match request.entry().map(|entry| &entry.target) {
-        // In a box, so that not every request is as large as this.
-        Some(Target::WebSocket(view)) => return Box::pin(serve_websocket(&request, &**view)).await,
-        Some(Target::View(_) | Target::Nothing) => Kind::Http,
-        None if request.is_websocket() => Kind::WebSocket,
-        None => Kind::Http,
-    };
-    let teardown = Teardown::of(&request, kind);
-    let mut answered = work(&request, kind).await;
+    // In a box, so that not every request is as large as this.
+    match request.entry().map(|entry| &entry.target) {
+        Some(Target::WebSocket(view)) => return Box::pin(serve_websocket(&request, Some(&**view))).await,
+        None if request.is_websocket() => return Box::pin(serve_websocket(&request, None)).await,
+        Some(Target::View(_) | Target::Nothing) | None => {}
+    }
+    let teardown = Teardown::of(&request, Kind::Http);
+    let mut answered = work(&request).await;
     tear_down(&mut answered, teardown).await;
     answered
 }
 
-/// Has the hooks called that come when all is over, behind the last piece of the body.
+/// Calls the hooks that come when all is over, behind the last piece of the body.
 pub(super) async fn tear_down(answered: &mut Answered, teardown: Option<Teardown>) {
     if answered.response.body().is_whole() {
         if let Some(teardown) = teardown {
@@ -72,23 +71,23 @@ pub(super) async fn tear_down(answered: &mut Answered, teardown: Option<Teardown
 }
 
 /// From the hooks before the view to those behind it.
-async fn work(request: &Request, kind: Kind) -> Answered {
-    let (response, unknown) = match caught(view(request, kind)).await {
+async fn work(request: &Request) -> Answered {
+    let (response, unknown) = match caught(view(request)).await {
         Ok(response) => (response, None),
         Err(err) => Box::pin(stand_in(request, request.scope(), err)).await,
     };
-    match caught(process(request, kind, response)).await {
-        Ok(response) => Answered { response, unknown },
-        Err(err) => Box::pin(work_again(request, kind, err, unknown)).await,
+    match caught(process(request, Kind::Http, Some(response))).await {
+        Ok(response) => Answered { response: of_hooks(response), unknown },
+        Err(err) => Box::pin(work_again(request, Kind::Http, err, unknown)).await,
     }
 }
 
 /// When a hook behind the view has failed, and the response is gone with it: what stands in for it goes the same way. If
 /// that fails, too, no hook sees what is sent.
-async fn work_again(request: &Request, kind: Kind, err: Error, unknown: Option<Error>) -> Answered {
+pub(super) async fn work_again(request: &Request, kind: Kind, err: Error, unknown: Option<Error>) -> Answered {
     let (response, failed) = stand_in(request, request.scope(), err).await;
-    let (response, failed_again) = match caught(process(request, kind, response)).await {
-        Ok(response) => (response, None),
+    let (response, failed_again) = match caught(process(request, kind, Some(response))).await {
+        Ok(response) => (of_hooks(response), None),
         Err(err) => (HttpException::new(StatusCode::INTERNAL_SERVER_ERROR).to_response(), Some(err)),
     };
     let mut unknown = [unknown, failed, failed_again].into_iter().flatten();
@@ -97,15 +96,20 @@ async fn work_again(request: &Request, kind: Kind, err: Error, unknown: Option<E
     Answered { response, unknown: first }
 }
 
+/// What is answered when the hooks behind the view are through. Only one of WebSockets may keep the response for itself.
+pub(super) fn of_hooks(response: Option<Response>) -> Response {
+    response.unwrap_or_else(|| HttpException::new(StatusCode::FORBIDDEN).to_response())
+}
+
 /// A panic is one more way to fail.
 pub(super) async fn caught<T>(call: impl Future<Output = Result<T>>) -> Result<T> {
     AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|payload| Err(Panicked::new(payload).into()))
 }
 
-async fn view(request: &Request, kind: Kind) -> Result<Response> {
+async fn view(request: &Request) -> Result<Response> {
     let scope = request.scope();
     preprocess(request, scope);
-    for hook in &scope.hooks.around(kind).before {
+    for hook in &scope.hooks.http.before {
         if let Some(response) = hook.call(request.clone()).await? {
             return Ok(response);
         }
@@ -131,7 +135,7 @@ pub(super) fn preprocess(request: &Request, scope: &Scope) {
 }
 
 /// What is said to a request that no rule takes.
-fn unrouted(request: &Request) -> Result<Response> {
+pub(super) fn unrouted(request: &Request) -> Result<Response> {
     let no_match = request.routing_exception().unwrap_or(&NoMatch::NotFound);
     let exception = HttpException::new(no_match.status());
     match no_match {
@@ -152,9 +156,8 @@ fn allow(methods: &Methods) -> HeaderValue {
 }
 
 /// Has the response pass the hooks that come after the view.
-async fn process(request: &Request, kind: Kind, response: Response) -> Result<Response> {
-    let status = response.status();
-    let mut response = Some(response);
+pub(super) async fn process(request: &Request, kind: Kind, response: Option<Response>) -> Result<Option<Response>> {
+    let mut response = response;
     let after_this = request.context().after_this.take();
     for call in &after_this {
         response = call.call(response).await?;
@@ -162,8 +165,7 @@ async fn process(request: &Request, kind: Kind, response: Response) -> Result<Re
     for hook in &request.scope().hooks.around(kind).after {
         response = hook.call(response).await?;
     }
-    // Only a hook of WebSockets may keep it for itself.
-    Ok(response.unwrap_or_else(|| Response::new(status)))
+    Ok(response)
 }
 
 /// The response for an error, and the error if nothing knows it. What else went wrong is reported.

@@ -38,8 +38,10 @@ use crate::Result;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of a view: it cannot be taken from a request",
     label = "a view takes `Path<T>`, `Query<T>`, `Json<T>`, `State<T>`, `Request`, `Bytes`, `String` or `Body`",
-    note = "wrap it, as `Path<{Self}>` for a value of the path or `Json<{Self}>` for the body, or implement \
-            `foster::app::FromRequest` for it"
+    note = "wrap it: `Path<{Self}>` for values of the path, `Query<{Self}>` for those of the query, `Json<{Self}>` for \
+            the body, `State<{Self}>` for what the application was given",
+    note = "an argument owns what it has: a `String`, and no `&str`",
+    note = "or implement `foster::app::FromRequest` for it"
 )]
 pub trait FromRequest: Sized {
     /// Takes it.

@@ -75,8 +75,8 @@ pub(super) struct Settings {
 
 impl Route {
     pub(super) fn new(rule: Rule, function: Function, target: Target) -> Self {
-        let settings = Settings::default();
-        Route { rule, function, endpoint: None, target, settings, websocket_config: None }
+        let (endpoint, websocket_config) = (None, None);
+        Route { rule, function, endpoint, target, settings: Settings::default(), websocket_config }
     }
 
     /// A rule that no view is for.

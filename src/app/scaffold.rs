@@ -33,8 +33,9 @@ impl Scaffold {
             Some(methods) => rule.methods(methods.iter().cloned()),
             None => rule,
         };
+        let function = Function::of::<F>(view.type_name());
         let view: Erased<F, Args, _> = Erased::new(view, |output: F::Output| output.into_response());
-        self.push(Route::new(rule, Function::of::<F>(F::type_name()), Target::View(Rc::new(view))))
+        self.push(Route::new(rule, function, Target::View(Rc::new(view))))
     }
 
     pub(super) fn add_websocket<F, Args>(&mut self, rule: Rule, view: F) -> &mut Route
@@ -43,11 +44,8 @@ impl Scaffold {
         Args: Arguments,
         F::Output: MaybeResponse,
     {
-        self.push(Route::new(
-            rule.websocket(),
-            Function::of::<F>(F::type_name()),
-            Target::WebSocket(maybe_responding(view)),
-        ))
+        let function = Function::of::<F>(view.type_name());
+        self.push(Route::new(rule.websocket(), function, Target::WebSocket(maybe_responding(view))))
     }
 
     pub(super) fn add_rule(&mut self, rule: Rule) -> &mut Route {

@@ -212,8 +212,9 @@ impl Setup {
                 route.rule = route.rule.methods([Method::GET]);
             }
             if route.websocket_config.is_some() && !route.target.is_websocket() {
-                let pattern = route.rule.pattern();
-                self.mistakes.push(format!("the route {pattern:?} has a websocket_config, and is not for WebSockets"));
+                let (pattern, place) = (route.rule.pattern(), place.described());
+                let message = "has a websocket_config, and is not for WebSockets";
+                self.mistakes.push(format!("the route {pattern:?} in {place} {message}"));
             }
             self.routes.push((route, number));
         }

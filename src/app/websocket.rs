@@ -3,18 +3,17 @@
 use std::fmt;
 use std::future::{Future, ready};
 use std::ops::Deref;
-use std::pin::pin;
 use std::rc::Rc;
 
 use super::context::AppContext;
-use super::dispatch::{Answered, caught, preprocess, stand_in, tear_down};
+use super::dispatch::{Answered, caught, of_hooks, preprocess, process, stand_in, tear_down, unrouted, work_again};
 use super::exception::{HttpException, abort};
 use super::from_request::{FromRequest, Requirements};
 use super::hooks::Kind;
 use super::request::Request;
 use super::teardown::Teardown;
 use super::view::Callable;
-use crate::http::{Response, StatusCode};
+use crate::http::{HeaderName, HeaderValue, Response, StatusCode};
 use crate::websocket::{self, HandshakeError, Upgrading, is_end};
 use crate::{Error, Result};
 
@@ -119,21 +118,18 @@ impl FromRequest for websocket::WebSocket {
     }
 }
 
-/// Serves a WebSocket with its view. A request whose handshake is wrong is none: it is answered by handlers of errors, and
-/// no hooks are called.
-pub(super) async fn serve_websocket(request: &Request, view: &dyn Callable<Option<Response>>) -> Answered {
+/// Serves a WebSocket with its view, or without one where no route takes it. A request whose handshake is wrong is none:
+/// it is answered by handlers of errors, and no hooks are called.
+pub(super) async fn serve_websocket(request: &Request, view: Option<&View>) -> Answered {
     let (state, shared) = (request.state(), &request.context().shared);
     let config = request.entry().map_or(&shared.options.websocket, |entry| &entry.websocket_config);
     let upgrading = match Upgrading::read(state.head.clone(), state.connection.clone(), config) {
         Ok(upgrading) => upgrading,
-        Err(err) => {
-            let (response, unknown) = stand_in(request, request.scope(), refusal(&err).into()).await;
-            return Answered { response, unknown };
-        }
+        Err(err) => return refuse(request, &err).await,
     };
     let handle = request.context().websocket.get_or_init(|| upgrading.websocket());
     let teardown = Teardown::of(request, Kind::WebSocket);
-    let err = upgrading.run(pin!(Some(talk(request, view, handle)))).await.flatten();
+    let err = upgrading.run(talk(request, view, handle)).await.flatten();
     let mut answered = match upgrading.take_rejection() {
         Some(response) => Answered { response, unknown: err },
         None => {
@@ -147,86 +143,82 @@ pub(super) async fn serve_websocket(request: &Request, view: &dyn Callable<Optio
     answered
 }
 
-/// What is wrong with a handshake, for handlers of errors.
-fn refusal(err: &HandshakeError) -> HttpException {
-    let exception = HttpException::new(err.status()).description(format!("{err}."));
-    let headers = err.headers();
-    headers.iter().fold(exception, |exception, (name, value)| exception.header(name.clone(), value.clone()))
+/// A view of WebSockets.
+type View = dyn Callable<Option<Response>>;
+
+/// Says what is wrong with a handshake; where no route would take it if it were right, that comes first.
+async fn refuse(request: &Request, err: &HandshakeError) -> Answered {
+    let refused = match request.routing_exception() {
+        Some(_) => unrouted(request),
+        None => {
+            let exception = HttpException::new(err.status()).description(format!("{err}."));
+            let headers = err.headers();
+            let with_header = |exception: HttpException, (name, value): (&HeaderName, &HeaderValue)| {
+                exception.header(name.clone(), value.clone())
+            };
+            Err(headers.iter().fold(exception, with_header).into())
+        }
+    };
+    let (response, unknown) = match refused {
+        Ok(response) => (response, None),
+        Err(err) => stand_in(request, request.scope(), err).await,
+    };
+    Answered { response, unknown }
 }
 
 /// From the hooks before the view to those behind it. Gives the error that nothing knew, or that ended an open WebSocket.
-async fn talk(
-    request: &Request,
-    view: &dyn Callable<Option<Response>>,
-    handle: &websocket::WebSocket,
-) -> Option<Error> {
-    let scope = request.scope();
-    let ended = caught(async {
-        preprocess(request, scope);
-        for hook in &scope.hooks.websocket.before {
-            if let Some(response) = hook.call(request.clone()).await? {
-                return Ok(Some(response));
-            }
-        }
-        view.call(request.clone()).await
-    });
-    let mut ended = ended.await;
-    // What it was rejected with by hand passes the hooks as any other response, and an error takes its place.
+async fn talk(request: &Request, view: Option<&View>, handle: &websocket::WebSocket) -> Option<Error> {
+    let mut ended = caught(call(request, view)).await;
+    // What it was rejected with by hand passes the hooks as any other response; an error takes its place.
     let rejection = handle.withdraw();
     if let Ok(response) = &mut ended {
         *response = response.take().or(rejection);
     }
-    if handle.is_connecting() && matches!(ended, Ok(None)) {
-        ended = Err(abort(403).description("The WebSocket was not accepted.").into());
-    }
-    let (response, unknown) = match ended {
-        Ok(response) => (response, None),
-        Err(err) if handle.is_connecting() => {
-            let (response, unknown) = stand_in(request, scope, err).await;
-            (Some(response), unknown)
-        }
-        Err(err) => (None, Some(err)),
-    };
-    let (response, unknown) = match caught(process(request, handle, response)).await {
-        Ok(response) => (response, unknown),
-        Err(err) if handle.is_connecting() => {
-            let (response, failed) = stand_in(request, scope, err).await;
-            let response = caught(process(request, handle, Some(response))).await;
-            let unknown = unknown.or(failed);
-            match response {
-                Ok(response) => (response, unknown),
-                Err(err) => (Some(abort(500).to_response()), unknown.or(Some(err))),
-            }
-        }
-        Err(err) => match unknown.filter(|unknown| !is_end(unknown)) {
-            Some(unknown) => {
-                request.report("a hook after a WebSocket failed", err);
-                (None, Some(unknown))
-            }
-            None => (None, Some(err)),
-        },
-    };
     if handle.is_connecting() {
-        let response = response.unwrap_or_else(|| abort(403).to_response());
-        // Nobody else has answered, which would be the only error.
-        let _ = handle.reject(response);
+        return answer_handshake(request, handle, ended).await;
     }
-    unknown
+    let unknown = ended.err();
+    match (caught(process(request, Kind::WebSocket, None)).await, unknown) {
+        (Ok(_), unknown) => unknown,
+        (Err(err), Some(unknown)) if !is_end(&unknown) => {
+            request.report("a hook after a WebSocket failed", err);
+            Some(unknown)
+        }
+        (Err(err), _) => Some(err),
+    }
 }
 
-/// Has the response, if the WebSocket was not accepted, pass the hooks that come after the view.
-async fn process(
+/// Calls the hooks before the view, and the view.
+async fn call(request: &Request, view: Option<&View>) -> Result<Option<Response>> {
+    let scope = request.scope();
+    preprocess(request, scope);
+    for hook in &scope.hooks.websocket.before {
+        if let Some(response) = hook.call(request.clone()).await? {
+            return Ok(Some(response));
+        }
+    }
+    match view {
+        Some(view) => view.call(request.clone()).await,
+        None => unrouted(request).map(Some),
+    }
+}
+
+/// Rejects what was not accepted, with what has come of it. Gives the error that nothing knew.
+async fn answer_handshake(
     request: &Request,
     handle: &websocket::WebSocket,
-    response: Option<Response>,
-) -> Result<Option<Response>> {
-    let mut response = response.filter(|_| handle.is_connecting());
-    let after_this = request.context().after_this.take();
-    for call in &after_this {
-        response = call.call(response).await?;
-    }
-    for hook in &request.scope().hooks.websocket.after {
-        response = hook.call(response).await?;
-    }
-    Ok(response)
+    ended: Result<Option<Response>>,
+) -> Option<Error> {
+    let not_accepted = || abort(403).description("The WebSocket was not accepted.").into();
+    let (response, unknown) = match ended.and_then(|response| response.ok_or_else(not_accepted)) {
+        Ok(response) => (response, None),
+        Err(err) => stand_in(request, request.scope(), err).await,
+    };
+    let Answered { response, unknown } = match caught(process(request, Kind::WebSocket, Some(response))).await {
+        Ok(response) => Answered { response: of_hooks(response), unknown },
+        Err(err) => work_again(request, Kind::WebSocket, err, unknown).await,
+    };
+    // It fails if a hook has answered by itself meanwhile.
+    let _ = handle.reject(response);
+    unknown
 }

@@ -2,7 +2,7 @@
 
 use std::future::{Future, ready};
 
-use foster::app::{App, FromRequest, Request, State, WebSocket, abort};
+use foster::app::{App, FromRequest, Path, Query, Request, State, WebSocket, abort};
 use foster::{Result, websocket};
 
 use crate::site::{in_memory, open_at, refused};
@@ -31,6 +31,26 @@ fn it_takes_websocket_request_state_and_what_is_its_own() {
         assert_eq!(open_at(&server, "/?name=ada").await.text_message().await, "ada chat 7");
         let answer = refused(&server, "/", "").await;
         assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("<p>a name, please</p>"), "{answer}");
+        Ok(())
+    });
+}
+
+#[test]
+fn it_takes_values_of_the_path_and_of_the_query() {
+    #[derive(serde::Deserialize)]
+    struct Asked {
+        name: String,
+    }
+
+    paused(async |nursery| {
+        let mut app = App::new();
+        app.websocket("/rooms/<int:room>", async |Path(room): Path<u32>, Query(asked): Query<Asked>| {
+            foster::app::websocket().send(format!("{} in {room}", asked.name)).await
+        });
+        let server = in_memory(&nursery, app);
+        assert_eq!(open_at(&server, "/rooms/7?name=ada").await.text_message().await, "ada in 7");
+        assert!(refused(&server, "/rooms/7", "").await.starts_with("HTTP/1.1 400 "), "it has to say a name");
+        assert!(refused(&server, "/rooms/x", "").await.starts_with("HTTP/1.1 404 "));
         Ok(())
     });
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use foster::app::{App, Blueprint, WebSocket, after_this_request, after_this_websocket, g, request, websocket};
 use foster::http::Response;
+use foster::websocket::Config;
 use foster::{Error, Result, sleep};
 
 use crate::site::{in_memory, open_at, refused};
@@ -251,6 +252,7 @@ fn a_hook_that_always_fails_is_answered_with_500_all_the_same() {
             [
                 "a view failed: after",
                 "a view failed: after",
+                "a view failed: after",
                 "a hook after a WebSocket failed: after",
                 "a view failed: of its own"
             ]
@@ -285,6 +287,44 @@ fn what_comes_at_the_end_is_called_behind_the_close_and_may_wait() {
         assert_eq!(log.words(), ["first"]);
         sleep(Duration::from_secs(2)).await;
         assert_eq!(log.words(), ["first", "over Some(7)"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn what_comes_at_the_end_is_called_for_a_view_that_is_cancelled() {
+    paused(async |nursery| {
+        let log = Log::default();
+        let (said, cut) = (log.clone(), log.clone());
+        let mut app = App::new();
+        app.websocket_config(Config::new().close_timeout(Duration::from_secs(3)));
+        app.teardown_websocket(async move |err: Option<Error>| {
+            sleep(Duration::from_secs(1)).await;
+            said.say(format!("{} {}", request().path(), err.map_or("fine".to_owned(), |err| err.to_string())));
+        });
+        app.after_websocket(async move |response: Option<Response>| {
+            cut.say("after");
+            response
+        });
+        // One has not been accepted when its client goes, and one does not listen when it has gone.
+        app.websocket("/waits", async || foster::sleep_forever().await);
+        app.websocket("/deaf", async || -> Result<()> {
+            websocket().accept()?;
+            foster::sleep_forever().await;
+            Ok(())
+        });
+        let server = in_memory(&nursery, app);
+        server.lifespan_startup().await?;
+        let waits = server.connect();
+        waits.send(crate::client::request("/waits", ""));
+        turns(5).await;
+        waits.reset();
+        sleep(Duration::from_secs(2)).await;
+        assert_eq!(log.words(), ["/waits cancelled"]);
+        open_at(&server, "/deaf").await.peer.reset();
+        sleep(Duration::from_secs(5)).await;
+        assert_eq!(log.words(), ["/waits cancelled", "/deaf cancelled"]);
+        assert_eq!(server.stats().n_connections, 0);
         Ok(())
     });
 }

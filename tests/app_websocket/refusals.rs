@@ -103,8 +103,6 @@ fn careful(log: &Log) -> App {
         response
     });
     app.websocket("/ws", async || ());
-    app.websocket("/slash/", async || ());
-    app.get("/page", async || "a page");
     app
 }
 
@@ -120,12 +118,46 @@ fn a_request_for_something_else_at_the_path_of_a_websocket_is_answered_by_handle
             assert!(answer.starts_with("HTTP/1.1 405 "), "{method}: {answer}");
             assert!(answer.contains("\r\nallow: GET, HEAD\r\n"), "{method}: {answer}");
         }
-        let answer = refused(&server, "/page", "").await;
-        assert!(answer.starts_with("HTTP/1.1 400 Bad Request\r\n"), "a WebSocket is asked for at a page: {answer}");
-        assert!(refused(&server, "/nowhere", "").await.starts_with("HTTP/1.1 404 Not Found\r\n"));
-        let answer = refused(&server, "/slash", "").await;
-        assert!(answer.starts_with("HTTP/1.1 308 ") && answer.contains("\r\nlocation: "), "{answer}");
-        assert_eq!(log.len(), 7, "they are requests as others");
+        assert_eq!(log.len(), 4, "they are requests as others");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_websocket_that_no_route_takes_has_the_hooks_of_the_application() {
+    paused(async |nursery| {
+        let (log, reports) = (Log::default(), reports_of(&nursery));
+        let (one, two, three) = (log.clone(), log.clone(), log.clone());
+        let mut app = App::new();
+        app.websocket("/slash/", async || ());
+        app.get("/page", async || "a page");
+        app.before_websocket(async move || {
+            one.say(websocket().request().path());
+            websocket()
+                .request()
+                .args()
+                .get("reject")
+                .map(|status| status.parse::<u16>())
+                .transpose()
+                .map(|status| status.map(|status| ("rejected", status)))
+        });
+        app.after_websocket(async move |response: Option<Response>| {
+            two.say(response.as_ref().map_or("none".to_owned(), |response| response.status().as_u16().to_string()));
+            response
+        });
+        app.teardown_websocket(async move |err: Option<Error>| three.say(format!("{err:?}")));
+        let server = in_memory(&nursery, app);
+        for (path, status) in [("/nowhere", "404"), ("/page", "400"), ("/slash", "308"), ("/a?reject=403", "403")] {
+            let answer = refused(&server, path, "").await;
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{path}: {answer}");
+            assert_eq!(answer.contains("\r\nlocation: "), status == "308", "{answer}");
+            let said = [path.split('?').next().expect("a path"), status, "None"];
+            assert_eq!(log.words()[log.len() - 3..], said);
+        }
+        let answer = said(&server, handshake("/nowhere", "").replace("13", "8")).await;
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+        assert_eq!(log.len(), 12, "a handshake that is wrong has no hooks");
+        assert_eq!(reports.words(), [] as [&str; 0]);
         Ok(())
     });
 }

@@ -22,7 +22,12 @@ fn a_view_that_takes_a_websocket_and_is_for_none() {
     let messages = mistakes(|app| {
         app.before_request(async |_: websocket::WebSocket| ());
     });
-    assert_eq!(messages, ["a hook takes a WebSocket, and is not for WebSockets: add it with app.before_websocket()"]);
+    assert_eq!(
+        messages,
+        [
+            "a hook of before_request of the application takes a WebSocket, and is not for WebSockets: add it with app.before_websocket()"
+        ]
+    );
     let messages = mistakes(|app| {
         app.before_websocket(async |_: WebSocket| ());
         app.websocket("/", async |_: WebSocket, _: websocket::WebSocket| ());
