@@ -49,7 +49,7 @@ async fn respond(request: Request) -> Answered {
     match request.entry().map(|entry| &entry.target) {
         Some(Target::WebSocket(view)) => return Box::pin(serve_websocket(&request, Some(&**view))).await,
         None if request.is_websocket() => return Box::pin(serve_websocket(&request, None)).await,
-        Some(Target::View(_)) | None => {}
+        Some(Target::View(_) | Target::Nothing) | None => {}
     }
     let teardown = Teardown::of(&request, Kind::Http);
     let mut answered = work(&request).await;
@@ -117,7 +117,7 @@ async fn view(request: &Request) -> Result<Response> {
     match request.entry().map(|entry| &entry.target) {
         Some(Target::View(_)) if request.state().routed.is_automatic_options => Ok(options(request)),
         Some(Target::View(view)) => view.call(request.clone()).await,
-        Some(Target::WebSocket(_)) | None => unrouted(request),
+        Some(Target::WebSocket(_) | Target::Nothing) | None => unrouted(request),
     }
 }
 

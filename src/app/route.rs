@@ -39,6 +39,8 @@ pub struct Route {
 pub(super) enum Target {
     View(Rc<dyn Callable<Response>>),
     WebSocket(Rc<dyn Callable<Option<Response>>>),
+    /// There are no requests: the rule redirects, or builds URLs only.
+    Nothing,
 }
 
 impl Target {
@@ -75,6 +77,11 @@ impl Route {
     pub(super) fn new(rule: Rule, function: Function, target: Target) -> Self {
         let (endpoint, websocket_config) = (None, None);
         Route { rule, function, endpoint, target, settings: Settings::default(), websocket_config }
+    }
+
+    /// A rule that no view is for.
+    pub(super) fn without_view(rule: Rule) -> Self {
+        Route::new(rule, Function { name: None, of: TypeId::of::<()>() }, Target::Nothing)
     }
 
     fn change(&mut self, change: impl FnOnce(Rule) -> Rule) -> &mut Self {

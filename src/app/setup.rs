@@ -102,6 +102,7 @@ fn missing_for_view(entry: &Entry, scope: &Scope, rule: &BoundRule, states: &Typ
     match &entry.target {
         Target::View(view) => view.require(&mut requirements),
         Target::WebSocket(view) => view.require(&mut requirements),
+        Target::Nothing => {}
     }
     let missing = requirements.missing.into_iter();
     missing.map(|missing| format!("the view at {:?} {missing}", rule.pattern())).collect()
@@ -202,7 +203,12 @@ impl Setup {
             if let (false, Some(subdomain)) = (route.rule.has_subdomain(), &place.subdomain) {
                 route.rule = route.rule.subdomain(subdomain.clone());
             }
-            if !route.rule.has_methods() {
+            if matches!(route.target, Target::Nothing) {
+                if !route.rule.needs_no_view() {
+                    let cure = "give it one, or have it redirect_to another, or be build_only";
+                    self.mistakes.push(format!("the rule {:?} has no view: {cure}", route.rule.pattern()));
+                }
+            } else if !route.rule.has_methods() {
                 route.rule = route.rule.methods([Method::GET]);
             }
             if route.websocket_config.is_some() && !route.target.is_websocket() {

@@ -398,6 +398,24 @@ fn a_group_of_which_nobody_knows_anything_is_500_and_reported_as_a_whole() {
 }
 
 #[test]
+fn a_panic_in_a_child_is_one_in_its_view_and_the_errors_beside_it_are_reported() {
+    let mut app = App::new();
+    app.get("/", async || {
+        open_nursery(async |nursery| {
+            nursery.start_soon(async { Err(TEA()) });
+            nursery.start_soon(async { panic!("the kettle is broken") });
+            Ok(())
+        })
+        .await?;
+        foster::Ok("all is well")
+    });
+    app.errorhandler_for(async |_: Arc<Panicked>| ("a panic", 500));
+    let (answers, reports) = asked(app, &["/"]);
+    assert_eq!((answers[0].status, &*answers[0].body), (500, "a panic"));
+    assert!(reports.len() == 1 && reports[0].ends_with("OutOfTea"), "{reports:?}");
+}
+
+#[test]
 fn a_handler_for_groups_gets_those_of_which_no_member_is_known() {
     let app = || {
         let mut app = App::new();

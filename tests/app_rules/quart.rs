@@ -19,7 +19,7 @@ use crate::stage::{Log, paused};
 #[test]
 fn every_disagreement_with_quart_stands_in_the_list() {
     let recorded: Value = serde_json::from_str(include_str!("quart.json")).expect("the record is JSON");
-    let applications: [(&str, fn(&Log) -> App); 5] =
+    let applications: [(&str, Make); 5] =
         [("hooks", hooks), ("errors", errors), ("plain", plain), ("urls", urls), ("cookies", cookies)];
     let mut found = Vec::new();
     let mut n_asked = 0;
@@ -57,6 +57,9 @@ fn every_disagreement_with_quart_stands_in_the_list() {
     assert!(n_asked > 160, "{n_asked} only");
     assert!(DISAGREEMENTS.iter().all(|disagreement| !disagreement.reason.is_empty()));
 }
+
+/// Makes an application whose hooks say in the log that they are called.
+type Make = fn(&Log) -> App;
 
 /// What Foster does, what Quart does, and why.
 struct Disagreement {
