@@ -76,6 +76,9 @@ async fn work(request: &Request) -> Answered {
         Ok(response) => (response, None),
         Err(err) => Box::pin(stand_in(request, request.scope(), err)).await,
     };
+    if request.scope().hooks.http.after.is_empty() && request.context().after_this.borrow().is_empty() {
+        return Answered { response, unknown };
+    }
     match caught(process(request, Kind::Http, Some(response))).await {
         Ok(response) => Answered { response: of_hooks(response), unknown },
         Err(err) => Box::pin(work_again(request, Kind::Http, err, unknown)).await,
