@@ -23,8 +23,14 @@ examples! {
     dns at "../examples/dns/main.rs"
     echo at "../examples/echo.rs"
     finger at "../examples/finger.rs"
+    #[cfg(feature = "app")]
+    hello at "../examples/hello.rs"
+    #[cfg(all(feature = "app", feature = "testing"))]
+    index at "../examples/index.rs"
     #[cfg(feature = "websocket")]
     mirror at "../examples/mirror.rs"
+    #[cfg(all(feature = "app", feature = "testing"))]
+    multi_error at "../examples/multi_error.rs"
     nursery at "../examples/nursery.rs"
     own_nursery at "../examples/own_nursery.rs"
     #[cfg(all(feature = "tls", feature = "websocket"))]

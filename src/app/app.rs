@@ -147,7 +147,8 @@ impl App {
     }
 
     /// Whether errors that nothing knows are shown to the client, with the request and the tree of tasks: Quart's
-    /// `debug`. They are not, unless set; never set it where strangers can ask.
+    /// `debug`. They are not, unless set; never set it where strangers can ask. Handlers for 500 are not asked then, as
+    /// Quart's are not.
     pub fn debug(&mut self, is_on: bool) -> &mut Self {
         self.options.debug = is_on;
         self

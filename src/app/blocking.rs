@@ -1,7 +1,10 @@
 //! [`blocking`]: a function that is not `async` as a view.
 
-use std::marker::PhantomData;
+use std::any::type_name;
+use std::future::{Future, IntoFuture};
 use std::sync::Arc;
+
+use futures::future::LocalBoxFuture;
 
 use super::view::View;
 use crate::to_thread;
@@ -32,42 +35,77 @@ use crate::to_thread;
 /// }
 /// # assert!(app.into_handler().is_ok());
 /// ```
-pub fn blocking<F, Args>(view: F) -> Blocking<F, Args>
+pub fn blocking<F, Args>(view: F) -> Blocking<Args, F::Output>
 where
-    F: BlockingView<Args>,
-    Args: Send + 'static,
+    F: BlockingView<Args> + Send + Sync,
+    Args: BlockingArguments,
+    F::Output: ToThread,
 {
-    Blocking { view: Arc::new(view), args: PhantomData }
+    let view = Arc::new(view);
+    let call = move |args| {
+        let view = view.clone();
+        to_thread::run_sync(move || view.call(args)).into_future()
+    };
+    Blocking { call: Box::new(call), type_name: type_name::<F>() }
 }
 
 /// What [`blocking`] gives: a view.
-pub struct Blocking<F, Args> {
-    view: Arc<F>,
-    args: PhantomData<fn(Args)>,
+pub struct Blocking<Args, R> {
+    call: Box<dyn Fn(Args) -> LocalBoxFuture<'static, R>>,
+    type_name: &'static str,
 }
 
-/// A function that [`blocking`] makes a view of: `Fn`, of up to eight arguments, `Send` and `Sync`, with a result that is
-/// `Send`.
+impl<Args: 'static, R: 'static> View<Args> for Blocking<Args, R> {
+    type Output = R;
+
+    fn call(&self, args: Args) -> impl Future<Output = R> {
+        (self.call)(args)
+    }
+
+    fn type_name(&self) -> &'static str {
+        self.type_name
+    }
+}
+
+/// A function that [`blocking`] makes a view of: one that is not `async`, of up to eight arguments.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is no function that can run on another thread",
-    label = "`blocking` takes a function, or a closure, that is not `async`, of up to eight arguments",
-    note = "what it holds has to be `Send` and `Sync`, what it returns `Send`",
-    note = "an `async fn` is a view without `blocking`"
+    message = "`{Self}` is no function that blocks",
+    label = "`blocking` takes a function, or a closure, of up to eight arguments that come from the request"
 )]
-pub trait BlockingView<Args>: Send + Sync + 'static {
+pub trait BlockingView<Args>: 'static {
     /// What it gives.
-    type Output: Send + 'static;
+    type Output;
 
     /// Calls it.
     fn call(&self, args: Args) -> Self::Output;
 }
 
+/// The arguments of a [`blocking`] view: a tuple of what can go to another thread.
+#[diagnostic::on_unimplemented(
+    message = "the arguments `{Self}` cannot go to another thread",
+    note = "each argument of a `blocking` view has to be `Send`"
+)]
+pub trait BlockingArguments: Send + 'static {}
+
+/// What can go to another thread and come back from it: all that is `Send` and borrows nothing.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` can neither go to the thread that a `blocking` view runs on nor come back from it",
+    label = "arguments and what is returned have to be `Send`",
+    note = "take values of the path, the query or the body, as `Path<T>`, `Query<T>`, `Json<T>`, `Bytes` or `String`, and \
+            return text, bytes, `Json` or a `Result` of these",
+    note = "what needs a `Request`, a `State`, a `Body` or a `Response` is an `async` view, which calls \
+            `foster::to_thread::run_sync` for the part that blocks"
+)]
+pub trait ToThread: Send + 'static {}
+
+#[diagnostic::do_not_recommend]
+impl<T: Send + 'static> ToThread for T {}
+
 macro_rules! arities {
     ($(($($arg:ident)*))*) => {$(
         impl<F, R, $($arg,)*> BlockingView<($($arg,)*)> for F
         where
-            F: Fn($($arg),*) -> R + Send + Sync + 'static,
-            R: Send + 'static,
+            F: Fn($($arg),*) -> R + 'static,
         {
             type Output = R;
 
@@ -76,6 +114,8 @@ macro_rules! arities {
                 self($($arg),*)
             }
         }
+
+        impl<$($arg: ToThread,)*> BlockingArguments for ($($arg,)*) {}
     )*};
 }
 
@@ -89,21 +129,4 @@ arities! {
     (A B C D E G)
     (A B C D E G H)
     (A B C D E G H I)
-}
-
-impl<F, Args> View<Args> for Blocking<F, Args>
-where
-    F: BlockingView<Args>,
-    Args: Send + 'static,
-{
-    type Output = F::Output;
-
-    async fn call(&self, args: Args) -> F::Output {
-        let view = self.view.clone();
-        to_thread::run_sync(move || view.call(args)).await
-    }
-
-    fn type_name() -> &'static str {
-        std::any::type_name::<F>()
-    }
 }

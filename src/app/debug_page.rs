@@ -31,9 +31,8 @@ fn push_error(err: &Error, page: &mut String) {
     if let Some(group) = err.downcast_ref::<NurseryError>() {
         page.push_str("<h2>Errors, first in time first</h2>\n<ol>\n");
         for leaf in group.leaves() {
-            let _ = write!(page, "<li>{}\n", escape(&leaf.to_string()));
+            let _ = writeln!(page, "<li>{}", escape(&leaf.to_string()));
             push_causes(leaf, page);
-            page.push_str("</li>\n");
         }
         page.push_str("</ol>\n");
     }

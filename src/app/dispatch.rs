@@ -52,7 +52,7 @@ async fn respond(request: Request) -> Answered {
     match request.entry().map(|entry| &entry.target) {
         Some(Target::WebSocket(view)) => return Box::pin(serve_websocket(&request, Some(&**view))).await,
         None if request.is_websocket() => return Box::pin(serve_websocket(&request, None)).await,
-        Some(Target::View(_)) | None => {}
+        Some(Target::View(_) | Target::Nothing) | None => {}
     }
     let teardown = Teardown::of(&request, Kind::Http);
     let mut answered = work(&request).await;
@@ -64,7 +64,8 @@ async fn respond(request: Request) -> Answered {
 pub(super) async fn tear_down(answered: &mut Answered, teardown: Option<Teardown>) {
     if answered.response.body().is_whole() {
         if let Some(teardown) = teardown {
-            teardown.run(answered.unknown.clone()).await;
+            // In a box, as all that is rare: a request is moved about in the size of all that it may come to.
+            Box::pin(teardown.run(answered.unknown.clone())).await;
         }
     } else {
         let body = in_context(answered.response.take_body(), teardown, answered.unknown.clone());
@@ -78,6 +79,9 @@ async fn work(request: &Request) -> Answered {
         Ok(response) => (response, None),
         Err(err) => Box::pin(stand_in(request, request.scope(), err)).await,
     };
+    if request.scope().hooks.http.after.is_empty() && request.context().after_this.borrow().is_empty() {
+        return Answered { response, unknown };
+    }
     match caught(process(request, Kind::Http, Some(response))).await {
         Ok(response) => Answered { response: of_hooks(response), unknown },
         Err(err) => Box::pin(work_again(request, Kind::Http, err, unknown)).await,
@@ -119,7 +123,7 @@ async fn view(request: &Request) -> Result<Response> {
     match request.entry().map(|entry| &entry.target) {
         Some(Target::View(_)) if request.state().routed.is_automatic_options => Ok(options(request)),
         Some(Target::View(view)) => view.call(request.clone()).await,
-        Some(Target::WebSocket(_)) | None => unrouted(request),
+        Some(Target::WebSocket(_) | Target::Nothing) | None => unrouted(request),
     }
 }
 

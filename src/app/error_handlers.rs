@@ -14,9 +14,14 @@ use crate::{Error, Result};
 #[derive(Clone, Default)]
 pub(super) struct ErrorHandlers {
     by_status: Vec<(StatusCode, Rc<dyn Answers>)>,
-    by_type: Vec<(TypeId, fn(&Error) -> bool, Rc<dyn Answers>)>,
-    by_predicate: Vec<(Rc<dyn Fn(&Error) -> bool>, Rc<dyn Answers>)>,
+    by_type: Vec<ByType>,
+    by_predicate: Vec<(Rc<Predicate>, Rc<dyn Answers>)>,
 }
+
+/// The type, whether an error is of it, and who answers it.
+type ByType = (TypeId, fn(&Error) -> bool, Rc<dyn Answers>);
+
+type Predicate = dyn Fn(&Error) -> bool;
 
 /// What makes a response of an error.
 pub(super) trait Answers {
@@ -35,7 +40,7 @@ impl ErrorHandlers {
         self.by_type.push((key, Error::is::<E>, handler));
     }
 
-    pub(super) fn add_predicate(&mut self, predicate: Rc<dyn Fn(&Error) -> bool>, handler: Rc<dyn Answers>) {
+    pub(super) fn add_predicate(&mut self, predicate: Rc<Predicate>, handler: Rc<dyn Answers>) {
         self.by_predicate.push((predicate, handler));
     }
 

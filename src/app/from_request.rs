@@ -14,7 +14,7 @@ use crate::Result;
 /// There are [`Path`](super::Path), [`Query`](super::Query), [`Json`](crate::http::Json), [`State`](super::State),
 /// [`Request`], [`WebSocket`](super::WebSocket), `Bytes` and `String` for the whole body, and
 /// [`Body`](crate::http::Body) for a body that is read as it comes. `Option<T>` is `None` where a `T` cannot be taken for
-/// a fault of the client, `Result<T, Error>` has the error.
+/// a fault of the client, `Result<T, Error>` has the error. Header fields and cookies are asked of a [`Request`].
 ///
 /// ```
 /// use std::future::{Future, ready};
@@ -38,8 +38,10 @@ use crate::Result;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of a view: it cannot be taken from a request",
     label = "a view takes `Path<T>`, `Query<T>`, `Json<T>`, `State<T>`, `Request`, `Bytes`, `String` or `Body`",
-    note = "wrap it, as `Path<{Self}>` for a value of the path or `Json<{Self}>` for the body, or implement \
-            `foster::app::FromRequest` for it"
+    note = "wrap it: `Path<{Self}>` for values of the path, `Query<{Self}>` for those of the query, `Json<{Self}>` for \
+            the body, `State<{Self}>` for what the application was given",
+    note = "an argument owns what it has: a `String`, and no `&str`",
+    note = "or implement `foster::app::FromRequest` for it"
 )]
 pub trait FromRequest: Sized {
     /// Takes it.

@@ -1,5 +1,6 @@
 //! The framework: Quart's model in Rust's clothes.
 
+#[expect(clippy::module_inception, reason = "each file has the name of what is in it: here it is `App`")]
 mod app;
 mod background;
 mod background_task;
@@ -50,7 +51,7 @@ mod while_serving;
 pub use app::App;
 pub use background::AppNursery;
 pub use background_task::{BackgroundPolicy, BackgroundTask};
-pub use blocking::{Blocking, BlockingView, blocking};
+pub use blocking::{Blocking, BlockingArguments, BlockingView, ToThread, blocking};
 pub use blueprint::{Blueprint, Registration};
 pub use context::{
     after_this_request, after_this_websocket, current_app, g, has_app_context, has_request_context,

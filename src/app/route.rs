@@ -39,6 +39,8 @@ pub struct Route {
 pub(super) enum Target {
     View(Rc<dyn Callable<Response>>),
     WebSocket(Rc<dyn Callable<Option<Response>>>),
+    /// There are no requests: the rule redirects, or builds URLs only.
+    Nothing,
 }
 
 impl Target {
@@ -73,8 +75,13 @@ pub(super) struct Settings {
 
 impl Route {
     pub(super) fn new(rule: Rule, function: Function, target: Target) -> Self {
-        let settings = Settings::default();
-        Route { rule, function, endpoint: None, target, settings, websocket_config: None }
+        let (endpoint, websocket_config) = (None, None);
+        Route { rule, function, endpoint, target, settings: Settings::default(), websocket_config }
+    }
+
+    /// A rule that no view is for.
+    pub(super) fn without_view(rule: Rule) -> Self {
+        Route::new(rule, Function { name: None, of: TypeId::of::<()>() }, Target::Nothing)
     }
 
     fn change(&mut self, change: impl FnOnce(Rule) -> Rule) -> &mut Self {
@@ -84,6 +91,8 @@ impl Route {
     }
 
     /// The name that URLs are [built](super::url_for) by: that of the function unless set, or the pattern, for a closure.
+    /// One function may stand at several rules, and the views for the methods of one rule may share a name; otherwise two
+    /// with one name are a mistake.
     pub fn endpoint(&mut self, endpoint: impl Into<String>) -> &mut Self {
         self.endpoint = Some(endpoint.into());
         self

@@ -33,8 +33,9 @@ impl Scaffold {
             Some(methods) => rule.methods(methods.iter().cloned()),
             None => rule,
         };
+        let function = Function::of::<F>(view.type_name());
         let view: Erased<F, Args, _> = Erased::new(view, |output: F::Output| output.into_response());
-        self.push(Route::new(rule, Function::of::<F>(F::type_name()), Target::View(Rc::new(view))))
+        self.push(Route::new(rule, function, Target::View(Rc::new(view))))
     }
 
     pub(super) fn add_websocket<F, Args>(&mut self, rule: Rule, view: F) -> &mut Route
@@ -43,11 +44,12 @@ impl Scaffold {
         Args: Arguments,
         F::Output: MaybeResponse,
     {
-        self.push(Route::new(
-            rule.websocket(),
-            Function::of::<F>(F::type_name()),
-            Target::WebSocket(maybe_responding(view)),
-        ))
+        let function = Function::of::<F>(view.type_name());
+        self.push(Route::new(rule.websocket(), function, Target::WebSocket(maybe_responding(view))))
+    }
+
+    pub(super) fn add_rule(&mut self, rule: Rule) -> &mut Route {
+        self.push(Route::without_view(rule))
     }
 
     pub(super) fn before_request<F, Args>(&mut self, hook: F)
@@ -179,6 +181,22 @@ macro_rules! scaffold_methods {
             self.scaffold.add_route(rule.into(), None, view).endpoint(endpoint)
         }
 
+        /// Adds a rule that no view is for: one that [redirects](Rule::redirect_to), or that
+        /// [builds URLs only](Rule::build_only) of what somebody else serves. It takes every method unless it names some.
+        /// Quart's `url_map.add`.
+        ///
+        /// ```
+        /// use foster::app::App;
+        /// use foster::app::routing::Rule;
+        ///
+        /// let mut app = App::new();
+        /// app.add_rule(Rule::new("/blog/<slug>").redirect_to("/articles/<slug>"));
+        /// app.add_rule(Rule::new("/assets/<path:name>").build_only()).endpoint("asset");
+        /// ```
+        pub fn add_rule(&mut self, rule: impl Into<Rule>) -> &mut Route {
+            self.scaffold.add_rule(rule.into())
+        }
+
         verbs! {
             get GET "GET, and with it HEAD",
             post POST "POST",
@@ -222,9 +240,11 @@ macro_rules! scaffold_methods {
             self
         }
 
-        /// Calls `hook` when a request is over, with the error that nothing knew if there was one: after the last piece
-        /// of a streamed body, and also when the client has gone or the server stops. It has 5 seconds. In the order of
-        /// [`after_request`](Self::after_request). Its own error is reported and hinders nobody.
+        /// Calls `hook` when a request is over: after the last piece of a streamed body, and also when the client has
+        /// gone or the server stops. It gets the error that nothing knew, or that the body ended with, if there was one,
+        /// and [`Cancelled`](crate::Cancelled) where the view or the body did not come to its end. It has 5 seconds, with
+        /// the others. In the order of [`after_request`](Self::after_request). Its own error is reported and hinders
+        /// nobody.
         pub fn teardown_request<F, R>(&mut self, hook: F) -> &mut Self
         where
             F: AsyncFn(Option<Error>) -> R + 'static,

@@ -113,6 +113,7 @@ fn missing_for_view(entry: &Entry, scope: &Scope, rule: &BoundRule, states: &Typ
     match &entry.target {
         Target::View(view) => view.require(&mut requirements),
         Target::WebSocket(view) => view.require(&mut requirements),
+        Target::Nothing => {}
     }
     let missing = requirements.missing.into_iter();
     missing.map(|missing| format!("the view at {:?} {missing}", rule.pattern())).collect()
@@ -183,7 +184,7 @@ impl Setup {
         let Scaffold { routes, hooks, error_handlers } = scaffold;
         let number = self.parts.len();
         self.parts.push(Part { name: place.name.clone(), parent, hooks, error_handlers: Rc::new(error_handlers) });
-        let mut functions: HashMap<String, TypeId> = HashMap::new();
+        let mut functions: HashMap<String, (TypeId, String)> = HashMap::new();
         for mut route in routes {
             let named = route.endpoint.take().or_else(|| route.rule.get_endpoint().map(str::to_owned));
             let named = named.or_else(|| route.function.name.map(str::to_owned));
@@ -191,8 +192,10 @@ impl Setup {
                 Some(named) => {
                     self.look_at_endpoint(&named, &route, place);
                     let endpoint = place.dotted(&named);
-                    let other = functions.insert(named, route.function.of);
-                    if other.is_some_and(|other| other != route.function.of) {
+                    let (function, pattern) = (route.function.of, route.rule.pattern());
+                    let other = functions.insert(named, (function, pattern.to_owned()));
+                    // Views for the methods of one rule have one URL, as the methods of Quart's `MethodView`.
+                    if other.is_some_and(|other| other.0 != function && other.1 != pattern) {
                         let cure = "give one of them another with .endpoint()";
                         self.mistakes.push(format!("two views have the endpoint {endpoint:?}: {cure}"));
                     }
@@ -211,12 +214,18 @@ impl Setup {
             if let (false, Some(subdomain)) = (route.rule.has_subdomain(), &place.subdomain) {
                 route.rule = route.rule.subdomain(subdomain.clone());
             }
-            if !route.rule.has_methods() {
+            if matches!(route.target, Target::Nothing) {
+                if !route.rule.needs_no_view() {
+                    let cure = "give it one, or have it redirect_to another, or be build_only";
+                    self.mistakes.push(format!("the rule {:?} has no view: {cure}", route.rule.pattern()));
+                }
+            } else if !route.rule.has_methods() {
                 route.rule = route.rule.methods([Method::GET]);
             }
             if route.websocket_config.is_some() && !route.target.is_websocket() {
-                let pattern = route.rule.pattern();
-                self.mistakes.push(format!("the route {pattern:?} has a websocket_config, and is not for WebSockets"));
+                let (pattern, place) = (route.rule.pattern(), place.described());
+                let message = "has a websocket_config, and is not for WebSockets";
+                self.mistakes.push(format!("the route {pattern:?} in {place} {message}"));
             }
             self.routes.push((route, number));
         }

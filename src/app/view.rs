@@ -28,10 +28,7 @@ pub trait View<Args>: 'static {
 
     /// The name of the type of the function, whose last part is the endpoint.
     #[doc(hidden)]
-    fn type_name() -> &'static str
-    where
-        Self: Sized,
-    {
+    fn type_name(&self) -> &'static str {
         std::any::type_name::<Self>()
     }
 }

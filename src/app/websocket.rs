@@ -3,7 +3,6 @@
 use std::fmt;
 use std::future::{Future, ready};
 use std::ops::Deref;
-use std::pin::pin;
 use std::rc::Rc;
 
 use super::context::AppContext;
@@ -130,7 +129,7 @@ pub(super) async fn serve_websocket(request: &Request, view: Option<&View>) -> A
     };
     let handle = request.context().websocket.get_or_init(|| upgrading.websocket());
     let teardown = Teardown::of(request, Kind::WebSocket);
-    let err = upgrading.run(pin!(Some(talk(request, view, handle)))).await.flatten();
+    let err = upgrading.run(talk(request, view, handle)).await.flatten();
     let mut answered = match upgrading.take_rejection() {
         Some(response) => Answered { response, unknown: err },
         None => {

@@ -48,6 +48,7 @@ use crate::{Error, Result};
     message = "`{Self}` is no response",
     label = "a handler cannot give this",
     note = "a handler gives a `Response`, a `StatusCode`, text, bytes, `Html`, `Json`, or a `Result` of one of these",
+    note = "a value of your own is wrapped: `Json(value)`, if it is `Serialize`",
     note = "a status and header fields stand behind it: `(body, status)`, `(body, headers)` or `(body, status, headers)`",
     note = "instead of `()` return a status, as `StatusCode::NO_CONTENT`"
 )]

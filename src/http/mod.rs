@@ -32,6 +32,7 @@ mod multi_dict;
 mod percent;
 #[cfg(feature = "app")]
 mod quoted;
+mod recycled;
 mod redirect;
 mod response;
 mod response_part;
@@ -84,6 +85,8 @@ pub(crate) use headers::tokens;
 pub(crate) use host::is_host;
 #[cfg(feature = "app")]
 pub(crate) use quoted::{parameter, split_quoted};
+#[cfg(feature = "websocket")]
+pub(crate) use recycled::changed_copy_of;
 pub(crate) use response::BodyKind;
 #[cfg(feature = "app")]
 pub(crate) use response::Chunks;

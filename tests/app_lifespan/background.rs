@@ -5,10 +5,14 @@ use std::future::pending;
 
 use foster::app::{App, AppNursery, current_app, g, has_app_context, has_request_context};
 use foster::testing::serve_http;
-use foster::{Closed, Error, Result, sleep, sleep_forever};
+use foster::{Closed, ContextVar, Error, Result, sleep, sleep_forever};
 
 use crate::life::{SECOND, at_the_end, in_a_nursery, live};
 use crate::stage::{self, Log, answer, get, paused, reports_of, text, turns};
+
+thread_local! {
+    static USER: ContextVar<&'static str> = const { ContextVar::new() };
+}
 
 /// Says so when it is let go.
 struct Kept(Log);
@@ -91,10 +95,12 @@ fn a_task_has_a_context_of_its_own_and_keeps_nothing_of_its_request() {
     app.state(7u8);
     app.get("/", async move || {
         g().insert(Kept(told.clone()));
+        USER.with(|user| user.set("ada"));
         for name in ["one", "two"] {
             let log = told.clone();
             current_app().nursery().start_soon(async move {
                 assert!(has_app_context() && !has_request_context());
+                assert_eq!(USER.with(ContextVar::get), None);
                 assert!(g().get::<Kept>().is_none() && g().insert(name).is_none());
                 sleep(SECOND).await;
                 let state = current_app().state::<u8>().expect("it was given");

@@ -1,6 +1,10 @@
 //! What keeps an application from starting is said at once, and all of it.
 
-use foster::app::{App, Blueprint, State};
+use foster::app::routing::Rule;
+use foster::app::{App, Blueprint, State, url_for};
+
+use crate::site::site;
+use crate::stage::paused;
 
 /// What is said of an application that does not start.
 fn mistakes(app: App) -> Vec<String> {
@@ -72,6 +76,40 @@ fn two_views_with_one_endpoint_are_a_mistake_and_one_view_twice_is_none() {
     app.get("/b", view);
     app.register_blueprint(&blueprint);
     assert!(app.into_handler().is_ok());
+}
+
+#[test]
+fn views_for_the_methods_of_one_rule_may_share_an_endpoint() {
+    let mut app = App::new();
+    app.get("/users", view).endpoint("users");
+    app.post("/users", async || ("made", 201)).endpoint("users");
+    app.delete("/users/<int:id>", async || "deleted").endpoint("users");
+    assert_eq!(mistakes(app), [r#"two views have the endpoint "users": give one of them another with .endpoint()"#]);
+}
+
+#[test]
+fn a_rule_without_a_view_redirects_or_builds_urls() {
+    let mut app = App::new();
+    app.add_rule("/nothing");
+    app.add_rule(Rule::new("/blog/<slug>").redirect_to("/articles/<slug>"));
+    let cure = "give it one, or have it redirect_to another, or be build_only";
+    assert_eq!(mistakes(app), [format!(r#"the rule "/nothing" has no view: {cure}"#)]);
+
+    let mut app = App::new();
+    app.get("/articles/<slug>", view).endpoint("article");
+    app.add_rule(Rule::new("/blog/<slug>").redirect_to("/articles/<slug>"));
+    app.add_rule(Rule::new("/assets/<path:name>").build_only()).endpoint("asset");
+    app.get("/", async || url_for("asset").value("name", "a/b.css").build());
+    paused(async |nursery| {
+        let site = site(&nursery, app);
+        assert_eq!(site.get("/").await.body, "/assets/a/b.css");
+        assert_eq!(site.get("/assets/a/b.css").await.status, 404);
+        for method in ["GET", "POST"] {
+            let answer = site.ask(method, "/blog/x?q=1", "").await;
+            assert_eq!((answer.status, answer.header("location")), (308, Some("/articles/x")));
+        }
+        Ok(())
+    });
 }
 
 #[test]

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use foster::Error;
 use foster::app::{App, Request};
-use foster::http::{Body, BodyError};
+use foster::http::{Body, BodyError, MAX_PAIRS, MultiDict};
 use foster::testing::serve_http;
 
 use crate::asking::{ask, both, post, post_chunked};
@@ -164,4 +165,16 @@ fn the_view_may_answer_for_the_error_of_a_stream() {
     };
     assert_eq!(post(app, "text/plain", "fives").status, 422);
     assert_eq!(post(app, "text/plain", "four").fine(), "fine");
+}
+
+#[test]
+fn a_form_of_too_many_pairs_is_refused() {
+    let app = || {
+        let mut app = App::new();
+        app.post("/", async |body: Bytes| Ok::<_, Error>(MultiDict::parse_query(body)?.len().to_string()));
+        app
+    };
+    let form = |n_pairs: usize| vec!["a=1"; n_pairs].join("&");
+    assert_eq!(post(app, "application/x-www-form-urlencoded", form(MAX_PAIRS)).fine(), "1000");
+    assert_eq!(post(app, "application/x-www-form-urlencoded", form(MAX_PAIRS + 1)).status, 413);
 }

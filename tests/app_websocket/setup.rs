@@ -40,7 +40,7 @@ fn a_configuration_of_websockets_for_a_route_that_takes_none() {
     let messages = mistakes(|app| {
         app.get("/", async || "x").websocket_config(websocket::Config::new());
     });
-    assert_eq!(messages, ["the route \"/\" has a websocket_config, and is not for WebSockets"]);
+    assert_eq!(messages, ["the route \"/\" in the application has a websocket_config, and is not for WebSockets"]);
 }
 
 #[test]

@@ -72,6 +72,11 @@ impl Rule {
         self.endpoint.as_deref()
     }
 
+    /// Whether no request is ever answered by it.
+    pub(in crate::app) fn needs_no_view(&self) -> bool {
+        self.redirect_to.is_some() || self.is_build_only
+    }
+
     /// The same rule below a prefix, with one slash between them; an empty pattern becomes the prefix.
     pub(in crate::app) fn below(mut self, prefix: &str) -> Self {
         self.pattern = match self.pattern.trim_start_matches('/') {

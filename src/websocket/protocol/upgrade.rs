@@ -2,7 +2,6 @@
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, resume_unwind};
-use std::pin::pin;
 use std::rc::Rc;
 
 use foster_compat::{Outcome, Panicked, Result};
@@ -80,18 +79,35 @@ use crate::http::{Response, SharedHead};
 ///     }
 /// }
 /// ```
-pub async fn upgrade<H, R>(request: Request, config: &Config, handler: H) -> Result<Response>
+pub fn upgrade<H, R>(
+    request: Request,
+    config: &Config,
+    handler: H,
+) -> impl Future<Output = foster_compat::Result<Response>> + use<H, R>
 where
     H: AsyncFnOnce(WebSocket) -> R,
     R: Outcome,
 {
     let (head, _, connection) = request.split();
-    let upgrading = match Upgrading::read(SharedHead::Alone(head), connection, config) {
-        Ok(upgrading) => upgrading,
-        Err(refusal) => return Ok(refusal.into()),
-    };
-    let handler = AssertUnwindSafe(handler(upgrading.websocket())).catch_unwind();
-    let ended = upgrading.run(pin!(Some(handler))).await;
+    let upgrading = Upgrading::read(SharedHead::Alone(head), connection, config);
+    // A box of its own: handlers that have other answers, too, and all requests for those, have no room for this one.
+    let talking = upgrading.map(|upgrading| Box::pin(talk(upgrading, handler))).map_err(Box::new);
+    async {
+        match talking {
+            Ok(talking) => talking.await,
+            Err(refusal) => Ok(Response::from(*refusal)),
+        }
+    }
+}
+
+/// Runs a handler to its end.
+async fn talk<H, R>(upgrading: Upgrading, handler: H) -> Result<Response>
+where
+    H: AsyncFnOnce(WebSocket) -> R,
+    R: Outcome,
+{
+    let handling = handler(upgrading.websocket());
+    let ended = upgrading.run(AssertUnwindSafe(handling).catch_unwind()).await;
     if let Some(rejection) = upgrading.take_rejection() {
         return match ended {
             Some(Err(panic)) => resume_unwind(panic),

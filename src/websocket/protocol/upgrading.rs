@@ -2,9 +2,7 @@
 
 use std::cell::Cell;
 use std::future::Future;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
 
 use foster_compat::{CancelScope, Error, NurseryError};
 
@@ -56,8 +54,8 @@ impl Upgrading {
 
     /// Runs the handler to its end; `None` if it was cancelled before, which happens once the WebSocket has been closed for
     /// as long as the handler may go on.
-    pub(crate) async fn run<F: Future>(&self, handler: Pin<&mut Option<F>>) -> Option<F::Output> {
-        let ended = self.scope.run(InPlace(handler)).await;
+    pub(crate) async fn run<F: Future>(&self, handler: F) -> Option<F::Output> {
+        let ended = self.scope.run(handler).await;
         self.is_over.set(true);
         ended
     }
@@ -109,25 +107,4 @@ pub(crate) fn is_end(err: &Error) -> bool {
 /// handler.
 fn code_of(err: &Error) -> CloseCode {
     err.downcast_ref::<WebSocketError>().and_then(WebSocketError::close_code).unwrap_or(CloseCode::NORMAL)
-}
-
-/// A future that stays where it is when it is given away, for each place that it is moved through keeps the room for it.
-/// Dropped where it was given to, as it would be if it had moved.
-struct InPlace<'a, F>(Pin<&'a mut Option<F>>);
-
-impl<F: Future> Future for InPlace<'_, F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        match self.0.as_mut().as_pin_mut() {
-            Some(future) => future.poll(cx),
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl<F> Drop for InPlace<'_, F> {
-    fn drop(&mut self) {
-        self.0.set(None);
-    }
 }

@@ -286,7 +286,8 @@ impl Session {
     fn wake_receivers(&self) {
         let receivers = self.receivers.take();
         let others = self.with_rest(|rest| std::mem::take(&mut rest.receivers));
-        receivers.into_iter().flatten().chain(others).for_each(Waker::wake);
+        receivers.into_iter().flatten().for_each(Waker::wake);
+        others.into_iter().for_each(Waker::wake);
     }
 
     /// The peer has gone, which all have to hear of but those whom its messages still come to.
