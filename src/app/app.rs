@@ -11,6 +11,7 @@ use super::blueprint::{Blueprint, Registration};
 use super::exception::HttpException;
 use super::lifespan::{ServingHooks, serving_hook_methods};
 use super::maybe_response::MaybeResponse;
+use super::mount::Mounts;
 use super::request::Request;
 use super::route::Route;
 use super::routing::{ArgumentError, Arguments as ConverterArguments, Converter, Rule};
@@ -49,6 +50,7 @@ pub struct App {
     pub(super) states: TypeMap,
     pub(super) nursery: AppNursery,
     pub(super) on_build_error: Vec<Rc<OnBuildError>>,
+    pub(super) mounts: Mounts,
 }
 
 /// What the map of the routes is made with.
@@ -88,6 +90,7 @@ impl App {
             states: TypeMap::default(),
             nursery: AppNursery::new(),
             on_build_error: Vec::new(),
+            mounts: Mounts::default(),
         }
     }
 

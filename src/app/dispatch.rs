@@ -27,8 +27,11 @@ pub(super) struct Answered {
     pub(super) unknown: Option<Error>,
 }
 
-/// Answers a request, in a context of its own, and reports what nothing knew.
+/// Answers a request, in a context of its own, and reports what nothing knew; or has it answered by what is mounted there.
 pub(super) async fn answer(shared: Rc<Shared>, request: handler::Request) -> Response {
+    if let Some((mount, n)) = shared.mounts.find(&shared.options.application_root, request.path()) {
+        return mount.answer(n, request).await;
+    }
     let request = Request::new(shared, request);
     let answered = answer_unreported(request.clone()).await;
     if let Some(err) = answered.unknown {

@@ -19,6 +19,7 @@ mod hooks;
 mod isolated;
 mod lifespan;
 mod maybe_response;
+mod mount;
 mod pairs_deserializer;
 mod path;
 mod path_deserializer;
@@ -32,6 +33,8 @@ mod routed;
 pub mod routing;
 mod running;
 mod scaffold;
+#[cfg(feature = "tower")]
+mod service;
 mod setup;
 mod setup_error;
 mod shared;

@@ -12,8 +12,9 @@ impl Request {
 
     /// The URL without the query: `http://example.org/shop/cart`.
     pub fn base_url(&self) -> String {
-        let path = self.path();
-        self.host_url() + path.strip_prefix('/').unwrap_or(path)
+        let (root, path) = (self.head().root_path(), self.path());
+        let url = self.host_url();
+        if root.is_empty() { url + path.strip_prefix('/').unwrap_or(path) } else { url + &root[1..] + path }
     }
 
     /// Scheme and host: `http://example.org/`.
@@ -48,7 +49,7 @@ impl Request {
 
     /// What the application is mounted below, without a slash at its end; empty if nothing: `/shop`.
     pub fn root_path(&self) -> &str {
-        &self.context().shared.options.application_root
+        self.head().root_path_with(self.context().shared.options.application_root.len())
     }
 
     fn with_query(&self, url: String) -> String {

@@ -11,11 +11,13 @@ use super::app::App;
 use super::dispatch::answer;
 use super::lifespan::Lifespan;
 use super::setup_error::SetupError;
+use super::shared::Shared;
 use crate::http::Response;
 use crate::{Config, Handler, HttpServer, Nursery, Request, Result, serve, serve_workers};
 
 /// An application as a handler of requests.
 struct Served<C> {
+    shared: Rc<Shared>,
     lifespan: Rc<Lifespan>,
     call: C,
 }
@@ -32,15 +34,19 @@ where
     }
 
     fn startup(&self, nursery: Nursery, server: HttpServer) -> LocalBoxFuture<'_, Result<()>> {
-        Box::pin(async move { self.lifespan.start(&nursery, server).await })
+        Box::pin(async move {
+            let app = self.lifespan.start(&nursery, server.clone());
+            self.shared.mounts.start_up(&nursery, &server, app).await
+        })
     }
 
     fn shutdown(&self) -> LocalBoxFuture<'_, Result<()>> {
-        Box::pin(self.lifespan.stop())
+        Box::pin(self.shared.mounts.shut_down(self.lifespan.stop()))
     }
 
-    /// The application has limits of its own.
-    fn max_body_size(&self, _: Option<u64>) -> Option<u64> {
+    /// The application has limits of its own, and each handler that is mounted has its.
+    fn max_body_size(&self, limit: Option<u64>) -> Option<u64> {
+        self.shared.mounts.limit_bodies(limit);
         None
     }
 }
@@ -178,12 +184,12 @@ impl App {
     /// [`SetupError`], with everything that is wrong.
     pub fn into_handler(self) -> Result<impl Handler, SetupError> {
         let shared = self.set_up()?;
-        let lifespan = Lifespan::new(shared.clone());
+        let (lifespan, for_calls) = (Lifespan::new(shared.clone()), shared.clone());
         let call = move |request: Request| {
-            let shared = shared.clone();
+            let shared = for_calls.clone();
             async move { answer(shared, request).await }
         };
-        Ok(Served { lifespan, call })
+        Ok(Served { shared, lifespan, call })
     }
 }
 

@@ -22,7 +22,8 @@ use crate::http::{Method, is_host};
 impl App {
     /// Sets everything up, and looks at whether it can serve.
     pub(super) fn set_up(self) -> Result<Rc<Shared>, SetupError> {
-        let App { scaffold, mut serving_hooks, blueprints, map, options, states, nursery, on_build_error } = self;
+        let App { scaffold, mut serving_hooks, blueprints, map, options, states, nursery, on_build_error, mounts } =
+            self;
         adopt_serving_hooks(&mut serving_hooks, &blueprints);
         let mut setup = Setup { parts: Vec::new(), routes: Vec::new(), mistakes: Vec::new() };
         setup.look_at_options(&options);
@@ -53,10 +54,20 @@ impl App {
             mistakes.extend(missing_for_view(entry, &scopes[entry.scope], rule, &states));
         }
         mistakes.extend(parts.iter().flat_map(|part| part.missing_for_hooks(&states)));
+        let patterns: Vec<_> = maps.iter().flat_map(Map::rules).map(|(rule, _)| rule.pattern()).collect();
+        mistakes.extend(mounts.mistakes(&patterns));
         match map {
-            Ok(map) if mistakes.is_empty() => {
-                Ok(Rc::new(Shared { map, entries, scopes, options, states, nursery, serving_hooks, on_build_error }))
-            }
+            Ok(map) if mistakes.is_empty() => Ok(Rc::new(Shared {
+                map,
+                entries,
+                scopes,
+                options,
+                states,
+                nursery,
+                serving_hooks,
+                on_build_error,
+                mounts,
+            })),
             _ => Err(SetupError::new(mistakes)),
         }
     }

@@ -7,6 +7,7 @@ use super::background::AppNursery;
 use super::error_handlers::ErrorHandlers;
 use super::hooks::Hooks;
 use super::lifespan::ServingHooks;
+use super::mount::Mounts;
 use super::route::{Settings, Target};
 use super::routing::Map;
 use super::type_map::TypeMap;
@@ -24,6 +25,7 @@ pub(super) struct Shared {
     pub(super) nursery: AppNursery,
     pub(super) serving_hooks: ServingHooks,
     pub(super) on_build_error: Vec<Rc<OnBuildError>>,
+    pub(super) mounts: Mounts,
 }
 
 /// A route that is set up.

@@ -157,7 +157,7 @@ impl UrlFor {
             // Where rules are for hosts, that of the request says which of them are here. Elsewhere it is only a name
             // that the client gives, and less worth than the application's own.
             host: if map.looks_at_hosts() { host } else { options.server_name.as_deref().or(host) },
-            root_path: &options.application_root,
+            root_path: self.request.as_ref().map_or(&options.application_root, Request::root_path),
             anchor: self.anchor.as_deref(),
             external: is_external,
         };

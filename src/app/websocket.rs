@@ -135,8 +135,8 @@ pub(super) async fn serve_websocket(request: &Request, view: Option<&View>) -> A
         None => {
             let mut unknown = None;
             upgrading.close(err, |err| unknown = Some(err));
-            // The connection was given away: nobody sends this.
-            Answered { response: Response::new(StatusCode::NO_CONTENT), unknown }
+            // The connection was given away, and nobody sends this: unless there was none to be given.
+            Answered { response: Response::new(StatusCode::NOT_IMPLEMENTED), unknown }
         }
     };
     tear_down(&mut answered, teardown).await;

@@ -62,9 +62,15 @@ impl Request {
         self.head.target()
     }
 
-    /// The path, with its percent-encoding: decode its segments with [`percent_decode`](crate::http::percent_decode).
+    /// The path, with its percent-encoding: decode its segments with [`percent_decode`](crate::http::percent_decode). What
+    /// the handler is mounted below is not part of it.
     pub fn path(&self) -> &str {
         self.head.path()
+    }
+
+    /// What the handler is mounted below, as it came in front of the path: ASGI's `root_path`. Empty unless it is.
+    pub fn root_path(&self) -> &str {
+        self.head.root_path()
     }
 
     /// What stands behind the question mark, if there is one.
@@ -103,9 +109,25 @@ impl Request {
     }
 
     /// Everything.
-    #[cfg(feature = "websocket")]
+    #[cfg(any(feature = "tower", feature = "websocket"))]
     pub(crate) fn split(self) -> (RequestHead, Body, Rc<dyn Connected>) {
         (self.head, self.body, self.connection)
+    }
+
+    /// What it came on.
+    #[cfg(feature = "app")]
+    pub(crate) fn connection(&self) -> &Rc<dyn Connected> {
+        &self.connection
+    }
+
+    /// Moves the first `n` bytes of the path to the [`root_path`](Request::root_path).
+    ///
+    /// # Errors
+    ///
+    /// If there is no room for that.
+    #[cfg(feature = "app")]
+    pub(crate) fn mount(&mut self, n: usize) -> Result<(), HttpError> {
+        self.head.mount(n)
     }
 
     /// Head and body.

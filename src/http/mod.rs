@@ -16,6 +16,8 @@ mod cookie;
 mod cookies;
 mod error;
 mod escape;
+#[cfg(feature = "tower")]
+mod foreign_body;
 mod head;
 mod header_list;
 mod headers;
@@ -35,6 +37,8 @@ mod redirect;
 mod response;
 mod response_part;
 mod target;
+#[cfg(any(feature = "tower", all(feature = "app", feature = "testing")))]
+mod written_head;
 
 #[cfg(feature = "app")]
 pub use accept::Accept;
@@ -72,6 +76,8 @@ pub use ::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 
 pub(crate) use body::{BodySource, BodyWriter, client_fault};
 pub(crate) use byte_set::{ByteSet, IN_TOKEN};
+#[cfg(feature = "tower")]
+pub(crate) use foreign_body::ForeignBody;
 #[cfg(feature = "websocket")]
 pub(crate) use head::SharedHead;
 pub(crate) use head::{Field, HeadBuffer, RequestLine, Span};
