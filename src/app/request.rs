@@ -98,7 +98,8 @@ impl Request {
         self.head().method()
     }
 
-    /// The path as it came, percent-encoded, with what the application is mounted below.
+    /// The path as it came, percent-encoded, with the [`application_root`](super::App::application_root); of an application
+    /// that is [mounted](super::App::mount) in another, what stands behind that place.
     pub fn path(&self) -> &str {
         self.head().path()
     }
