@@ -150,12 +150,23 @@ pub(super) fn preprocess(request: &Request, scope: &Scope) {
 
 /// What is said to a request that no rule takes.
 pub(super) fn unrouted(request: &Request) -> Result<Response> {
-    let no_match = request.routing_exception().unwrap_or(&NoMatch::NotFound);
+    match request.routing_exception().unwrap_or(&NoMatch::NotFound) {
+        no_match @ NoMatch::Redirect { location } => Ok(redirect_with(location, no_match.status())?),
+        no_match => Err(of_routing(no_match).into()),
+    }
+}
+
+/// Why no rule takes a request, as an error: it says where the page is, or which methods there are.
+pub(super) fn of_routing(no_match: &NoMatch) -> HttpException {
     let exception = HttpException::new(no_match.status());
-    match no_match {
-        NoMatch::Redirect { location } => Ok(redirect_with(location, no_match.status())?),
-        NoMatch::MethodNotAllowed { allowed } => Err(exception.header(header::ALLOW, allow(allowed)).into()),
-        _ => Err(exception.into()),
+    let (name, value) = match no_match {
+        NoMatch::Redirect { location } => (header::LOCATION, HeaderValue::from_str(location).ok()),
+        NoMatch::MethodNotAllowed { allowed } => (header::ALLOW, Some(allow(allowed))),
+        _ => return exception,
+    };
+    match value {
+        Some(value) => exception.header(name, value),
+        None => exception,
     }
 }
 

@@ -97,12 +97,13 @@ impl FromRequest for Request {
     }
 }
 
-/// `None` where it cannot be taken for a fault of the client: an error with a status below 500. Any other stays one.
+/// `None` where it cannot be taken for a fault of the client: an error with a status below 500, as that of routing is. Any
+/// other stays one.
 impl<T: FromRequest> FromRequest for Option<T> {
     async fn from_request(request: &Request) -> Result<Self> {
         match T::from_request(request).await {
             Ok(taken) => Ok(Some(taken)),
-            Err(err) if HttpException::status_of(&err).is_some_and(|status| status.is_client_error()) => Ok(None),
+            Err(err) if HttpException::status_of(&err).is_some_and(|status| !status.is_server_error()) => Ok(None),
             Err(err) => Err(err),
         }
     }

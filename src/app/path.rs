@@ -1,14 +1,17 @@
 //! [`Path`]: the values of the path as an argument.
 
 use std::any::type_name;
+use std::cell::Ref;
 use std::future::{Future, ready};
 
 use serde::de::DeserializeOwned;
 
+use super::dispatch::of_routing;
 use super::exception::HttpException;
 use super::from_request::{FromRequest, Requirements};
 use super::path_deserializer::{PathDeserializer, PathError, Samples};
 use super::request::Request;
+use super::view_args::ViewArgs;
 use crate::http::StatusCode;
 use crate::{Error, Result};
 
@@ -105,21 +108,24 @@ impl Request {
     /// });
     /// ```
     pub fn view_arg<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
-        // Only hooks that are over by now change the values: nothing that a `Deserialize` calls is in the way.
-        let values = self.state().routed.values.borrow();
+        let values = values(self)?;
         let read = PathDeserializer::named(&*values, name);
         T::deserialize(read).map_err(|err| error(self, err, type_name::<T>()))
     }
 }
 
 fn read<T: DeserializeOwned>(request: &Request) -> Result<T> {
-    if let Some(no_match) = request.routing_exception() {
-        // A hook comes also where there is no rule, and so no values.
-        return Err(HttpException::new(no_match.status()).into());
-    }
-    // As in `view_arg`.
-    let values = request.state().routed.values.borrow();
+    let values = values(request)?;
     T::deserialize(PathDeserializer::new(&*values)).map_err(|err| error(request, err, type_name::<Path<T>>()))
+}
+
+/// Only hooks that are over by now change the values: nothing that a `Deserialize` calls is in the way.
+fn values(request: &Request) -> Result<Ref<'_, ViewArgs>> {
+    match request.routing_exception() {
+        // A hook comes also where there is no rule, and so no values.
+        Some(no_match) => Err(of_routing(no_match).into()),
+        None => Ok(request.state().routed.values.borrow()),
+    }
 }
 
 fn error(request: &Request, err: PathError, wanted: &'static str) -> Error {

@@ -302,6 +302,32 @@ fn a_hook_takes_values_where_there_are_some() {
 }
 
 #[test]
+fn a_hook_that_wants_values_hides_nothing_of_why_there_are_none() {
+    fn app(hook: impl FnOnce(&mut App)) -> App {
+        let mut app = App::new();
+        app.get("/users/<int:id>/", async || "fine");
+        app.post("/jobs", async || "fine");
+        hook(&mut app);
+        app
+    }
+    let hooks: [fn(&mut App); 4] = [
+        |_| {},
+        |app| _ = app.before_request(async || request().view_arg::<i64>("id").map(drop)),
+        |app| _ = app.before_request(async |_: Path<i64>| {}),
+        |app| _ = app.before_request(async |path: Option<Path<i64>>| assert_eq!(path, None)),
+    ];
+    for hook in hooks {
+        let moved = get(app(hook), "/users/7?a");
+        assert_eq!(moved.status, 308);
+        assert!(moved.head.contains("location: /users/7/?a"), "{}", moved.head);
+        let refused = get(app(hook), "/jobs");
+        assert_eq!(refused.status, 405);
+        assert!(refused.head.contains("allow: POST, OPTIONS"), "{}", refused.head);
+        assert_eq!(get(app(hook), "/nothing").status, 404);
+    }
+}
+
+#[test]
 fn one_value_is_read_by_its_name() {
     #[derive(Serialize)]
     struct Seen {
