@@ -86,22 +86,59 @@ fn a_route_and_a_request_have_limits_of_their_own() {
     assert_eq!(both(app, trusted).fine(), "fives");
 }
 
+/// Sets a larger limit when the first was too small.
+fn growing() -> App {
+    let mut app = App::new();
+    app.max_content_length(Some(4));
+    app.post("/", async |request: Request, body: Result<Bytes>| {
+        assert_eq!(body.err().map(|err| err.to_string()).as_deref(), Some("the body is larger than 4 bytes"));
+        request.set_max_content_length(Some(5));
+        assert!(request.get_data().await.is_err());
+        request.set_max_content_length(None);
+        request.get_data().await
+    });
+    app
+}
+
 #[test]
 fn a_body_beyond_the_limit_is_whole_once_there_is_a_larger_one() {
-    let app = || {
-        let mut app = App::new();
-        app.max_content_length(Some(4));
-        app.post("/", async |request: Request, body: Result<Bytes>| {
-            assert_eq!(body.err().map(|err| err.to_string()).as_deref(), Some("the body is larger than 4 bytes"));
-            request.set_max_content_length(Some(5));
-            assert!(request.get_data().await.is_err());
-            request.set_max_content_length(None);
-            request.get_data().await
-        });
-        app
-    };
+    let app = growing;
     assert_eq!(post(app, "text/plain", "a longer body").fine(), "a longer body");
     assert_eq!(post_chunked(app, "text/plain", "a longer body").fine(), "a longer body");
+}
+
+#[cfg(feature = "tower")]
+#[test]
+fn the_body_of_a_call_beyond_the_limit_is_whole_once_there_is_a_larger_one() {
+    use std::future::poll_fn;
+    use std::pin::Pin;
+    use std::task::{Context, Poll};
+
+    use http_body::{Body, Frame};
+    use tower_service::Service;
+
+    /// Two letters at a time, and not a word of how many there are.
+    struct Letters(&'static str);
+
+    impl Body for Letters {
+        type Data = Bytes;
+        type Error = Error;
+
+        fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>>>> {
+            let (piece, rest) = self.0.split_at(self.0.len().min(2));
+            self.0 = rest;
+            Poll::Ready((!piece.is_empty()).then(|| Ok(Frame::data(Bytes::from_static(piece.as_bytes())))))
+        }
+    }
+
+    paused(async |_| {
+        let mut service = growing().into_service()?;
+        let request = http::Request::post("/").body(Letters("a longer body"))?;
+        let mut body = service.call(request).await?.into_body();
+        let frame = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await.expect("there is one")?;
+        assert_eq!(frame.into_data().ok().as_deref(), Some(&b"a longer body"[..]));
+        Ok(())
+    });
 }
 
 #[test]
