@@ -103,7 +103,13 @@ fn a_startup_that_is_cancelled_takes_those_down_that_are_up() {
     paused(async |nursery| {
         let log = Log::default();
         let mut app = app(&log, Ok(()));
-        let slow = Spoken { startup: || Box::pin(async { Ok(sleep_forever().await) }), ..spoken("slow", &log) };
+        let startup = || -> LocalBoxFuture<'static, Result<()>> {
+            Box::pin(async {
+                sleep_forever().await;
+                Ok(())
+            })
+        };
+        let slow = Spoken { startup, ..spoken("slow", &log) };
         app.mount("/a", spoken("one", &log)).mount("/b", slow);
         let server = serve_http(&nursery, app.into_handler()?, config());
         let started = move_on_after(Duration::from_secs(1), server.lifespan_startup()).await;
