@@ -5,7 +5,7 @@ use std::future::ready;
 use foster::app::App;
 use foster::http::Response;
 use foster::testing::serve_http;
-use foster::{Error, Handler, HttpServer, Nursery, Request, Result, move_on_after, sleep_forever};
+use foster::{Error, Handler, HttpServer, Nursery, Request, Result, move_on_after};
 use futures::future::LocalBoxFuture;
 use std::time::Duration;
 
@@ -103,7 +103,7 @@ fn a_startup_that_is_cancelled_takes_those_down_that_are_up() {
     paused(async |nursery| {
         let log = Log::default();
         let mut app = app(&log, Ok(()));
-        let slow = Spoken { startup: || Box::pin(async { Ok(sleep_forever().await) }), ..spoken("slow", &log) };
+        let slow = Spoken { startup: || Box::pin(std::future::pending()), ..spoken("slow", &log) };
         app.mount("/a", spoken("one", &log)).mount("/b", slow);
         let server = serve_http(&nursery, app.into_handler()?, config());
         let started = move_on_after(Duration::from_secs(1), server.lifespan_startup()).await;
