@@ -40,6 +40,20 @@ impl AppNursery {
         }
     }
 
+    /// Runs from now on, in `nursery`. What waits goes on waiting.
+    #[cfg(feature = "testing")]
+    pub(super) fn open(&self, nursery: Nursery, _server: crate::HttpServer, _shared: &Rc<super::shared::Shared>) {
+        self.state.nursery.replace(Some(nursery));
+    }
+
+    /// Starts what has waited, in its order.
+    #[cfg(feature = "testing")]
+    pub(super) fn start_waiting(&self) {
+        for task in self.state.waiting.take() {
+            self.start_soon(task);
+        }
+    }
+
     /// Starts a task with what a request is worked on with.
     pub(super) fn start_in(&self, context: &Rc<AppContext>, task: impl Future<Output = ()> + 'static) {
         context.enter(Context::new()).run(|| self.start_soon(task));

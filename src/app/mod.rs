@@ -26,6 +26,8 @@ mod shared;
 mod state;
 mod streaming;
 mod teardown;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod type_map;
 mod view;
 mod view_args;

@@ -39,12 +39,16 @@ impl App {
     ///
     /// [`SetupError`], with everything that is wrong.
     pub fn into_handler(self) -> Result<impl Handler, SetupError> {
-        let shared = self.set_up()?;
-        let for_call = shared.clone();
-        let call = move |request: Request| {
-            let shared = for_call.clone();
-            async move { answer(shared, request).await }
-        };
-        Ok(Served { shared, call })
+        Ok(handler(self.set_up()?))
     }
+}
+
+/// An application that is set up, as a handler.
+pub(super) fn handler(shared: Rc<Shared>) -> impl Handler {
+    let for_call = shared.clone();
+    let call = move |request: Request| {
+        let shared = for_call.clone();
+        async move { answer(shared, request).await }
+    };
+    Served { shared, call }
 }

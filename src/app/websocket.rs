@@ -112,7 +112,12 @@ async fn talk(
     let is_answered = || handle.transport().is_some();
     let mut response = match called.await {
         Ok(response) => response.filter(|_| !is_answered()),
-        Err(err) if is_answered() => return Err(err),
+        Err(err) if is_answered() => {
+            if !websocket::is_end(&err) {
+                unknown.replace(Some(err.clone()));
+            }
+            return Err(err);
+        }
         Err(err) => {
             let (response, failure) = stand_in(request, scope, err).await;
             unknown.replace(failure);

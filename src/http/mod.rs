@@ -28,6 +28,8 @@ mod redirect;
 mod response;
 mod response_part;
 mod target;
+#[cfg(all(feature = "app", feature = "testing"))]
+mod written_head;
 
 pub use body::{Body, BodyError};
 #[cfg(feature = "app")]
@@ -61,9 +63,13 @@ pub use ::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 
 pub(crate) use body::{BodySource, BodyWriter, client_fault};
 pub(crate) use byte_set::{ByteSet, IN_TOKEN};
+#[cfg(all(feature = "app", feature = "testing"))]
+pub(crate) use cookies::unquoted;
 pub(crate) use head::{Field, HeadBuffer, RequestLine, Span};
 pub(crate) use headers::tokens;
 pub(crate) use host::is_host;
+#[cfg(all(feature = "app", feature = "testing"))]
+pub(crate) use redirect::to_uri;
 pub(crate) use response::BodyKind;
 #[cfg(feature = "app")]
 pub(crate) use response::Chunks;

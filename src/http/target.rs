@@ -1,5 +1,9 @@
 //! [`Target`]: the four forms of a request target (RFC 9112, 3.2).
 
+use ::http::Method;
+
+use super::error::HttpError;
+
 /// What a request is for, as its line says. Nothing is decoded or resolved: `/a/../b` and `%2e` stay as they came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Target<'a> {
@@ -52,6 +56,32 @@ impl<'a> Target<'a> {
             Target::Absolute { authority, .. } | Target::Authority(authority) => Some(authority),
             Target::Origin { .. } | Target::Asterisk => None,
         }
+    }
+
+    /// Takes a target apart that has neither spaces nor control bytes; with `allows_unusual` also one that has bytes beyond
+    /// ASCII.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpError::Target`] if it is in none of the forms that a request with this method may have.
+    pub(crate) fn read(text: &'a str, method: &Method, allows_unusual: bool) -> Result<Self, HttpError> {
+        let mut query = None;
+        for (n, byte) in text.bytes().enumerate() {
+            match byte {
+                b'?' if query.is_none() => query = Some(n),
+                // A fragment is never sent (RFC 9112, 3.2), and what lies beyond ASCII has to be percent-encoded.
+                b'#' => return Err(HttpError::Target),
+                0x80.. if !allows_unusual => return Err(HttpError::Target),
+                _ => {}
+            }
+        }
+        if text.starts_with('/') && *method != Method::CONNECT {
+            return Ok(match query {
+                Some(at) => Target::Origin { path: &text[..at], query: Some(&text[at + 1..]) },
+                None => Target::Origin { path: text, query: None },
+            });
+        }
+        Target::parse(text, *method == Method::CONNECT, *method == Method::OPTIONS).ok_or(HttpError::Target)
     }
 
     /// Takes a target apart; `None` if it is in none of the forms that a request with this method may have.

@@ -67,7 +67,7 @@ pub(super) fn parse_any_request(bytes: &[u8], limits: &Limits) -> Result<Option<
     }
     check_host(&buffer, &framing, is_11)?;
     let method = Method::from_bytes(method.as_bytes()).map_err(|_| HttpError::RequestLine)?;
-    let form = check_target(target, &method, limits)?;
+    let form = Target::read(target, &method, limits.allows_unusual_targets)?;
     let span = |piece: &str| Span::of(piece.as_bytes(), text);
     let path = if form == Target::Asterisk { target } else { form.path() };
     let (path, query) = (span(path), form.query().map(span));
@@ -204,26 +204,6 @@ pub(super) fn check_host(buffer: &HeadBuffer, framing: &Framing, is_11: bool) ->
         None if is_11 => Err(HttpError::HostMissing),
         None => Ok(()),
     }
-}
-
-fn check_target<'a>(target: &'a str, method: &Method, limits: &Limits) -> Result<Target<'a>, HttpError> {
-    let mut query = None;
-    for (n, byte) in target.bytes().enumerate() {
-        match byte {
-            b'?' if query.is_none() => query = Some(n),
-            // A fragment is never sent (RFC 9112, 3.2), and what lies beyond ASCII has to be percent-encoded.
-            b'#' => return Err(HttpError::Target),
-            0x80.. if !limits.allows_unusual_targets => return Err(HttpError::Target),
-            _ => {}
-        }
-    }
-    if target.starts_with('/') && *method != Method::CONNECT {
-        return Ok(match query {
-            Some(at) => Target::Origin { path: &target[..at], query: Some(&target[at + 1..]) },
-            None => Target::Origin { path: target, query: None },
-        });
-    }
-    Target::parse(target, *method == Method::CONNECT, *method == Method::OPTIONS).ok_or(HttpError::Target)
 }
 
 /// What is wrong with a head, or its beginning, that was not taken; `None` if more of it is needed to say so.

@@ -53,3 +53,5 @@ pub use protocol::{
 };
 
 pub(crate) use protocol::Hub;
+#[cfg(feature = "app")]
+pub(crate) use protocol::is_end;

@@ -15,3 +15,5 @@ pub use upgrade::{upgrade, websocket};
 pub use websocket::{WebSocket, WebSocketReceiver, WebSocketSender};
 
 pub(crate) use hub::Hub;
+#[cfg(feature = "app")]
+pub(crate) use upgrade::is_end;

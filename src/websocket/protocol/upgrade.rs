@@ -155,7 +155,7 @@ where
 }
 
 /// Whether an error says no more than that the WebSocket has ended.
-fn is_end(err: &Error) -> bool {
+pub(crate) fn is_end(err: &Error) -> bool {
     if let Some(err) = err.downcast_ref::<WebSocketError>() {
         return !matches!(err, WebSocketError::State(_));
     }
