@@ -46,6 +46,12 @@ impl AppNursery {
         self.state.nursery.replace(Some(nursery));
     }
 
+    /// Whether it has run.
+    #[cfg(feature = "testing")]
+    pub(super) fn was_opened(&self) -> bool {
+        self.state.nursery.borrow().is_some()
+    }
+
     /// Starts what has waited, in its order.
     #[cfg(feature = "testing")]
     pub(super) fn start_waiting(&self) {

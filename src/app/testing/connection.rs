@@ -12,6 +12,7 @@ use super::exchange::Exchange;
 use super::line::{Hold, Line, MAX_BUFFERED, Wire};
 use super::response::TestResponse;
 use crate::Result;
+use crate::handler::Connected;
 use crate::http::HeaderList;
 use crate::testing;
 
@@ -52,11 +53,15 @@ pub struct TestConnection {
 impl TestConnection {
     pub(super) fn begin(client: TestClient, asked: Asked) -> Result<Self> {
         let (line, body) = Line::new(asked.declared);
-        let (transport, _, peer) = testing::connect(client.served().nursery(), Wire(Rc::downgrade(&line)));
-        let hold = Hold::new(line.clone(), peer);
-        let (exchange, request) =
-            Exchange::begin(&client, &asked, transport.clone(), body).map_err(TestClientError::Head)?;
-        transport.start_soon(line.serve(exchange, request));
+        let mut hold = None;
+        let connect = || {
+            let (transport, _, peer) = testing::connect(client.served().nursery(), Wire(Rc::downgrade(&line)));
+            hold = Some(Hold::new(line.clone(), peer));
+            transport
+        };
+        let (exchange, request) = Exchange::begin(&client, &asked, connect, body).map_err(TestClientError::Head)?;
+        let Some(hold) = hold else { return Err(TestClientError::Disconnected.into()) };
+        exchange.transport().start_soon(line.serve(exchange.clone(), request));
         let n_left = asked.declared;
         let mut connection = TestConnection { client, hold, n_left, is_complete: false, response: None, asked };
         if let Some(body) = connection.asked.body.take() {

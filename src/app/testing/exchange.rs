@@ -52,7 +52,7 @@ pub(super) struct Answer {
 }
 
 impl Exchange {
-    /// Makes the request that is to be answered.
+    /// Makes the request that is to be answered, and the transport for it once nothing is wrong.
     ///
     /// # Errors
     ///
@@ -60,7 +60,7 @@ impl Exchange {
     pub(super) fn begin(
         client: &TestClient,
         asked: &Asked,
-        transport: TransportRef,
+        transport: impl FnOnce() -> TransportRef,
         body: Body,
     ) -> Result<(Rc<Self>, Request), HttpError> {
         let served = client.served();
@@ -71,7 +71,7 @@ impl Exchange {
         });
         let exchange = Rc::new(Exchange {
             served: served.clone(),
-            transport,
+            transport: transport(),
             ends,
             is_secure: asked.url.is_secure,
             is_11: asked.version == Version::HTTP_11,

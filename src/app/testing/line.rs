@@ -12,7 +12,7 @@ use crate::app::request::Request;
 use crate::handler::Connected;
 use crate::http::{Body, BodyError, BodySource, BodyWriter, HeaderList, StatusCode};
 use crate::testing::Peer;
-use crate::{Error, Event, Protocol, Result};
+use crate::{Error, Event, Protocol, Result, sleep_forever};
 
 /// Bytes of a body that wait for their reader, above which who sends waits: the high-water mark of transports.
 pub(super) const MAX_BUFFERED: usize = 64 * 1024;
@@ -85,7 +85,10 @@ impl Line {
             self.receiver.wait(|| writer.n_buffered() <= MAX_BUFFERED).await;
             match making.next().await {
                 Ok(Some(piece)) => {
-                    writer.push(piece);
+                    if writer.push(piece) == 0 {
+                        // Nobody reads: the client has gone, and what cancels this is on its way.
+                        sleep_forever().await;
+                    }
                 }
                 Ok(None) => break Ok(making.trailers().cloned().unwrap_or_default()),
                 Err(failure) => {

@@ -146,7 +146,7 @@ impl TestRequest {
 
 /// Makes one request, in its place.
 async fn ask(client: &TestClient, asked: &Asked) -> Result<TestResponse> {
-    let begun = Exchange::begin(client, asked, TransportRef::default(), body(asked));
+    let begun = Exchange::begin(client, asked, TransportRef::default, body(asked));
     let (exchange, request) = begun.map_err(TestClientError::Head)?;
     let answered = answer_unreported(request).await;
     let answer = match exchange.settle(answered) {

@@ -10,8 +10,8 @@ use super::exchange::{Answer, Informational};
 use super::line::Hold;
 use super::making::Making;
 use super::url::Url;
-use crate::Result;
 use crate::http::{Body, BodyError, HeaderList, HeaderName, StatusCode, header};
+use crate::{Result, checkpoint};
 
 /// A response to a test, with the names of Quart's: its head is there, its body comes. Werkzeug's `TestResponse`.
 ///
@@ -28,6 +28,9 @@ pub struct TestResponse {
     trailers: Option<HeaderList>,
     pub(super) history: Vec<TestResponse>,
 }
+
+/// How much of a body that is always ready is read before others have their turn: as servers send it.
+const MAX_UNBROKEN: usize = 1024 * 1024;
 
 /// Where a body comes from.
 enum Coming {
@@ -178,9 +181,14 @@ impl TestResponse {
         let data = match whole {
             Some(whole) => whole,
             None => {
-                let mut data = Vec::new();
+                let (mut data, mut n_unbroken) = (Vec::new(), 0);
                 while let Some(piece) = self.chunk().await? {
                     data.extend_from_slice(&piece);
+                    n_unbroken += piece.len();
+                    if n_unbroken >= MAX_UNBROKEN {
+                        n_unbroken = 0;
+                        checkpoint().await;
+                    }
                 }
                 data.into()
             }

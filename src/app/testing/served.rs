@@ -1,6 +1,6 @@
 //! [`Served`]: an application under test, as its clients share it.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::rc::Rc;
@@ -30,8 +30,6 @@ pub(super) struct Served {
     openings: Openings,
     plain: Ends,
     secure: Ends,
-    /// The application has a nursery.
-    is_settled: Cell<bool>,
 }
 
 pub(super) type Openings = Rc<RefCell<HashMap<u16, Rc<Opening>>>>;
@@ -82,7 +80,6 @@ impl Served {
             openings,
             plain: ends(false),
             secure: ends(true),
-            is_settled: Cell::new(false),
         })
     }
 
@@ -101,15 +98,16 @@ impl Served {
 
     /// Gives the application a nursery, if it was not started up.
     pub(super) fn settle_in(&self) {
-        if !self.is_settled.replace(true) {
+        if !self.shared.nursery.was_opened() {
             self.shared.nursery.open(self.nursery.clone(), self.server.handle(), &self.shared);
             self.shared.nursery.start_waiting();
         }
     }
 
     pub(super) async fn startup(&self) -> Result<()> {
-        self.is_settled.set(true);
-        self.server.startup().await
+        self.server.startup().await?;
+        self.settle_in();
+        Ok(())
     }
 
     pub(super) async fn shutdown(&self) -> Result<()> {

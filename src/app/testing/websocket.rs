@@ -126,7 +126,7 @@ impl fmt::Debug for TestWebSocketRequest {
 /// foster::run(app.test_app(async |client| {
 ///     let websocket = client.websocket("/echo").await?;
 ///     websocket.send("hello").await?;
-///     assert_eq!(websocket.receive().await?.as_str(), Some("hello"));
+///     assert_eq!(websocket.receive().await?.as_text(), Some("hello"));
 ///     websocket.close(1000, "").await?;
 ///     foster::Ok(())
 /// }))?;
