@@ -97,13 +97,18 @@ impl PeerStream {
     }
 
     fn write(&self, pieces: &[&[u8]]) -> io::Result<usize> {
-        self.peer.change(|wire| {
-            let mut room = wire.peer_room(DEFAULT_CAPACITY);
-            let n_wanted = pieces.iter().map(|piece| piece.len()).sum::<usize>();
+        let n_wanted = pieces.iter().map(|piece| piece.len()).sum::<usize>();
+        let mut room = {
+            let wire = self.peer.wire.borrow();
+            let room = wire.peer_room(DEFAULT_CAPACITY);
+            // Who finds nothing to do wakes nobody: the other direction would find nothing either, and wake this one.
             if room == 0 && n_wanted > 0 {
                 let is_mute = wire.is_peer_mute();
                 return Err(if is_mute { io::ErrorKind::BrokenPipe } else { io::ErrorKind::WouldBlock }.into());
             }
+            room
+        };
+        self.peer.change(|wire| {
             let mut n_sent = 0;
             for piece in pieces {
                 let piece = &piece[..piece.len().min(room)];
@@ -133,15 +138,16 @@ impl StreamIo for PeerStream {
     }
 
     fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.peer.change(|wire| {
-            if !wire.outbound.is_empty() {
-                return wire.outbound.read(buffer);
+        {
+            let wire = self.peer.wire.borrow();
+            if wire.outbound.is_empty() {
+                if wire.is_peer_reset && !self.is_reset_told.replace(true) {
+                    return Err(io::ErrorKind::ConnectionReset.into());
+                }
+                return if wire.is_over() { Ok(0) } else { Err(io::ErrorKind::WouldBlock.into()) };
             }
-            if wire.is_peer_reset && !self.is_reset_told.replace(true) {
-                return Err(io::ErrorKind::ConnectionReset.into());
-            }
-            if wire.is_over() { Ok(0) } else { Err(io::ErrorKind::WouldBlock.into()) }
-        })
+        }
+        self.peer.change(|wire| wire.outbound.read(buffer))
     }
 
     fn try_write(&self, data: &[u8]) -> io::Result<usize> {

@@ -23,6 +23,8 @@ pub struct TestResponse {
     url: Url,
     informational: Vec<Informational>,
     body: Coming,
+    /// What was read of it by who wants all of it.
+    gathered: Vec<u8>,
     /// The whole body, once it was read.
     data: Option<Bytes>,
     trailers: Option<HeaderList>,
@@ -65,7 +67,17 @@ impl TestResponse {
         informational: Vec<Informational>,
         body: Coming,
     ) -> Self {
-        TestResponse { status, headers, url, informational, body, data: None, trailers: None, history: Vec::new() }
+        TestResponse {
+            status,
+            headers,
+            url,
+            informational,
+            body,
+            gathered: Vec::new(),
+            data: None,
+            trailers: None,
+            history: Vec::new(),
+        }
     }
 
     /// The status, which compares with numbers.
@@ -170,27 +182,31 @@ impl TestResponse {
     /// # Errors
     ///
     /// As [`chunk`](TestResponse::chunk).
+    ///
+    /// # Cancel safety
+    ///
+    /// Cancelled, it has lost nothing.
     pub async fn get_data(&mut self) -> Result<Bytes> {
         if let Some(data) = &self.data {
             return Ok(data.clone());
         }
         let whole = match &mut self.body {
-            Coming::Making(making) => making.take_whole(),
-            Coming::Sent(..) => None,
+            Coming::Making(making) if self.gathered.is_empty() => making.take_whole(),
+            Coming::Making(_) | Coming::Sent(..) => None,
         };
         let data = match whole {
             Some(whole) => whole,
             None => {
-                let (mut data, mut n_unbroken) = (Vec::new(), 0);
+                let mut n_unbroken = 0;
                 while let Some(piece) = self.chunk().await? {
-                    data.extend_from_slice(&piece);
+                    self.gathered.extend_from_slice(&piece);
                     n_unbroken += piece.len();
                     if n_unbroken >= MAX_UNBROKEN {
                         n_unbroken = 0;
                         checkpoint().await;
                     }
                 }
-                data.into()
+                std::mem::take(&mut self.gathered).into()
             }
         };
         Ok(self.data.insert(data).clone())

@@ -149,7 +149,7 @@ impl<'n> Connect<'n> {
     }
 }
 
-#[cfg(feature = "testing")]
+#[cfg(all(feature = "app", feature = "testing"))]
 impl Client {
     /// One on a connection in memory, whose requests are for `host`.
     pub(crate) async fn over_peer(

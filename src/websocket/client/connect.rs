@@ -54,7 +54,7 @@ pub fn connect(nursery: &Nursery, url: impl Into<String>) -> Connect<'_> {
         headers: HeaderList::new(),
         limits: Limits::default().max_body_size(None),
         open_timeout: Some(DEFAULT_OPEN_TIMEOUT),
-        #[cfg(feature = "testing")]
+        #[cfg(all(feature = "app", feature = "testing"))]
         peer: None,
         #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
         ssl: None,
@@ -72,7 +72,7 @@ pub struct Connect<'n> {
     headers: HeaderList,
     limits: Limits,
     open_timeout: Option<Duration>,
-    #[cfg(feature = "testing")]
+    #[cfg(all(feature = "app", feature = "testing"))]
     peer: Option<crate::testing::Peer>,
     #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
     ssl: Option<SslContext>,
@@ -148,7 +148,7 @@ impl Connect<'_> {
     }
 
     /// Over a connection in memory: the URL only says what is asked for.
-    #[cfg(feature = "testing")]
+    #[cfg(all(feature = "app", feature = "testing"))]
     pub(crate) fn over_peer(mut self, peer: crate::testing::Peer) -> Self {
         self.peer = Some(peer);
         self
@@ -219,7 +219,7 @@ impl Connect<'_> {
     }
 
     async fn client(self, url: &WebSocketUrl) -> Result<Client, ClientError> {
-        #[cfg(feature = "testing")]
+        #[cfg(all(feature = "app", feature = "testing"))]
         if let Some(peer) = self.peer {
             return Client::over_peer(self.nursery, peer, url.host_header().clone(), self.limits).await;
         }
