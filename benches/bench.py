@@ -108,6 +108,22 @@ WS = {
     "actix-web": HTTP["actix-web"],
 }
 
+# With routing, extractors and, for foster, hooks before and behind each request.
+APP = {
+    "foster": Server("{release}/foster-app --port {port}", "foster-app"),
+    "foster-plain": Server("{release}/foster-app --port {port} --plain", "foster-app"),
+    "axum": Server("{extra}/peers-axum --port {port}", "peers-axum"),
+    "actix-web": HTTP["actix-web"],
+    "hyper": HTTP["hyper"],
+}
+
+# The same with 500 routes more.
+APP_500 = {
+    "foster": Server("{release}/foster-app --port {port} --routes 500", "foster-app"),
+    "foster-one": APP["foster"],
+    "axum": Server("{extra}/peers-axum --port {port} --routes 500", "peers-axum"),
+}
+
 # may-minihttp streams nothing and does not close when it is asked to.
 HTTP_WHOLE = {name: server for name, server in HTTP.items() if name != "may-minihttp"}
 
@@ -151,6 +167,12 @@ SCENARIOS = {
                            "hyper", connections=64, http="/"),
     "http-idle-10k": Scenario("idle", "10,000 connections that have got / and wait", HTTP, "hyper",
                               connections=10_000, http="/"),
+    "app-users": Scenario("echo", "64 connections, GET /users/<int:id>, one request at a time", APP, "axum",
+                          connections=64, http="/users/12345"),
+    "app-json": Scenario("echo", "64 connections, GET /json, one request at a time", APP, "axum", connections=64,
+                         http="/json"),
+    "app-500": Scenario("echo", "64 connections, GET /users/<int:id> beside 500 other routes", APP_500, "axum",
+                        connections=64, http="/users/12345"),
     "ws-64": Scenario("echo", "WebSocket, 64 connections, 64 B, one message at a time", WS, "fastwebsockets",
                       connections=64, size=64, ws="/ws"),
     "ws-pipe16": Scenario("echo", "WebSocket, 64 connections, 64 B, 16 messages under way", WS, "ntex",

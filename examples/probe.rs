@@ -13,6 +13,7 @@
 mod child;
 mod options;
 
+use std::rc::Rc;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -28,7 +29,6 @@ const N_CHUNKS: usize = 64;
 static CHUNK: [u8; CHUNK_SIZE] = [b'x'; CHUNK_SIZE];
 
 /// What a worker answers with.
-#[derive(Clone, Default)]
 struct Probe {
     websockets: websocket::Config,
     room: Broadcast,
@@ -36,20 +36,33 @@ struct Probe {
 
 impl Probe {
     fn handler(websockets: websocket::Config) -> impl Handler {
-        let probe = Probe { websockets, room: Broadcast::new() };
-        move |request| probe.clone().answer(request)
+        let probe = Rc::new(Probe { websockets, room: Broadcast::new() });
+        move |request| answer(probe.clone(), request)
     }
+}
 
-    async fn answer(self, request: Request) -> Result<Response> {
-        match request.path() {
-            "/ws" => websocket::upgrade(request, &self.websockets, echo).await,
-            "/broadcast" => {
-                let room = self.room;
-                websocket::upgrade(request, &self.websockets, async |websocket| shout(&room, &websocket).await).await
-            }
-            _ => Ok(answer(request)),
+async fn answer(probe: Rc<Probe>, request: Request) -> Result<Response> {
+    let is_get = *request.method() == Method::GET;
+    Ok(match request.path() {
+        "/" if is_get => Response::text("Hello, World!"),
+        "/json" if is_get => {
+            let body = r#"{"message":"Hello, World!"}"#;
+            Response::with_type(HeaderValue::from_static("application/json"), body)
         }
-    }
+        "/stream" if is_get => {
+            let chunks = stream::iter((0..N_CHUNKS).map(|_| Ok::<_, foster::Error>(Bytes::from_static(&CHUNK))));
+            Response::bytes(ResponseBody::stream(chunks))
+        }
+        "/ws" => websocket::upgrade(request, &probe.websockets, echo).await?,
+        "/broadcast" => {
+            websocket::upgrade(request, &probe.websockets, async |websocket| shout(&probe.room, &websocket).await)
+                .await?
+        }
+        path => match path.strip_prefix("/users/").filter(|_| is_get) {
+            Some(id) => Response::text(id.to_owned()),
+            None => send_back(request),
+        },
+    })
 }
 
 async fn echo(websocket: WebSocket) -> Result<()> {
@@ -67,25 +80,7 @@ async fn shout(room: &Broadcast, websocket: &WebSocket) -> Result<()> {
     }
 }
 
-fn answer(request: Request) -> Response {
-    if *request.method() == Method::GET {
-        match request.path() {
-            "/" => return Response::text("Hello, World!"),
-            "/json" => {
-                let body = r#"{"message":"Hello, World!"}"#;
-                return Response::with_type(HeaderValue::from_static("application/json"), body);
-            }
-            "/stream" => {
-                let chunks = stream::iter((0..N_CHUNKS).map(|_| Ok::<_, foster::Error>(Bytes::from_static(&CHUNK))));
-                return Response::bytes(ResponseBody::stream(chunks));
-            }
-            path => {
-                if let Some(id) = path.strip_prefix("/users/") {
-                    return Response::text(id.to_owned());
-                }
-            }
-        }
-    }
+fn send_back(request: Request) -> Response {
     let body = request.into_body();
     if body.content_length() == Some(0) { Response::text("no body") } else { Response::bytes(body) }
 }

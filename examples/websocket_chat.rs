@@ -23,12 +23,12 @@ mod tests;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::future::Future;
-use std::rc::Rc;
 use std::time::Duration;
 
-use foster::http::{HeaderValue, Response, StatusCode};
-use foster::websocket::{self, Broadcast, CloseCode, Membership, Slow, WebSocket, upgrade};
-use foster::{Config, Handler, HttpServer, Request, Result, open_nursery, run, serve, sleep};
+use foster::app::{App, State, WebSocket, websocket};
+use foster::http::{Html, header};
+use foster::websocket::{Broadcast, CloseCode, Config, Membership, Slow};
+use foster::{HttpServer, Result, open_nursery, run, sleep};
 use options::Options;
 use serde_json::json;
 
@@ -68,7 +68,7 @@ impl Room {
     }
 
     /// Takes somebody in, or says why not.
-    fn enter(self: &Rc<Self>, name: &str, websocket: &WebSocket) -> Result<Member, String> {
+    fn enter(&self, name: &str, websocket: &WebSocket) -> Result<Member<'_>, String> {
         if !(1..=MAX_NAME).contains(&name.chars().count()) || name.contains(char::is_control) {
             return Err(format!("A name has 1 to {MAX_NAME} characters."));
         }
@@ -78,20 +78,20 @@ impl Room {
         }
         // Nobody comes or goes between these, because neither waits.
         let here = json!({ "type": "here", "name": name, "names": &*self.names.borrow() }).to_string();
-        self.everybody.send_where(here, |member| member == websocket);
+        self.everybody.send_where(here, |member| *member == websocket.handle());
         self.everybody.send(json!({ "type": "came", "name": name }).to_string());
-        Ok(Member { room: self.clone(), name: name.to_owned(), _membership: membership })
+        Ok(Member { room: self, name: name.to_owned(), _membership: membership })
     }
 }
 
 /// Somebody with a name, who leaves the room when this is dropped.
-struct Member {
-    room: Rc<Room>,
+struct Member<'a> {
+    room: &'a Room,
     name: String,
     _membership: Membership,
 }
 
-impl Member {
+impl Member<'_> {
     /// Tells everybody, or says why not.
     fn say(&self, text: &str) -> Result<(), String> {
         if !(1..=MAX_TEXT).contains(&text.chars().count()) {
@@ -102,23 +102,27 @@ impl Member {
     }
 }
 
-impl Drop for Member {
+impl Drop for Member<'_> {
     fn drop(&mut self) {
         self.room.names.borrow_mut().remove(&self.name);
         self.room.everybody.send(json!({ "type": "gone", "name": self.name }).to_string());
     }
 }
 
-/// Talks to one client, while `heartbeat` goes on beside it. Whichever ends first with an error takes the other along:
-/// the heartbeat is cancelled when the client has gone, and one that fails ends the WebSocket with 1011.
-async fn chat(
-    room: &Rc<Room>,
-    websocket: &WebSocket,
+/// Talks to one client, while its heartbeat goes on beside it.
+async fn chat(room: State<Room>) -> Result<()> {
+    beside(heartbeat(), listen(&room)).await
+}
+
+/// Whichever ends first with an error takes the other along: the heartbeat is cancelled when the client has gone, and one
+/// that fails ends the WebSocket with 1011.
+async fn beside(
     heartbeat: impl Future<Output = Result<()>> + 'static,
+    listening: impl Future<Output = Result<()>>,
 ) -> Result<()> {
     let ended = open_nursery(async |nursery| {
         nursery.start_soon(heartbeat);
-        listen(room, websocket).await?;
+        listening.await?;
         nursery.cancel();
         Ok(())
     });
@@ -126,7 +130,8 @@ async fn chat(
     Ok(())
 }
 
-async fn listen(room: &Rc<Room>, websocket: &WebSocket) -> Result<()> {
+async fn listen(room: &Room) -> Result<()> {
+    let websocket = websocket();
     let mut member = None;
     loop {
         let message = websocket.receive().await?;
@@ -135,11 +140,11 @@ async fn listen(room: &Rc<Room>, websocket: &WebSocket) -> Result<()> {
             return Ok(());
         };
         let answer = match &member {
-            None => room.enter(text, websocket).map(|entered| member = Some(entered)),
+            None => room.enter(text, &websocket).map(|entered| member = Some(entered)),
             Some(member) => member.say(text),
         };
         if let Err(why) = answer {
-            websocket.send(json!({ "type": "refused", "why": why }).to_string()).await?;
+            websocket.send_json(&json!({ "type": "refused", "why": why })).await?;
         }
         // Meanwhile what comes waits here, then in the socket, and at last with who sends it.
         sleep(PAUSE).await;
@@ -147,32 +152,21 @@ async fn listen(room: &Rc<Room>, websocket: &WebSocket) -> Result<()> {
 }
 
 /// Shows a page that its server is there. Pings would not: no script sees them.
-async fn heartbeat(websocket: WebSocket) -> Result<()> {
+async fn heartbeat() -> Result<()> {
     loop {
-        websocket.send(r#"{"type":"heartbeat"}"#).await?;
+        websocket().send(r#"{"type":"heartbeat"}"#).await?;
         sleep(HEARTBEAT).await;
     }
 }
 
-fn websockets() -> websocket::Config {
-    websocket::Config::new().max_message_size(Some(MAX_MESSAGE_SIZE))
-}
-
-fn site() -> impl Handler {
-    let (room, websockets) = (Rc::new(Room::new()), websockets());
-    move |request| answer(request, room.clone(), websockets.clone())
-}
-
-async fn answer(request: Request, room: Rc<Room>, websockets: websocket::Config) -> Result<Response> {
-    match request.path() {
-        "/" => Ok(Response::with_type(HeaderValue::from_static("text/html; charset=utf-8"), PAGE)),
-        "/favicon.ico" => Ok(Response::with_type(HeaderValue::from_static("image/svg+xml"), ICON)),
-        "/ws" => {
-            let handler = async |websocket: WebSocket| chat(&room, &websocket, heartbeat(websocket.clone())).await;
-            upgrade(request, &websockets, handler).await
-        }
-        _ => Ok(Response::new(StatusCode::NOT_FOUND)),
-    }
+fn app() -> App {
+    let mut app = App::new();
+    app.state(Room::new());
+    app.websocket_config(Config::new().max_message_size(Some(MAX_MESSAGE_SIZE)));
+    app.websocket("/ws", chat);
+    app.get("/", async || Html(PAGE));
+    app.get("/favicon.ico", async || (ICON, [(header::CONTENT_TYPE, "image/svg+xml")]));
+    app
 }
 
 fn announce(server: &HttpServer) {
@@ -183,6 +177,6 @@ fn announce(server: &HttpServer) {
 
 fn main() -> Result<()> {
     let options = Options::from_args("websocket_chat", 8765);
-    let config = Config::new().bind(options.bind()).max_connections(MAX_CONNECTIONS);
-    run(serve(site(), config).on_serving(|server| announce(&server)))
+    let config = foster::Config::new().bind(options.bind()).max_connections(MAX_CONNECTIONS);
+    run(app().run_task(config).on_serving(|server| announce(&server)))
 }

@@ -25,7 +25,7 @@
 //! ```
 //!
 //! Protocols, transports, nurseries and the loop are [`foster_compat`]'s, whose documentation is the place to start; what
-//! stands here on top of it is HTTP.
+//! stands here on top of it is HTTP, WebSocket, and the framework, [`app`].
 
 #[cfg(feature = "app")]
 pub mod app;
@@ -54,7 +54,7 @@ pub use serve::{AccessLog, Config, HttpServer, Serve, ServeWorkers, Stats, serve
 pub use foster_compat::*;
 
 /// Compiles the Rust blocks of the README with the documentation tests.
-#[cfg(doctest)]
+#[cfg(all(doctest, feature = "app"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 
@@ -67,3 +67,8 @@ struct Architecture;
 #[cfg(doctest)]
 #[doc = include_str!("../PORTING.md")]
 struct Porting;
+
+/// Compiles the Rust blocks of the guide for users of Quart with the documentation tests.
+#[cfg(all(doctest, feature = "app"))]
+#[doc = include_str!("../docs/quart.md")]
+struct Quart;

@@ -38,7 +38,6 @@ impl Outbox {
     }
 
     /// Whether it has held anything, and would not allocate for the next.
-    #[cfg(feature = "websocket")]
     pub(crate) fn has_memory(&self) -> bool {
         self.content.is_some()
     }
@@ -75,11 +74,13 @@ impl Outbox {
         }
     }
 
-    /// As it is kept for the next connection: empty, and not large. `None` if it has nothing to keep.
-    pub(crate) fn cleaned(mut self) -> Option<Self> {
-        let content = self.content.as_mut().filter(|content| content.bytes.capacity() <= MAX_KEPT)?;
+    /// Makes it as it is kept for the next connection: empty, and not large. `false` if it has nothing to keep.
+    pub(crate) fn clean(&mut self) -> bool {
+        let Some(content) = self.content.as_mut().filter(|content| content.bytes.capacity() <= MAX_KEPT) else {
+            return false;
+        };
         content.clear();
-        Some(self)
+        true
     }
 }
 
@@ -88,6 +89,12 @@ impl Content {
         if self.pieces.is_empty() {
             let written = transport.write(&self.bytes);
             self.bytes.clear();
+            return written;
+        }
+        if let [(before, piece)] = &self.pieces[..] {
+            let (head, rest) = self.bytes.split_at(*before);
+            let written = transport.writelines_shared(&[Piece::Lent(head), Piece::Shared(piece), Piece::Lent(rest)]);
+            self.clear();
             return written;
         }
         let mut pieces = [Piece::Lent(&[]); MAX_PIECES];

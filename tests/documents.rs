@@ -53,8 +53,9 @@ fn the_licence_files_of_both_packages_are_the_same() {
     }
 }
 
-const DOCUMENTS: [&str; 11] = [
+const DOCUMENTS: [&str; 12] = [
     "README.md",
+    "docs/quart.md",
     "DEPLOYMENT.md",
     "ARCHITECTURE.md",
     "CHANGELOG.md",

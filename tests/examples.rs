@@ -16,13 +16,21 @@ macro_rules! examples {
 }
 
 examples! {
+    #[cfg(feature = "app")]
+    background_job at "../examples/background_job.rs"
     background_tasks at "../examples/background_tasks.rs"
     chat at "../examples/chat.rs"
     dns at "../examples/dns/main.rs"
     echo at "../examples/echo.rs"
     finger at "../examples/finger.rs"
+    #[cfg(feature = "app")]
+    hello at "../examples/hello.rs"
+    #[cfg(all(feature = "app", feature = "testing"))]
+    index at "../examples/index.rs"
     #[cfg(feature = "websocket")]
     mirror at "../examples/mirror.rs"
+    #[cfg(all(feature = "app", feature = "testing"))]
+    multi_error at "../examples/multi_error.rs"
     nursery at "../examples/nursery.rs"
     own_nursery at "../examples/own_nursery.rs"
     #[cfg(all(feature = "tls", feature = "websocket"))]
@@ -33,6 +41,6 @@ examples! {
     socks5 at "../examples/socks5.rs"
     string_receiver at "../examples/string_receiver.rs"
     telnet_chat at "../examples/telnet_chat.rs"
-    #[cfg(feature = "websocket")]
+    #[cfg(feature = "app")]
     websocket_chat at "../examples/websocket_chat.rs"
 }

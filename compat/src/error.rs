@@ -42,9 +42,12 @@ impl Error {
         Error::new(Message(message.into()))
     }
 
-    /// Wraps a boxed error, for which `?` cannot convert.
+    /// Wraps a boxed error, for which `?` cannot convert; one that was an `Error` is that again.
     pub fn from_boxed(err: Box<dyn std::error::Error + Send + Sync>) -> Self {
-        Error::new(Boxed(err))
+        match err.downcast::<Unboxed>() {
+            Result::Ok(err) => err.0,
+            Err(err) => Error::new(Boxed(err)),
+        }
     }
 
     /// The error as `E`, if that is its type: `isinstance(exc, E)`.
@@ -172,6 +175,43 @@ impl fmt::Display for Boxed {
 }
 
 impl std::error::Error for Boxed {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.0.source()
+    }
+}
+
+/// For those who ask for boxed errors. [`Error::from_boxed`] gives it back.
+///
+/// ```
+/// use foster_compat::Error;
+///
+/// let err = Error::from(std::io::Error::other("no space"));
+/// let boxed: Box<dyn std::error::Error + Send + Sync> = err.clone().into();
+/// assert_eq!(boxed.to_string(), "no space");
+/// assert!(Error::from_boxed(boxed).ptr_eq(&err));
+/// ```
+impl From<Error> for Box<dyn std::error::Error + Send + Sync> {
+    fn from(err: Error) -> Self {
+        Box::new(Unboxed(err))
+    }
+}
+
+/// An error of this kind in a box.
+struct Unboxed(Error);
+
+impl fmt::Debug for Unboxed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Unboxed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Unboxed {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         self.0.source()
     }

@@ -1,9 +1,10 @@
 use std::cell::Cell;
 use std::future::pending;
 use std::io::Write;
+use std::rc::Rc;
 
-use foster::http::StatusCode;
-use foster::websocket::{ConnectError, WebSocketError, connect, websocket};
+use foster::http::{HeaderValue, StatusCode};
+use foster::websocket::{ConnectError, WebSocket, WebSocketError, connect};
 use foster::{Error, Event, ExceptionContext, Loop, Nursery, fail_after, run_here};
 use futures::channel::oneshot;
 use serde_json::Value;
@@ -14,7 +15,7 @@ use super::*;
 
 #[test]
 fn what_one_says_everybody_hears() {
-    at(site(), async |nursery, url| {
+    at(app(), async |nursery, url| {
         let ada = Client::enter(&nursery, &url, "ada", &["ada"]).await;
         let bob = Client::enter(&nursery, &url, "bob <b>", &["ada", "bob <b>"]).await;
         ada.hears(json!({ "type": "came", "name": "bob <b>" })).await;
@@ -30,7 +31,7 @@ fn what_one_says_everybody_hears() {
 
 #[test]
 fn whoever_has_no_name_hears_nothing_but_the_heartbeat() {
-    at(site(), async |nursery, url| {
+    at(app(), async |nursery, url| {
         let outside = Client::connect(&nursery, &url).await;
         assert_eq!(outside.receive().await, json!({ "type": "heartbeat" }));
         let ada = Client::enter(&nursery, &url, "ada", &["ada"]).await;
@@ -44,22 +45,18 @@ fn whoever_has_no_name_hears_nothing_but_the_heartbeat() {
 
 #[test]
 fn whoever_vanishes_leaves_the_room_and_their_heartbeat_is_cancelled() {
-    let room = Rc::new(Room::new());
-    let beating = Rc::new(());
-    let (members, hearts) = (room.clone(), beating.clone());
-    let site = websocket(websockets(), move |websocket| {
-        let (room, heart) = (members.clone(), hearts.clone());
+    let (room, beating) = (Rc::new(Room::new()), Rc::new(()));
+    let hearts = beating.clone();
+    let app = with_heartbeats(&room, move || {
+        let heart = hearts.clone();
         async move {
-            let heartbeat = async move {
-                pending::<()>().await;
-                drop(heart);
-                Ok(())
-            };
-            chat(&room, &websocket, heartbeat).await
+            pending::<()>().await;
+            drop(heart);
+            Ok(())
         }
     });
     let n_beating = move || Rc::strong_count(&beating) - 2;
-    at(site, async |nursery, url| {
+    at(app, async |nursery, url| {
         let ada = Client::enter(&nursery, &url, "ada", &["ada"]).await;
         let bob = Client::enter(&nursery, &url, "bob", &["ada", "bob"]).await;
         ada.hears(json!({ "type": "came", "name": "bob" })).await;
@@ -74,20 +71,17 @@ fn whoever_vanishes_leaves_the_room_and_their_heartbeat_is_cancelled() {
 
 #[test]
 fn a_heartbeat_that_fails_ends_its_own_websocket_with_1011() {
-    let stop = Event::new();
-    let (room, stopped, n_clients) = (Rc::new(Room::new()), stop.clone(), Cell::new(0));
-    let site = websocket(websockets(), move |websocket| {
+    let (stop, n_clients) = (Event::new(), Cell::new(0));
+    let stopped = stop.clone();
+    let app = with_heartbeats(&Rc::new(Room::new()), move || {
         n_clients.set(n_clients.get() + 1);
-        let (room, stop, is_first) = (room.clone(), stopped.clone(), n_clients.get() == 1);
+        let (stop, is_first) = (stopped.clone(), n_clients.get() == 1);
         async move {
-            let heartbeat = async move {
-                stop.wait().await;
-                if is_first { Err(Error::msg("no pulse")) } else { pending().await }
-            };
-            chat(&room, &websocket, heartbeat).await
+            stop.wait().await;
+            if is_first { Err(Error::msg("no pulse")) } else { pending().await }
         }
     });
-    at(site, async |nursery, url| {
+    at(app, async |nursery, url| {
         let reports = Rc::new(RefCell::new(Vec::new()));
         let reported = reports.clone();
         Loop::new(&nursery).set_exception_handler(Some(move |_: &Loop, context: &ExceptionContext| {
@@ -109,7 +103,7 @@ fn a_heartbeat_that_fails_ends_its_own_websocket_with_1011() {
 
 #[test]
 fn a_name_that_is_none_or_taken_is_asked_for_again() {
-    at(site(), async |nursery, url| {
+    at(app(), async |nursery, url| {
         let _ada = Client::enter(&nursery, &url, "ada", &["ada"]).await;
         let other = Client::connect(&nursery, &url).await;
         for name in ["", " \t ", "a\u{7}b", &"x".repeat(MAX_NAME + 1)] {
@@ -126,7 +120,7 @@ fn a_name_that_is_none_or_taken_is_asked_for_again() {
 
 #[test]
 fn what_is_too_long_is_refused_and_what_is_far_too_long_ends_with_1009() {
-    at(site(), async |nursery, url| {
+    at(app(), async |nursery, url| {
         let ada = Client::enter(&nursery, &url, "ada", &["ada"]).await;
         let bob = Client::enter(&nursery, &url, "bob", &["ada", "bob"]).await;
         ada.hears(json!({ "type": "came", "name": "bob" })).await;
@@ -147,7 +141,7 @@ fn what_is_too_long_is_refused_and_what_is_far_too_long_ends_with_1009() {
 
 #[test]
 fn bytes_end_with_1003() {
-    at(site(), async |nursery, url| {
+    at(app(), async |nursery, url| {
         let ada = Client::enter(&nursery, &url, "ada", &["ada"]).await;
         ada.websocket.send(&b"bytes"[..]).await?;
         assert_eq!(ada.closed().await, 1003);
@@ -157,7 +151,7 @@ fn bytes_end_with_1003() {
 
 #[test]
 fn a_flood_of_messages_waits_its_turn() {
-    at(site(), async |nursery, url| {
+    at(app(), async |nursery, url| {
         const N_MESSAGES: u32 = 5;
         let ada = Client::enter(&nursery, &url, "ada", &["ada"]).await;
         let begun = Instant::now();
@@ -185,15 +179,15 @@ fn the_page_and_its_icon_are_served_and_nothing_else() {
     assert!(page.starts_with("HTTP/1.1 200 OK\r\ncontent-type: text/html; charset=utf-8\r\n"), "{page}");
     assert!(page.ends_with(PAGE) && !PAGE.contains("://"));
     assert!(get("/favicon.ico").starts_with("HTTP/1.1 200 OK\r\ncontent-type: image/svg+xml\r\n"));
-    assert!(get("/ws").starts_with("HTTP/1.1 426 "));
-    for path in ["/page.html", "/ws/", "//"] {
+    assert!(get("/ws").starts_with("HTTP/1.1 400 "));
+    for path in ["/page.html", "/ws/", "/../etc/passwd"] {
         assert!(get(path).starts_with("HTTP/1.1 404 "), "{path}");
     }
 }
 
 #[test]
 fn a_page_of_another_site_may_not_connect() {
-    at(site(), async |nursery, url| {
+    at(app(), async |nursery, url| {
         let origin = HeaderValue::from_static("http://example.org");
         let refused = connect(&nursery, url).header(foster::http::header::ORIGIN, origin).await;
         let Err(ConnectError::Rejected { rejected, .. }) = refused else { panic!("{refused:?}") };
@@ -230,11 +224,22 @@ pub(super) fn bounded(test: impl AsyncFnOnce(Nursery) -> Result<()>) {
     ended.expect("it ends in time").expect("nothing fails");
 }
 
-/// As [`bounded`], with the URL of the WebSocket of a site.
-fn at(site: impl Handler, test: impl AsyncFnOnce(Nursery, String) -> Result<()>) {
+/// The WebSocket with other heartbeats than its own.
+fn with_heartbeats<H>(room: &Rc<Room>, heartbeat: impl Fn() -> H + 'static) -> App
+where
+    H: Future<Output = Result<()>> + 'static,
+{
+    let mut app = App::new();
+    app.state(room.clone());
+    app.websocket("/ws", async move |room: State<Rc<Room>>| beside(heartbeat(), listen(&room)).await);
+    app
+}
+
+/// As [`bounded`], with the URL of the WebSocket of an application.
+fn at(app: App, test: impl AsyncFnOnce(Nursery, String) -> Result<()>) {
     bounded(async |nursery| {
         let (sender, serving) = oneshot::channel();
-        let server = serve(site, Config::new().bind("127.0.0.1:0")).shutdown_trigger(pending());
+        let server = app.run_task(foster::Config::new().bind("127.0.0.1:0")).shutdown_trigger(pending());
         let server = server.on_serving(|server| sender.send(server).expect("the test waits for it"));
         nursery.start_soon(async move { server.await });
         let server = serving.await?;

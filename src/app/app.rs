@@ -6,19 +6,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::background::AppNursery;
+use super::background_task::BackgroundTask;
 use super::blueprint::{Blueprint, Registration};
-use super::error_handlers::{OfAny, OfStatus, OfType};
 use super::exception::HttpException;
-use super::hooks::{AfterResponse, AfterWebSocket};
+use super::lifespan::{ServingHooks, serving_hook_methods};
 use super::maybe_response::MaybeResponse;
+use super::mount::Mounts;
 use super::request::Request;
 use super::route::Route;
 use super::routing::{ArgumentError, Arguments as ConverterArguments, Converter, Rule};
-use super::scaffold::{Scaffold, maybe_responding, of, scaffold_methods, verbs};
+use super::scaffold::{Scaffold, scaffold_methods, verbs};
 use super::shared::Options;
 use super::type_map::TypeMap;
+use super::url_for::OnBuildError;
 use super::view::{Arguments, View};
 use super::view_args::ViewArgs;
+use super::while_serving::Serving;
 use crate::http::{IntoResponse, Method, Response, StatusCode};
 use crate::{Error, Outcome, websocket};
 
@@ -40,11 +43,14 @@ use crate::{Error, Outcome, websocket};
 /// ```
 pub struct App {
     pub(super) scaffold: Scaffold,
+    pub(super) serving_hooks: ServingHooks,
     pub(super) blueprints: Vec<Registration>,
     pub(super) map: MapOptions,
     pub(super) options: Options,
     pub(super) states: TypeMap,
     pub(super) nursery: AppNursery,
+    pub(super) on_build_error: Vec<Rc<OnBuildError>>,
+    pub(super) mounts: Mounts,
 }
 
 /// What the map of the routes is made with.
@@ -77,11 +83,14 @@ impl App {
     pub fn new() -> Self {
         App {
             scaffold: Scaffold::default(),
+            serving_hooks: ServingHooks::default(),
             blueprints: Vec::new(),
             map: MapOptions::default(),
             options: Options::default(),
             states: TypeMap::default(),
             nursery: AppNursery::new(),
+            on_build_error: Vec::new(),
+            mounts: Mounts::default(),
         }
     }
 
@@ -89,9 +98,15 @@ impl App {
 
     /// Takes in the routes, the hooks and the handlers of errors that a blueprint has by now, and its blueprints. What
     /// can be said of it besides are the methods of the [`Registration`] that this gives.
+    ///
+    /// What the blueprint has for all requests stands behind what the application has by now; of a blueprint that is
+    /// registered again, it is not taken in again.
     pub fn register_blueprint(&mut self, blueprint: &Blueprint) -> &mut Registration {
+        blueprint.extend_app(&mut self.scaffold);
         Registration::add(&mut self.blueprints, blueprint)
     }
+
+    serving_hook_methods!(serving_hooks: before_serving while_serving after_serving);
 
     /// A value for [`State`](super::State) arguments: one of each type.
     pub fn state<T: Any>(&mut self, value: T) -> &mut Self {
@@ -104,8 +119,36 @@ impl App {
         self.nursery.clone()
     }
 
+    /// Starts a background task, once the application serves: Quart's `add_background_task`. It runs as every task of the
+    /// [`nursery`](App::nursery) does; that it is a function lets it be started again. What is done when it fails is for
+    /// the [`policy`](BackgroundTask::policy) of what this gives to say.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// use foster::app::{App, BackgroundPolicy};
+    /// use foster::sleep;
+    ///
+    /// async fn sweep() -> foster::Result<()> {
+    ///     loop {
+    ///         sleep(Duration::from_secs(60)).await;
+    ///     }
+    /// }
+    ///
+    /// let mut app = App::new();
+    /// app.add_background_task(sweep).policy(BackgroundPolicy::Restart);
+    /// ```
+    pub fn add_background_task<F, R>(&mut self, task: F) -> BackgroundTask
+    where
+        F: AsyncFn() -> R + 'static,
+        R: Outcome,
+    {
+        self.nursery.add(task)
+    }
+
     /// Whether errors that nothing knows are shown to the client, with the request and the tree of tasks: Quart's
-    /// `debug`. They are not, unless set; never set it where strangers can ask.
+    /// `debug`. They are not, unless set; never set it where strangers can ask. Handlers for 500 are not asked then, as
+    /// Quart's are not.
     pub fn debug(&mut self, is_on: bool) -> &mut Self {
         self.options.debug = is_on;
         self
@@ -140,8 +183,9 @@ impl App {
         self
     }
 
-    /// The host, with its port if it is not that of the scheme, of URLs that are built outside a request, and below which
-    /// subdomains lie: Quart's `SERVER_NAME`.
+    /// The host, with its port if it is not that of the scheme, of external URLs, which have what the client calls it
+    /// unless this is set, and below which subdomains lie: Quart's `SERVER_NAME`. Requests for other hosts are answered
+    /// all the same, unless rules are for subdomains.
     pub fn server_name(&mut self, host: impl Into<String>) -> &mut Self {
         self.options.server_name = Some(host.into());
         self
@@ -153,7 +197,8 @@ impl App {
         self
     }
 
-    /// How WebSockets are served: limits, time-outs, subprotocols, origins.
+    /// How WebSockets are served: limits, time-outs, subprotocols, origins. A [route](Route::websocket_config) may say
+    /// otherwise.
     pub fn websocket_config(&mut self, config: websocket::Config) -> &mut Self {
         self.options.websocket = config;
         self

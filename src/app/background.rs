@@ -1,67 +1,268 @@
 //! [`AppNursery`]: where work is done that outlives a request.
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::future::Future;
-use std::rc::Rc;
+use std::pin::pin;
+use std::rc::{Rc, Weak};
+use std::time::Duration;
 
-use futures::future::LocalBoxFuture;
+use futures::future::{LocalBoxFuture, select};
 
 use super::context::AppContext;
-use crate::{Context, Nursery, Outcome};
+use super::isolated::{Isolated, report};
+use super::shared::Shared;
+use crate::{
+    Closed, Context, DEFAULT_CLEANUP_TIMEOUT, Error, Event, HttpServer, Nursery, Outcome, get_running_loop,
+    move_on_after,
+};
 
-/// The nursery of an application: Quart-Trio's `app.nursery`. A cheap clone.
+/// The nursery of an application: Quart-Trio's `app.nursery`, which is there before the application serves, too. A cheap
+/// clone, by [`App::nursery`](super::App::nursery) and [`AppHandle::nursery`](super::AppHandle::nursery).
+///
+/// A task that is started before the application serves waits until the hooks of
+/// [`before_serving`](super::App::before_serving) and [`while_serving`](super::App::while_serving) are through; one that
+/// they start, or a request, begins at once. When the server has stopped, tasks have
+/// [`background_task_shutdown_timeout`](super::App::background_task_shutdown_timeout) to end, those included that are
+/// started meanwhile; then they are cancelled.
+///
+/// A task has a context of its own: [`g()`](super::g) and [`current_app()`](super::current_app) are there, the
+/// [`request()`](super::request) that started it is not, and nothing of its connection is kept. An error or a panic of a
+/// task is its own: it is told to the exception handler of the loop, once, and everybody else goes on. In Quart-Trio such
+/// an error ends the nursery, while the server keeps serving.
+///
+/// ```
+/// use foster::app::App;
+///
+/// async fn background_task() {}
+///
+/// let mut app = App::new();
+/// let nursery = app.nursery();
+/// app.get("/", async move || {
+///     nursery.start_soon(background_task());
+///     ("Started", 201)
+/// });
+/// ```
 #[derive(Clone)]
 pub struct AppNursery {
     state: Rc<State>,
 }
 
+#[derive(Default)]
 struct State {
-    nursery: RefCell<Option<Nursery>>,
-    waiting: RefCell<Vec<LocalBoxFuture<'static, ()>>>,
+    /// What is started once the application serves.
+    waiting: RefCell<Vec<Waiting>>,
+    /// Absent before the startup.
+    running: OnceCell<Running>,
+    /// Everybody is to end.
+    stopping: Event,
+    /// Everybody is cancelled, with the server.
+    cancelled: Event,
+    /// Everybody has ended, and nobody begins.
+    over: Event,
+    /// Why the application stops itself.
+    failure: RefCell<Option<Error>>,
+}
+
+struct Running {
+    nursery: Nursery,
+    server: HttpServer,
+    /// Not to be kept alive by who keeps the nursery, as a view of it does.
+    shared: Weak<Shared>,
+}
+
+struct Waiting {
+    name: &'static str,
+    /// It has no nursery before it is started: the nursery has it.
+    task: Box<dyn FnOnce(AppNursery) -> LocalBoxFuture<'static, ()>>,
 }
 
 impl AppNursery {
     pub(super) fn new() -> Self {
-        AppNursery { state: Rc::new(State { nursery: RefCell::default(), waiting: RefCell::default() }) }
+        AppNursery { state: Rc::default() }
     }
 
-    /// Starts a task.
+    /// Starts a task: `app.nursery.start_soon`.
+    ///
+    /// # Panics
+    ///
+    /// With one sentence once the application has shut down: [`try_start_soon`](AppNursery::try_start_soon) asks. While
+    /// the thread is unwinding that is logged instead.
+    #[track_caller]
     pub fn start_soon<F>(&self, task: F)
     where
         F: Future + 'static,
         F::Output: Outcome,
     {
-        let task = async move {
-            let _ = task.await.into_result();
-        };
-        match &*self.state.nursery.borrow() {
-            Some(nursery) => nursery.start_soon(task),
-            None => self.state.waiting.borrow_mut().push(Box::pin(task)),
+        expect_open(self.try_start_soon(task));
+    }
+
+    /// As [`start_soon`](AppNursery::start_soon), for use where the application may have shut down.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`] then.
+    pub fn try_start_soon<F>(&self, task: F) -> Result<(), Closed>
+    where
+        F: Future + 'static,
+        F::Output: Outcome,
+    {
+        let task = Isolated::new(async { task.await.into_result() });
+        self.start(std::any::type_name::<F>(), |_| async {
+            if let Err(err) = task.await {
+                report("a background task failed", err);
+            }
+        })
+    }
+
+    /// Starts a task that reports its failure itself, in a context of its own.
+    pub(super) fn start<F>(
+        &self,
+        name: &'static str,
+        task: impl FnOnce(AppNursery) -> F + 'static,
+    ) -> Result<(), Closed>
+    where
+        F: Future<Output = ()> + 'static,
+    {
+        match self.state.running.get() {
+            Some(running) => running.start(name, task(self.clone())),
+            None => {
+                let task = Box::new(|nursery| -> LocalBoxFuture<'static, ()> { Box::pin(task(nursery)) });
+                self.state.waiting.borrow_mut().push(Waiting { name, task });
+                Ok(())
+            }
         }
     }
 
+    /// Starts a task with what a request is worked on with; where the application does not run, in the loop's nursery.
+    pub(super) fn start_in(&self, context: &Rc<AppContext>, task: impl Future<Output = ()> + 'static) {
+        let task = Isolated::new(async {
+            task.await;
+            Ok(())
+        });
+        let task = async move {
+            if let Err(err) = task.await {
+                report("a task of a request that is over failed", err);
+            }
+        };
+        let own = self.state.running.get().map(|running| running.nursery.clone());
+        let own = own.filter(|nursery| !nursery.is_closed());
+        // Without a loop there is nobody who could work on it.
+        let Some(nursery) = own.or_else(|| Some(get_running_loop().ok()?.nursery().clone())) else { return };
+        context.enter(Context::new()).run(|| nursery.start_soon(task));
+    }
+
+    // ---- for the lifespan of the application
+
     /// Runs from now on, in `nursery`. What waits goes on waiting.
-    #[cfg(feature = "testing")]
-    pub(super) fn open(&self, nursery: Nursery, _server: crate::HttpServer, _shared: &Rc<super::shared::Shared>) {
-        self.state.nursery.replace(Some(nursery));
+    pub(super) fn open(&self, nursery: Nursery, server: HttpServer, shared: &Rc<Shared>) {
+        let running = Running { nursery, server, shared: Rc::downgrade(shared) };
+        // It is opened once.
+        let _ = self.state.running.set(running);
     }
 
     /// Whether it has run.
-    #[cfg(feature = "testing")]
     pub(super) fn was_opened(&self) -> bool {
-        self.state.nursery.borrow().is_some()
+        self.state.running.get().is_some()
     }
 
     /// Starts what has waited, in its order.
-    #[cfg(feature = "testing")]
     pub(super) fn start_waiting(&self) {
-        for task in self.state.waiting.take() {
-            self.start_soon(task);
+        for Waiting { name, task } in self.state.waiting.take() {
+            if self.start(name, task).is_err() {
+                return;
+            }
         }
     }
 
-    /// Starts a task with what a request is worked on with.
-    pub(super) fn start_in(&self, context: &Rc<AppContext>, task: impl Future<Output = ()> + 'static) {
-        context.enter(Context::new()).run(|| self.start_soon(task));
+    /// Happens when tasks are to end.
+    pub(super) fn stopping(&self) -> &Event {
+        &self.state.stopping
+    }
+
+    /// The server is cancelled: there is no time left.
+    pub(super) fn hurry(&self) {
+        self.state.cancelled.set();
+    }
+
+    /// Waits for all tasks, and cancels them after `timeout`, if they are not before that. Those that go on for long even
+    /// then are not waited for any more.
+    pub(super) async fn drain(&self, timeout: Option<Duration>) {
+        let State { running, stopping, cancelled, over, .. } = &*self.state;
+        let Some(Running { nursery, .. }) = running.get() else { return };
+        stopping.set();
+        let (all_over, all_cancelled) = (pin!(over.wait()), pin!(cancelled.wait()));
+        let waited = move_on_after(timeout.unwrap_or_default(), select(all_over, all_cancelled)).await;
+        if over.is_set() {
+            return;
+        }
+        let patience = if cancelled.is_set() { HASTY_PATIENCE } else { PATIENCE };
+        if let (Some(timeout), None) = (timeout, waited) {
+            let n_tasks = nursery.n_children();
+            tracing::warn!("{n_tasks} background tasks are cancelled {timeout:?} after the server has stopped");
+        }
+        nursery.cancel_scope().cancel_with("the application shuts down, and the time of background tasks is over");
+        if move_on_after(patience, over.wait()).await.is_none() {
+            tracing::warn!("background tasks that were cancelled {patience:?} ago are not waited for any more");
+        }
+    }
+
+    /// Everybody has ended.
+    pub(super) fn end(&self) {
+        self.state.over.set();
+        let never_started = self.state.waiting.take();
+        drop(never_started);
+    }
+
+    /// Tells the server to stop.
+    pub(super) fn shutdown(&self) {
+        if let Some(running) = self.state.running.get() {
+            running.server.shutdown();
+        }
+    }
+
+    /// Tells the server to stop, and keeps the error as what the application ends with.
+    pub(super) fn fail(&self, err: Error) {
+        self.shutdown();
+        let mut failure = self.state.failure.borrow_mut();
+        if failure.is_none() {
+            *failure = Some(err);
+        } else {
+            drop(failure);
+            report("a further error of an application that stops because of one", err);
+        }
+    }
+
+    /// Why the application has stopped itself.
+    pub(super) fn take_failure(&self) -> Option<Error> {
+        self.state.failure.take()
     }
 }
+
+impl Running {
+    fn start(&self, name: &str, task: impl Future<Output = ()> + 'static) -> Result<(), Closed> {
+        let shared = self.shared.upgrade().filter(|_| !self.nursery.is_closed()).ok_or(Closed)?;
+        let mut context = AppContext::new(shared, None).enter(Context::new());
+        context.run(|| self.nursery.start_soon_named(name, task));
+        Ok(())
+    }
+}
+
+/// How long tasks that were cancelled are waited for: as long as a clean-up may take.
+const PATIENCE: Duration = DEFAULT_CLEANUP_TIMEOUT;
+
+/// As [`PATIENCE`], where the server was cancelled with them: the hooks at the end have the rest of that time.
+const HASTY_PATIENCE: Duration = Duration::from_secs(2);
+
+#[track_caller]
+pub(super) fn expect_open(started: Result<(), Closed>) {
+    if let Err(Closed) = started {
+        if std::thread::panicking() {
+            tracing::warn!("a background task was not started: {HAS_SHUT_DOWN}");
+        } else {
+            panic!("{HAS_SHUT_DOWN}");
+        }
+    }
+}
+
+const HAS_SHUT_DOWN: &str = "the application has shut down and takes no more background tasks: await the work where it \
+                             is to be done";

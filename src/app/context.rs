@@ -5,7 +5,8 @@ use std::rc::Rc;
 
 use super::globals::Globals;
 use super::handle::AppHandle;
-use super::hooks::{After, AfterResponse};
+use super::hooks::{After, AfterResponse, AfterWebSocket};
+use super::maybe_response::MaybeResponse;
 use super::request::{Request, RequestState};
 use super::shared::Shared;
 use super::type_map::TypeMap;
@@ -138,4 +139,21 @@ where
     let context = AppContext::current().filter(|context| context.request.is_some());
     let context = context.expect("after_this_request() is called where no request is being answered");
     context.after_this.borrow_mut().push(Box::new(AfterResponse(call)));
+}
+
+/// Calls `call` when the view of this WebSocket has ended, before the hooks of `after_websocket` and as they are called:
+/// Quart's `after_this_websocket`.
+///
+/// # Panics
+///
+/// Where there is no [`websocket()`].
+#[track_caller]
+pub fn after_this_websocket<F, R>(call: F)
+where
+    F: AsyncFn(Option<Response>) -> R + 'static,
+    R: MaybeResponse,
+{
+    let context = AppContext::current().filter(|context| context.websocket.get().is_some());
+    let context = context.expect("after_this_websocket() is called where no WebSocket is being served");
+    context.after_this.borrow_mut().push(Box::new(AfterWebSocket(call)));
 }

@@ -9,29 +9,33 @@ use futures::FutureExt;
 
 use super::error_handlers::ErrorHandlers;
 use super::exception::HttpException;
+use super::hooks::Kind;
 use super::request::Request;
 use super::route::Target;
 use super::routing::{Methods, NoMatch};
 use super::shared::{Scope, Shared};
 use super::streaming::in_context;
-use super::teardown::{Kind, Teardown};
+use super::teardown::Teardown;
 use super::websocket::serve_websocket;
-use crate::http::{HeaderValue, Response, StatusCode, client_fault, header};
+use crate::http::{HeaderValue, Response, StatusCode, header, redirect_with};
 use crate::{Error, NurseryError, Panicked, Result, copy_context, handler};
 
 /// What a request has come to.
 pub(super) struct Answered {
     pub(super) response: Response,
-    /// An error that nothing knew; the response stands in for it.
+    /// The first error that nothing knew; the response stands in for it. Later ones are reported.
     pub(super) unknown: Option<Error>,
 }
 
-/// Answers a request, in a context of its own, and reports what nothing knew.
+/// Answers a request, in a context of its own, and reports what nothing knew; or has it answered by what is mounted there.
 pub(super) async fn answer(shared: Rc<Shared>, request: handler::Request) -> Response {
+    if let Some((mount, n)) = shared.mounts.find(&shared.options.application_root, request.path()) {
+        return mount.answer(n, request).await;
+    }
     let request = Request::new(shared, request);
     let answered = answer_unreported(request.clone()).await;
     if let Some(err) = answered.unknown {
-        request.report("a view failed", err);
+        request.report(UNKNOWN, err);
     }
     answered.response
 }
@@ -44,43 +48,63 @@ pub(super) async fn answer_unreported(request: Request) -> Answered {
 }
 
 async fn respond(request: Request) -> Answered {
-    if let Some(Target::WebSocket(view)) = request.entry().map(|entry| &entry.target) {
-        return serve_websocket(&request, &**view).await;
+    // In a box, so that not every request is as large as this.
+    match request.entry().map(|entry| &entry.target) {
+        Some(Target::WebSocket(view)) => return Box::pin(serve_websocket(&request, Some(&**view))).await,
+        None if request.is_websocket() => return Box::pin(serve_websocket(&request, None)).await,
+        Some(Target::View(_) | Target::Nothing) | None => {}
     }
-    let scope = request.scope();
     let teardown = Teardown::of(&request, Kind::Http);
-    let mut answered = work(&request, scope).await;
-    if answered.response.body().is_whole() {
-        if let Some(teardown) = teardown {
-            teardown.run(answered.unknown.clone()).await;
-        }
-    } else {
-        let body = in_context(request.clone(), answered.response.take_body(), teardown);
-        answered.response.set_body(body);
-    }
+    let mut answered = work(&request).await;
+    tear_down(&mut answered, teardown).await;
     answered
 }
 
-/// From the hooks before the view to those behind it.
-async fn work(request: &Request, scope: &Scope) -> Answered {
-    let (response, unknown) = match caught(view(request, scope)).await {
-        Ok(response) => (response, None),
-        Err(err) => stand_in(request, scope, err).await,
-    };
-    let err = match caught(process(request, scope, response)).await {
-        Ok(response) => return Answered { response, unknown },
-        Err(err) => err,
-    };
-    // The response is gone with the hook that failed: what stands in for it goes the same way, and if that fails, too, no
-    // hook sees what is sent.
-    let (response, failed) = stand_in(request, scope, err).await;
-    match caught(process(request, scope, response)).await {
-        Ok(response) => Answered { response, unknown: unknown.or(failed) },
-        Err(err) => {
-            let response = HttpException::new(StatusCode::INTERNAL_SERVER_ERROR).to_response();
-            Answered { response, unknown: unknown.or(failed).or(Some(err)) }
+/// Calls the hooks that come when all is over, behind the last piece of the body.
+pub(super) async fn tear_down(answered: &mut Answered, teardown: Option<Teardown>) {
+    if answered.response.body().is_whole() {
+        if let Some(teardown) = teardown {
+            // In a box, as all that is rare: a request is moved about in the size of all that it may come to.
+            Box::pin(teardown.run(answered.unknown.clone())).await;
         }
+    } else {
+        let body = in_context(answered.response.take_body(), teardown, answered.unknown.clone());
+        answered.response.set_body(body);
     }
+}
+
+/// From the hooks before the view to those behind it.
+async fn work(request: &Request) -> Answered {
+    let (response, unknown) = match caught(view(request)).await {
+        Ok(response) => (response, None),
+        Err(err) => Box::pin(stand_in(request, request.scope(), err)).await,
+    };
+    if request.scope().hooks.http.after.is_empty() && request.context().after_this.borrow().is_empty() {
+        return Answered { response, unknown };
+    }
+    match caught(process(request, Kind::Http, Some(response))).await {
+        Ok(response) => Answered { response: of_hooks(response), unknown },
+        Err(err) => Box::pin(work_again(request, Kind::Http, err, unknown)).await,
+    }
+}
+
+/// When a hook behind the view has failed, and the response is gone with it: what stands in for it goes the same way. If
+/// that fails, too, no hook sees what is sent.
+pub(super) async fn work_again(request: &Request, kind: Kind, err: Error, unknown: Option<Error>) -> Answered {
+    let (response, failed) = stand_in(request, request.scope(), err).await;
+    let (response, failed_again) = match caught(process(request, kind, Some(response))).await {
+        Ok(response) => (of_hooks(response), None),
+        Err(err) => (HttpException::new(StatusCode::INTERNAL_SERVER_ERROR).to_response(), Some(err)),
+    };
+    let mut unknown = [unknown, failed, failed_again].into_iter().flatten();
+    let first = unknown.next();
+    unknown.for_each(|err| request.report(UNKNOWN, err));
+    Answered { response, unknown: first }
+}
+
+/// What is answered when the hooks behind the view are through. Only one of WebSockets may keep the response for itself.
+pub(super) fn of_hooks(response: Option<Response>) -> Response {
+    response.unwrap_or_else(|| HttpException::new(StatusCode::FORBIDDEN).to_response())
 }
 
 /// A panic is one more way to fail.
@@ -88,18 +112,18 @@ pub(super) async fn caught<T>(call: impl Future<Output = Result<T>>) -> Result<T
     AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|payload| Err(Panicked::new(payload).into()))
 }
 
-async fn view(request: &Request, scope: &Scope) -> Result<Response> {
+async fn view(request: &Request) -> Result<Response> {
+    let scope = request.scope();
     preprocess(request, scope);
     for hook in &scope.hooks.http.before {
         if let Some(response) = hook.call(request.clone()).await? {
             return Ok(response);
         }
     }
-    let Some(entry) = request.entry() else { return unrouted(request) };
-    match &entry.target {
-        Target::View(_) if request.state().routed.is_automatic_options => Ok(options(request)),
-        Target::View(view) => view.call(request.clone()).await,
-        Target::WebSocket(_) => unrouted(request),
+    match request.entry().map(|entry| &entry.target) {
+        Some(Target::View(_)) if request.state().routed.is_automatic_options => Ok(options(request)),
+        Some(Target::View(view)) => view.call(request.clone()).await,
+        Some(Target::WebSocket(_) | Target::Nothing) | None => unrouted(request),
     }
 }
 
@@ -117,12 +141,12 @@ pub(super) fn preprocess(request: &Request, scope: &Scope) {
 }
 
 /// What is said to a request that no rule takes.
-fn unrouted(request: &Request) -> Result<Response> {
-    let no_match = request.routing_exception().cloned().unwrap_or(NoMatch::NotFound);
+pub(super) fn unrouted(request: &Request) -> Result<Response> {
+    let no_match = request.routing_exception().unwrap_or(&NoMatch::NotFound);
     let exception = HttpException::new(no_match.status());
     match no_match {
-        NoMatch::Redirect { location } => Ok(crate::http::redirect_with(&location, StatusCode::PERMANENT_REDIRECT)?),
-        NoMatch::MethodNotAllowed { allowed } => Err(exception.header(header::ALLOW, allow(&allowed)).into()),
+        NoMatch::Redirect { location } => Ok(redirect_with(location, no_match.status())?),
+        NoMatch::MethodNotAllowed { allowed } => Err(exception.header(header::ALLOW, allow(allowed)).into()),
         _ => Err(exception.into()),
     }
 }
@@ -138,61 +162,70 @@ fn allow(methods: &Methods) -> HeaderValue {
 }
 
 /// Has the response pass the hooks that come after the view.
-async fn process(request: &Request, scope: &Scope, response: Response) -> Result<Response> {
-    let mut response = Some(response);
+pub(super) async fn process(request: &Request, kind: Kind, response: Option<Response>) -> Result<Option<Response>> {
+    let mut response = response;
     let after_this = request.context().after_this.take();
     for call in &after_this {
         response = call.call(response).await?;
     }
-    for hook in &scope.hooks.http.after {
+    for hook in &request.scope().hooks.around(kind).after {
         response = hook.call(response).await?;
     }
-    Ok(response.unwrap_or_else(|| Response::new(StatusCode::NO_CONTENT)))
+    Ok(response)
 }
 
-/// The response for an error, and the error if nothing knows it.
+/// The response for an error, and the error if nothing knows it. What else went wrong is reported.
 pub(super) async fn stand_in(request: &Request, scope: &Scope, err: Error) -> (Response, Option<Error>) {
-    let err = match caught(handle(request, scope, err)).await {
-        Ok(response) => return (response, None),
-        Err(err) => err,
+    let unknown = match caught(handle(request, scope, &err)).await {
+        Ok(Some(response)) => return (response, None),
+        Ok(None) => err,
+        Err(failure) => {
+            if HttpException::of(&err).is_none() {
+                request.report("the error that a handler of errors has failed at", err);
+            }
+            failure
+        }
     };
-    let exception = HttpException::internal(err.clone());
-    let response = match find(scope, &exception.clone().into()) {
-        Some(handler) => caught(handler.answer(exception.into())).await,
-        None if request.context().shared.options.debug => Ok(super::debug_page::debug_page(request, &err)),
-        None => Ok(exception.to_response()),
-    };
-    match response {
-        Ok(response) => (response, Some(err)),
+    let exception = HttpException::internal(unknown.clone());
+    if request.context().shared.options.debug {
+        return (super::debug_page::debug_page(request, &unknown), Some(unknown));
+    }
+    let response = match caught(known(scope, &exception.clone().into())).await {
+        Ok(response) => response,
         Err(failure) => {
             request.report("a handler of errors failed", failure);
-            (HttpException::new(StatusCode::INTERNAL_SERVER_ERROR).to_response(), Some(err))
+            None
         }
-    }
+    };
+    (response.unwrap_or_else(|| exception.to_response()), Some(unknown))
 }
 
-/// The answer of who knows the error.
-async fn handle(request: &Request, scope: &Scope, err: Error) -> Result<Response> {
+/// The answer to an error; `None` if nothing knows it.
+async fn handle(request: &Request, scope: &Scope, err: &Error) -> Result<Option<Response>> {
     let err = choose(request, scope, err);
-    match find(scope, &err) {
-        Some(handler) => handler.answer(err).await,
-        None => match err.downcast_ref::<HttpException>() {
-            Some(exception) => Ok(exception.to_response()),
-            None => Err(err),
-        },
+    if let Some(response) = known(scope, &err).await? {
+        return Ok(Some(response));
+    }
+    let exception = HttpException::of(&err);
+    Ok(exception.as_ref().and_then(|err| err.downcast_ref()).map(HttpException::to_response))
+}
+
+/// What a handler answers to an error, if there is one for it.
+async fn known(scope: &Scope, err: &Error) -> Result<Option<Response>> {
+    match ErrorHandlers::find(&scope.error_handlers, err) {
+        Some((handler, err)) => handler.answer(err).await.map(Some),
+        None => Ok(None),
     }
 }
 
-fn find(scope: &Scope, err: &Error) -> Option<Rc<dyn super::error_handlers::Answers>> {
-    ErrorHandlers::find(scope.error_handlers.iter().map(Rc::as_ref), err)
-}
-
-/// Of the errors of a nursery, the first in time that somebody knows; the others are reported.
-fn choose(request: &Request, scope: &Scope, err: Error) -> Error {
-    let Some(group) = err.downcast_ref::<NurseryError>() else { return as_exception(err) };
-    let mut leaves: Vec<Error> = group.leaves().into_iter().cloned().map(as_exception).collect();
-    let is_known = |leaf: &Error| leaf.is::<HttpException>() || find(scope, leaf).is_some();
-    let Some(nth) = leaves.iter().position(is_known) else { return err };
+/// Of the errors of a nursery, the first in time that somebody knows; the others are reported. If nobody knows one, they
+/// stay together, and there may be a handler for that.
+fn choose(request: &Request, scope: &Scope, err: &Error) -> Error {
+    let Some(group) = err.downcast_ref::<NurseryError>() else { return err.clone() };
+    let mut leaves: Vec<Error> = group.leaves().into_iter().cloned().collect();
+    let is_known =
+        |leaf: &Error| ErrorHandlers::find(&scope.error_handlers, leaf).is_some() || HttpException::of(leaf).is_some();
+    let Some(nth) = leaves.iter().position(is_known) else { return err.clone() };
     let chosen = leaves.remove(nth);
     for other in leaves {
         request.report("an error beside the one that was answered", other);
@@ -200,10 +233,4 @@ fn choose(request: &Request, scope: &Scope, err: Error) -> Error {
     chosen
 }
 
-/// What is the client's fault says so with its status.
-fn as_exception(err: Error) -> Error {
-    match client_fault(&err) {
-        Some(status) => HttpException::new(status).description(format!("{err}.")).into(),
-        None => err,
-    }
-}
+pub(super) const UNKNOWN: &str = "a view failed";

@@ -10,13 +10,18 @@ use super::exception::HttpException;
 use crate::http::{IntoResponse, Response, StatusCode};
 use crate::{Error, Result};
 
-/// The handlers of one application or blueprint.
+/// The handlers of one application or blueprint, one for each status and each type.
 #[derive(Clone, Default)]
 pub(super) struct ErrorHandlers {
     by_status: Vec<(StatusCode, Rc<dyn Answers>)>,
-    by_type: Vec<(TypeId, fn(&Error) -> bool, Rc<dyn Answers>)>,
-    by_predicate: Vec<(Rc<dyn Fn(&Error) -> bool>, Rc<dyn Answers>)>,
+    by_type: Vec<ByType>,
+    by_predicate: Vec<(Rc<Predicate>, Rc<dyn Answers>)>,
 }
+
+/// The type, whether an error is of it, and who answers it.
+type ByType = (TypeId, fn(&Error) -> bool, Rc<dyn Answers>);
+
+type Predicate = dyn Fn(&Error) -> bool;
 
 /// What makes a response of an error.
 pub(super) trait Answers {
@@ -35,20 +40,23 @@ impl ErrorHandlers {
         self.by_type.push((key, Error::is::<E>, handler));
     }
 
-    pub(super) fn add_predicate(&mut self, predicate: Rc<dyn Fn(&Error) -> bool>, handler: Rc<dyn Answers>) {
+    pub(super) fn add_predicate(&mut self, predicate: Rc<Predicate>, handler: Rc<dyn Answers>) {
         self.by_predicate.push((predicate, handler));
     }
 
     /// Adds others, which take the place of those for the same.
-    pub(super) fn append(&mut self, other: &ErrorHandlers) {
+    pub(super) fn extend(&mut self, other: &ErrorHandlers) {
         for (status, handler) in &other.by_status {
             self.add_status(*status, handler.clone());
         }
-        for entry in &other.by_type {
-            self.by_type.retain(|(key, ..)| *key != entry.0);
-            self.by_type.push(entry.clone());
+        for of_type in &other.by_type {
+            self.by_type.retain(|(key, ..)| *key != of_type.0);
+            self.by_type.push(of_type.clone());
         }
-        self.by_predicate.extend(other.by_predicate.iter().cloned());
+        for (predicate, handler) in &other.by_predicate {
+            self.by_predicate.retain(|(there, _)| !Rc::ptr_eq(there, predicate));
+            self.add_predicate(predicate.clone(), handler.clone());
+        }
     }
 
     fn of_status(&self, status: StatusCode) -> Option<Rc<dyn Answers>> {
@@ -61,15 +69,21 @@ impl ErrorHandlers {
         of_type.or_else(of_predicate).cloned()
     }
 
-    /// The handler for an error among those of several scopes, innermost first, in Quart's order: one for its status, in
-    /// any scope, before one for its type; one for its type before one with a predicate.
-    pub(super) fn find<'a>(
-        scopes: impl Iterator<Item = &'a ErrorHandlers> + Clone,
-        err: &Error,
-    ) -> Option<Rc<dyn Answers>> {
-        let status = err.downcast_ref::<HttpException>().map(HttpException::status);
-        let of_status = status.and_then(|status| scopes.clone().find_map(|handlers| handlers.of_status(status)));
-        of_status.or_else(|| scopes.clone().find_map(|handlers| handlers.of_type(err)))
+    /// The handler for an error among those of several scopes, innermost first, and the error as it sees it. In Quart's
+    /// order: one for its status, in any scope, before one for its type or with a predicate; in one scope, one for its
+    /// type before one with a predicate. What the client is to blame for has a status, too, and may be handled as what
+    /// it is or as an [`HttpException`].
+    pub(super) fn find(scopes: &[Rc<Self>], err: &Error) -> Option<(Rc<dyn Answers>, Error)> {
+        let exception = HttpException::of(err);
+        let status = exception.as_ref().and_then(|err| err.downcast_ref()).map(HttpException::status);
+        let of_type = |err: Error| Some((scopes.iter().find_map(|handlers| handlers.of_type(&err))?, err));
+        match (exception, status) {
+            (Some(exception), Some(status)) => match scopes.iter().find_map(|handlers| handlers.of_status(status)) {
+                Some(handler) => Some((handler, exception)),
+                None => of_type(err.clone()).or_else(|| of_type(exception)),
+            },
+            _ => of_type(err.clone()),
+        }
     }
 }
 

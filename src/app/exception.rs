@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use crate::Error;
-use crate::http::{HeaderList, HeaderName, HeaderValue, Response, StatusCode, header};
+use crate::http::{HeaderList, HeaderName, HeaderValue, Response, StatusCode, client_fault, header};
 
 /// An error that says which status answers it: Werkzeug's `HTTPException`. Make one with [`abort`].
 ///
@@ -48,6 +48,20 @@ impl HttpException {
         HttpException { original: Some(original), ..HttpException::new(StatusCode::INTERNAL_SERVER_ERROR) }
     }
 
+    /// An error as an exception, if it is one or the client is to blame for it, as for a body that is too long.
+    pub(super) fn of(err: &Error) -> Option<Error> {
+        if err.is::<HttpException>() {
+            return Some(err.clone());
+        }
+        let exception = HttpException::new(client_fault(err)?).description(sentence(&err.to_string()));
+        Some(HttpException { original: Some(err.clone()), ..exception }.into())
+    }
+
+    /// The status of an error that [is an exception](HttpException::of).
+    pub(super) fn status_of(err: &Error) -> Option<StatusCode> {
+        err.downcast_ref().map(HttpException::status).or_else(|| client_fault(err))
+    }
+
     /// Says more than the reason phrase: for the page that answers it.
     pub fn description(mut self, description: impl Into<Cow<'static, str>>) -> Self {
         self.description = Some(description.into());
@@ -75,7 +89,8 @@ impl HttpException {
         self.description.as_deref()
     }
 
-    /// The error that this stands for, if it is the answer to one that nothing knows: Werkzeug's `original_exception`.
+    /// The error that this stands for, which no handler knows, or for which the client is to blame: Werkzeug's
+    /// `original_exception`.
     pub fn original(&self) -> Option<&Error> {
         self.original.as_ref()
     }
@@ -103,6 +118,13 @@ impl HttpException {
         }
         response
     }
+}
+
+/// A message as a sentence for people.
+fn sentence(message: &str) -> String {
+    let mut letters = message.chars();
+    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
 }
 
 impl fmt::Display for HttpException {

@@ -3,6 +3,7 @@
 use std::any::TypeId;
 use std::future::{Future, ready};
 
+use super::exception::HttpException;
 use super::request::Request;
 use super::routing::BoundRule;
 use super::type_map::TypeMap;
@@ -13,7 +14,7 @@ use crate::Result;
 /// There are [`Path`](super::Path), [`Query`](super::Query), [`Json`](crate::http::Json), [`State`](super::State),
 /// [`Request`], [`WebSocket`](super::WebSocket), `Bytes` and `String` for the whole body, and
 /// [`Body`](crate::http::Body) for a body that is read as it comes. `Option<T>` is `None` where a `T` cannot be taken for
-/// a fault of the client, `Result<T, Error>` has the error.
+/// a fault of the client, `Result<T, Error>` has the error. Header fields and cookies are asked of a [`Request`].
 ///
 /// ```
 /// use std::future::{Future, ready};
@@ -37,8 +38,10 @@ use crate::Result;
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be an argument of a view: it cannot be taken from a request",
     label = "a view takes `Path<T>`, `Query<T>`, `Json<T>`, `State<T>`, `Request`, `Bytes`, `String` or `Body`",
-    note = "wrap it, as `Path<{Self}>` for a value of the path or `Json<{Self}>` for the body, or implement \
-            `foster::app::FromRequest` for it"
+    note = "wrap it: `Path<{Self}>` for values of the path, `Query<{Self}>` for those of the query, `Json<{Self}>` for \
+            the body, `State<{Self}>` for what the application was given",
+    note = "an argument owns what it has: a `String`, and no `&str`",
+    note = "or implement `foster::app::FromRequest` for it"
 )]
 pub trait FromRequest: Sized {
     /// Takes it.
@@ -61,6 +64,8 @@ pub struct Requirements<'a> {
     /// Absent for a hook.
     pub(super) rule: Option<&'a BoundRule>,
     pub(super) is_websocket: bool,
+    /// No hook may change the values of the path.
+    pub(super) are_values_final: bool,
     pub(super) missing: Vec<String>,
 }
 
@@ -89,5 +94,31 @@ impl Requirements<'_> {
 impl FromRequest for Request {
     fn from_request(request: &Request) -> impl Future<Output = Result<Self>> {
         ready(Ok(request.clone()))
+    }
+}
+
+/// `None` where it cannot be taken for a fault of the client: an error with a status below 500. Any other stays one.
+impl<T: FromRequest> FromRequest for Option<T> {
+    async fn from_request(request: &Request) -> Result<Self> {
+        match T::from_request(request).await {
+            Ok(taken) => Ok(Some(taken)),
+            Err(err) if HttpException::status_of(&err).is_some_and(|status| status.is_client_error()) => Ok(None),
+            Err(err) => Err(err),
+        }
+    }
+
+    fn require(requirements: &mut Requirements<'_>) {
+        T::require(requirements);
+    }
+}
+
+/// With the error, if it cannot be taken: the view says what is answered.
+impl<T: FromRequest> FromRequest for Result<T> {
+    async fn from_request(request: &Request) -> Result<Self> {
+        Ok(T::from_request(request).await)
+    }
+
+    fn require(requirements: &mut Requirements<'_>) {
+        T::require(requirements);
     }
 }

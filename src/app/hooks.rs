@@ -27,27 +27,59 @@ pub(super) struct AroundHooks {
     pub(super) teardown: Vec<Rc<dyn Teardown>>,
 }
 
+/// What is served: its hooks are meant.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    Http,
+    WebSocket,
+}
+
 impl Hooks {
-    /// Adds others behind these.
-    pub(super) fn append(&mut self, other: &Hooks) {
-        self.http.append(&other.http);
-        self.websocket.append(&other.websocket);
-        self.url_value_preprocessors.extend(other.url_value_preprocessors.iter().cloned());
-        self.url_defaults.extend(other.url_defaults.iter().cloned());
+    pub(super) fn around(&self, kind: Kind) -> &AroundHooks {
+        match kind {
+            Kind::Http => &self.http,
+            Kind::WebSocket => &self.websocket,
+        }
+    }
+
+    /// Adds what is called first of the outermost, in the order it was added.
+    pub(super) fn extend_forwards(&mut self, inner: &Hooks) {
+        self.url_value_preprocessors.extend_from_slice(&inner.url_value_preprocessors);
+        self.url_defaults.extend_from_slice(&inner.url_defaults);
+        self.http.before.extend_from_slice(&inner.http.before);
+        self.websocket.before.extend_from_slice(&inner.websocket.before);
+    }
+
+    /// Adds what is called first of the innermost, the last added first.
+    pub(super) fn extend_backwards(&mut self, outer: &Hooks) {
+        for (around, outer) in [(&mut self.http, &outer.http), (&mut self.websocket, &outer.websocket)] {
+            around.after.extend(outer.after.iter().rev().cloned());
+            around.teardown.extend(outer.teardown.iter().rev().cloned());
+        }
+    }
+
+    /// Adds others behind these, but for those that are there.
+    pub(super) fn extend(&mut self, other: &Hooks) {
+        self.http.extend(&other.http);
+        self.websocket.extend(&other.websocket);
+        extend(&mut self.url_value_preprocessors, &other.url_value_preprocessors);
+        extend(&mut self.url_defaults, &other.url_defaults);
     }
 }
 
 impl AroundHooks {
-    fn append(&mut self, other: &AroundHooks) {
-        self.before.extend(other.before.iter().cloned());
-        self.after.extend(other.after.iter().cloned());
-        self.teardown.extend(other.teardown.iter().cloned());
+    fn extend(&mut self, other: &AroundHooks) {
+        extend(&mut self.before, &other.before);
+        extend(&mut self.after, &other.after);
+        extend(&mut self.teardown, &other.teardown);
     }
+}
 
-    /// Adds what comes after a view, the last added first.
-    pub(super) fn append_backwards(&mut self, other: &AroundHooks) {
-        self.after.extend(other.after.iter().rev().cloned());
-        self.teardown.extend(other.teardown.iter().rev().cloned());
+fn extend<H: ?Sized>(hooks: &mut Vec<Rc<H>>, others: &[Rc<H>]) {
+    for other in others {
+        if !hooks.iter().any(|hook| Rc::ptr_eq(hook, other)) {
+            hooks.push(other.clone());
+        }
     }
 }
 

@@ -7,9 +7,9 @@ use crate::{Error, Result};
 ///
 /// There is `()` for none, `Option` of anything that is a response, and a `Result` of these.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` is neither nothing nor maybe a response",
-    label = "a hook or a view of a WebSocket gives `()`, an `Option` of a response, or a `Result` of these",
-    note = "wrap a response in `Some`"
+    message = "`{Self}` is not what a hook, or a view of a WebSocket, gives: it is neither nothing nor maybe a response",
+    label = "give `()`, an `Option` of a response, or a `Result` of these",
+    note = "wrap a response in `Some`, as `Some((\"not you\", 403))`, and give `None` to go on to the view"
 )]
 pub trait MaybeResponse {
     /// Makes the response, if there is to be one.

@@ -8,11 +8,13 @@ use super::context::AppContext;
 use super::request_body::RequestBody;
 use super::route::Settings;
 use super::routed::Routed;
-use super::routing::NoMatch;
+use super::routing::{BoundRule, NoMatch};
 use super::shared::{Entry, Scope, Shared};
 use super::view_args::ViewArgs;
 use crate::handler::{self, Connected};
-use crate::http::{Body, Cookies, HeaderList, Headers, HttpError, Method, MultiDict, RequestHead, StatusCode, Version};
+use crate::http::{
+    Body, Cookies, HeaderList, Headers, HttpError, Method, MultiDict, RequestHead, SharedHead, StatusCode, Version,
+};
 use crate::{Address, Error, Event, Result};
 
 /// The request that is being answered, with the names of Quart's: a cheap clone.
@@ -26,7 +28,7 @@ pub struct Request {
 
 /// What is known of a request.
 pub(super) struct RequestState {
-    pub(super) head: RequestHead,
+    pub(super) head: SharedHead,
     pub(super) connection: Rc<dyn Connected>,
     pub(super) body: RequestBody,
     pub(super) routed: Routed,
@@ -38,6 +40,8 @@ impl RequestState {
     fn new(request: handler::Request, shared: &Shared) -> Self {
         let (head, body, connection) = request.split();
         let routed = shared.route(&head, &*connection);
+        let is_websocket = routed.nth.as_ref().is_ok_and(|&nth| shared.entry(nth).target.is_websocket());
+        let head = if is_websocket { SharedHead::Shared(Rc::new(head)) } else { SharedHead::Alone(head) };
         RequestState {
             settings: RefCell::new(routed.settings),
             routed,
@@ -160,9 +164,20 @@ impl Request {
         self.entry().map(|entry| entry.endpoint.as_str())
     }
 
+    /// Its rule; `None` if it has none: Quart's `url_rule`.
+    pub fn url_rule(&self) -> Option<&BoundRule> {
+        let nth = *self.state().routed.nth.as_ref().ok()?;
+        self.context.shared.map.rules().nth(nth).map(|(rule, _)| rule)
+    }
+
     /// The dotted name of the blueprint of its route.
     pub fn blueprint(&self) -> Option<&str> {
-        self.entry()?.endpoint.rsplit_once('.').map(|(blueprint, _)| blueprint)
+        Some(self.scope().name.as_str()).filter(|name| !name.is_empty())
+    }
+
+    /// The names of its blueprint and of those that this stands in, innermost first: for `a.b.index`, `a.b` and `a`.
+    pub fn blueprints(&self) -> impl Iterator<Item = &str> {
+        std::iter::successors(self.blueprint(), |name| name.rsplit_once('.').map(|(outer, _)| outer))
     }
 
     /// The values of its path.

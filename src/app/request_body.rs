@@ -29,7 +29,7 @@ impl RequestBody {
     }
 
     pub(super) fn take(&self, limit: Option<u64>) -> Result<Body> {
-        let taken = match self.state.replace(State::Taken) {
+        match self.state.replace(State::Taken) {
             State::Unread(start, mut body) if start.is_empty() => {
                 body.set_limit(limit);
                 Ok(body)
@@ -42,13 +42,7 @@ impl RequestBody {
                 self.state.replace(other);
                 Err(HttpError::State("the body is being read, or was taken, by somebody else").into())
             }
-        };
-        taken
-    }
-
-    /// Puts back what nobody has looked at: for who hands the request on.
-    pub(super) fn whole(&self) -> Body {
-        self.take(None).unwrap_or_default()
+        }
     }
 
     async fn read(&self, limit: Option<u64>) -> Result<Bytes> {
@@ -66,7 +60,7 @@ impl RequestBody {
                 return Err(HttpError::State("the body is being read, or was taken, by somebody else").into());
             }
         };
-        let bytes = reading.to_end().await?;
+        let bytes = reading.read_to_end().await?;
         reading.parts = None;
         self.state.replace(State::Kept(bytes.clone()));
         Ok(bytes)
@@ -80,7 +74,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
-    async fn to_end(&mut self) -> Result<Bytes, BodyError> {
+    async fn read_to_end(&mut self) -> Result<Bytes, BodyError> {
         let Some((start, body)) = &mut self.parts else { return Ok(Bytes::new()) };
         if start.is_empty() {
             let Some(first) = body.chunk().await? else { return Ok(Bytes::new()) };
@@ -159,6 +153,19 @@ impl Request {
         })
     }
 
+    /// As [`get_json`](Request::get_json), with `None` for a body of another type, or one that is not what a `T` is read
+    /// from: `get_json(silent=True)`.
+    ///
+    /// # Errors
+    ///
+    /// As [`get_data`](Request::get_data).
+    pub async fn get_json_silent<T: serde::de::DeserializeOwned>(&self) -> Result<Option<T>> {
+        if !self.is_json() {
+            return Ok(None);
+        }
+        Ok(serde_json::from_slice(&self.get_data().await?).ok())
+    }
+
     /// How long the whole body may take: of its route, else of the application; `None` for as long as something comes.
     pub fn body_timeout(&self) -> Option<Duration> {
         let of_route = self.state().settings.borrow().body_timeout;
@@ -168,22 +175,5 @@ impl Request {
     /// Sets how long the whole body may take, before it is read.
     pub fn set_body_timeout(&self, timeout: Option<Duration>) {
         self.state().settings.borrow_mut().body_timeout = Some(timeout);
-    }
-
-    /// `Content-Type` without its parameters, in lower case; empty if there is none: Quart's `mimetype`.
-    pub fn mimetype(&self) -> String {
-        let value = self.headers().get("content-type").unwrap_or_default();
-        value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
-    }
-
-    /// Whether `Content-Type` says JSON: `application/json`, or `application/` with `+json` at its end.
-    pub fn is_json(&self) -> bool {
-        let mimetype = self.mimetype();
-        mimetype == "application/json" || (mimetype.starts_with("application/") && mimetype.ends_with("+json"))
-    }
-
-    /// `Content-Length`, if there is one.
-    pub fn content_length(&self) -> Option<u64> {
-        self.headers().get("content-length")?.parse().ok()
     }
 }

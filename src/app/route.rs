@@ -1,11 +1,13 @@
 //! [`Route`]: a rule with its view.
 
+use std::any::{Any, TypeId};
 use std::rc::Rc;
 use std::time::Duration;
 
 use super::routing::{PathValue, Rule};
 use super::view::Callable;
 use crate::http::{Method, Response};
+use crate::websocket;
 
 /// A rule and its view, as they are added: what can be said of them besides, with the names of Quart's keyword
 /// arguments.
@@ -25,11 +27,11 @@ use crate::http::{Method, Response};
 #[derive(Clone)]
 pub struct Route {
     pub(super) rule: Rule,
-    /// The name of the function, if it has one.
-    pub(super) function: Option<&'static str>,
+    pub(super) function: Function,
     pub(super) endpoint: Option<String>,
     pub(super) target: Target,
     pub(super) settings: Settings,
+    pub(super) websocket_config: Option<websocket::Config>,
 }
 
 /// What answers the requests of a route.
@@ -37,15 +39,30 @@ pub struct Route {
 pub(super) enum Target {
     View(Rc<dyn Callable<Response>>),
     WebSocket(Rc<dyn Callable<Option<Response>>>),
+    /// There are no requests: the rule redirects, or builds URLs only.
+    Nothing,
 }
 
 impl Target {
-    /// What is equal for one view alone.
-    pub(super) fn address(&self) -> usize {
-        match self {
-            Target::View(view) => Rc::as_ptr(view).addr(),
-            Target::WebSocket(view) => Rc::as_ptr(view).addr(),
-        }
+    pub(super) fn is_websocket(&self) -> bool {
+        matches!(self, Target::WebSocket(_))
+    }
+}
+
+/// Which function a view is.
+#[derive(Clone, Copy)]
+pub(super) struct Function {
+    /// Its name, if it has one.
+    pub(super) name: Option<&'static str>,
+    /// Every function and every closure has a type of its own.
+    pub(super) of: TypeId,
+}
+
+impl Function {
+    /// The function of that type, which has this path.
+    pub(super) fn of<F: Any>(path: &'static str) -> Self {
+        let is_named = !path.contains(['{', '<', '&', '(']);
+        Function { name: path.rsplit("::").next().filter(|_| is_named), of: TypeId::of::<F>() }
     }
 }
 
@@ -57,9 +74,14 @@ pub(super) struct Settings {
 }
 
 impl Route {
-    /// One whose default methods are those, unless its rule names some.
-    pub(super) fn new(rule: Rule, function: &'static str, target: Target) -> Self {
-        Route { rule, function: function_name(function), endpoint: None, target, settings: Settings::default() }
+    pub(super) fn new(rule: Rule, function: Function, target: Target) -> Self {
+        let (endpoint, websocket_config) = (None, None);
+        Route { rule, function, endpoint, target, settings: Settings::default(), websocket_config }
+    }
+
+    /// A rule that no view is for.
+    pub(super) fn without_view(rule: Rule) -> Self {
+        Route::new(rule, Function { name: None, of: TypeId::of::<()>() }, Target::Nothing)
     }
 
     fn change(&mut self, change: impl FnOnce(Rule) -> Rule) -> &mut Self {
@@ -69,6 +91,8 @@ impl Route {
     }
 
     /// The name that URLs are [built](super::url_for) by: that of the function unless set, or the pattern, for a closure.
+    /// One function may stand at several rules, and the views for the methods of one rule may share a name; otherwise two
+    /// with one name are a mistake.
     pub fn endpoint(&mut self, endpoint: impl Into<String>) -> &mut Self {
         self.endpoint = Some(endpoint.into());
         self
@@ -119,10 +143,11 @@ impl Route {
         self.settings.body_timeout = Some(timeout);
         self
     }
-}
 
-/// The last name in the path of a function's type; a closure has none.
-fn function_name(path: &'static str) -> Option<&'static str> {
-    let is_named = !path.contains(['{', '<', '&', '(']);
-    path.rsplit("::").next().filter(|_| is_named)
+    /// How its WebSockets are served, in the place of [`App::websocket_config`](super::App::websocket_config). An
+    /// application does not start with one for a route that takes none.
+    pub fn websocket_config(&mut self, config: websocket::Config) -> &mut Self {
+        self.websocket_config = Some(config);
+        self
+    }
 }

@@ -2,14 +2,17 @@
 
 use std::marker::PhantomData;
 use std::rc::Rc;
+use std::sync::Arc;
 
-use super::error_handlers::ErrorHandlers;
-use super::hooks::Hooks;
+use super::error_handlers::{ErrorHandlers, OfAny, OfStatus, OfType};
+use super::exception::HttpException;
+use super::hooks::{AfterResponse, AfterWebSocket, Hooks, UrlDefaults, UrlValues};
 use super::maybe_response::MaybeResponse;
-use super::route::{Route, Target};
+use super::route::{Function, Route, Target};
 use super::routing::Rule;
-use super::view::{Arguments, Erased, View};
-use crate::http::{IntoResponse, Method, Response};
+use super::view::{Arguments, Callable, Erased, View};
+use crate::http::{IntoResponse, Method, Response, StatusCode};
+use crate::{Error, Outcome};
 
 /// Routes, hooks and handlers of errors, in the order they were added.
 #[derive(Clone, Default)]
@@ -30,8 +33,9 @@ impl Scaffold {
             Some(methods) => rule.methods(methods.iter().cloned()),
             None => rule,
         };
+        let function = Function::of::<F>(view.type_name());
         let view: Erased<F, Args, _> = Erased::new(view, |output: F::Output| output.into_response());
-        self.push(Route::new(rule, std::any::type_name::<F>(), Target::View(Rc::new(view))))
+        self.push(Route::new(rule, function, Target::View(Rc::new(view))))
     }
 
     pub(super) fn add_websocket<F, Args>(&mut self, rule: Rule, view: F) -> &mut Route
@@ -40,8 +44,97 @@ impl Scaffold {
         Args: Arguments,
         F::Output: MaybeResponse,
     {
-        let view = maybe_responding(view);
-        self.push(Route::new(rule.websocket(), std::any::type_name::<F>(), Target::WebSocket(Rc::new(view))))
+        let function = Function::of::<F>(view.type_name());
+        self.push(Route::new(rule.websocket(), function, Target::WebSocket(maybe_responding(view))))
+    }
+
+    pub(super) fn add_rule(&mut self, rule: Rule) -> &mut Route {
+        self.push(Route::without_view(rule))
+    }
+
+    pub(super) fn before_request<F, Args>(&mut self, hook: F)
+    where
+        F: View<Args>,
+        Args: Arguments,
+        F::Output: MaybeResponse,
+    {
+        self.hooks.http.before.push(maybe_responding(hook));
+    }
+
+    pub(super) fn after_request<F, R>(&mut self, hook: F)
+    where
+        F: AsyncFn(Response) -> R + 'static,
+        R: IntoResponse,
+    {
+        self.hooks.http.after.push(Rc::new(AfterResponse(hook)));
+    }
+
+    pub(super) fn teardown_request<F, R>(&mut self, hook: F)
+    where
+        F: AsyncFn(Option<Error>) -> R + 'static,
+        R: Outcome,
+    {
+        self.hooks.http.teardown.push(Rc::new(hook));
+    }
+
+    pub(super) fn before_websocket<F, Args>(&mut self, hook: F)
+    where
+        F: View<Args>,
+        Args: Arguments,
+        F::Output: MaybeResponse,
+    {
+        self.hooks.websocket.before.push(maybe_responding(hook));
+    }
+
+    pub(super) fn after_websocket<F, R>(&mut self, hook: F)
+    where
+        F: AsyncFn(Option<Response>) -> R + 'static,
+        R: MaybeResponse,
+    {
+        self.hooks.websocket.after.push(Rc::new(AfterWebSocket(hook)));
+    }
+
+    pub(super) fn teardown_websocket<F, R>(&mut self, hook: F)
+    where
+        F: AsyncFn(Option<Error>) -> R + 'static,
+        R: Outcome,
+    {
+        self.hooks.websocket.teardown.push(Rc::new(hook));
+    }
+
+    #[track_caller]
+    pub(super) fn errorhandler<F, R>(&mut self, status: impl TryInto<StatusCode>, handler: F)
+    where
+        F: AsyncFn(HttpException) -> R + 'static,
+        R: IntoResponse,
+    {
+        let status = status.try_into().ok().expect("errorhandler is given a status, which has three digits");
+        self.error_handlers.add_status(status, Rc::new(OfStatus(handler)));
+    }
+
+    pub(super) fn errorhandler_for<E, F, R>(&mut self, handler: F)
+    where
+        F: AsyncFn(Arc<E>) -> R + 'static,
+        E: std::error::Error + Send + Sync + 'static,
+        R: IntoResponse,
+    {
+        self.error_handlers.add_type::<E>(Rc::new(OfType(handler, PhantomData::<fn(E)>)));
+    }
+
+    pub(super) fn errorhandler_if<F, R>(&mut self, predicate: impl Fn(&Error) -> bool + 'static, handler: F)
+    where
+        F: AsyncFn(Error) -> R + 'static,
+        R: IntoResponse,
+    {
+        self.error_handlers.add_predicate(Rc::new(predicate), Rc::new(OfAny(handler)));
+    }
+
+    pub(super) fn url_value_preprocessor(&mut self, hook: Rc<UrlValues>) {
+        self.hooks.url_value_preprocessors.push(hook);
+    }
+
+    pub(super) fn url_defaults(&mut self, hook: Rc<UrlDefaults>) {
+        self.hooks.url_defaults.push(hook);
     }
 
     fn push(&mut self, route: Route) -> &mut Route {
@@ -51,20 +144,14 @@ impl Scaffold {
 }
 
 /// A view, or a hook, that may give a response.
-pub(super) fn maybe_responding<F, Args>(
-    view: F,
-) -> Erased<F, Args, impl Fn(F::Output) -> crate::Result<Option<Response>>>
+fn maybe_responding<F, Args>(view: F) -> Rc<dyn Callable<Option<Response>>>
 where
     F: View<Args>,
     Args: Arguments,
     F::Output: MaybeResponse,
 {
-    Erased::new(view, |output: F::Output| output.maybe_response())
-}
-
-/// For the type of a handler of errors.
-pub(super) const fn of<E>() -> PhantomData<fn(E)> {
-    PhantomData
+    let view: Erased<F, Args, _> = Erased::new(view, |output: F::Output| output.maybe_response());
+    Rc::new(view)
 }
 
 /// The methods of Flask's `Scaffold`, for an application and a blueprint, which have a field `scaffold`.
@@ -92,6 +179,22 @@ macro_rules! scaffold_methods {
             F::Output: IntoResponse,
         {
             self.scaffold.add_route(rule.into(), None, view).endpoint(endpoint)
+        }
+
+        /// Adds a rule that no view is for: one that [redirects](Rule::redirect_to), or that
+        /// [builds URLs only](Rule::build_only) of what somebody else serves. It takes every method unless it names some.
+        /// Quart's `url_map.add`.
+        ///
+        /// ```
+        /// use foster::app::App;
+        /// use foster::app::routing::Rule;
+        ///
+        /// let mut app = App::new();
+        /// app.add_rule(Rule::new("/blog/<slug>").redirect_to("/articles/<slug>"));
+        /// app.add_rule(Rule::new("/assets/<path:name>").build_only()).endpoint("asset");
+        /// ```
+        pub fn add_rule(&mut self, rule: impl Into<Rule>) -> &mut Route {
+            self.scaffold.add_rule(rule.into())
         }
 
         verbs! {
@@ -122,7 +225,7 @@ macro_rules! scaffold_methods {
             Args: Arguments,
             F::Output: MaybeResponse,
         {
-            self.scaffold.hooks.http.before.push(Rc::new(maybe_responding(hook)));
+            self.scaffold.before_request(hook);
             self
         }
 
@@ -133,19 +236,21 @@ macro_rules! scaffold_methods {
             F: AsyncFn(Response) -> R + 'static,
             R: IntoResponse,
         {
-            self.scaffold.hooks.http.after.push(Rc::new(AfterResponse(hook)));
+            self.scaffold.after_request(hook);
             self
         }
 
-        /// Calls `hook` when a request is over, with the error that nothing knew if there was one: after the last piece
-        /// of a streamed body, and also when the client has gone or the server stops. It has 5 seconds. In the order of
-        /// [`after_request`](Self::after_request). Its own error is reported and hinders nobody.
+        /// Calls `hook` when a request is over: after the last piece of a streamed body, and also when the client has
+        /// gone or the server stops. It gets the error that nothing knew, or that the body ended with, if there was one,
+        /// and [`Cancelled`](crate::Cancelled) where the view or the body did not come to its end. It has 5 seconds, with
+        /// the others. In the order of [`after_request`](Self::after_request). Its own error is reported and hinders
+        /// nobody.
         pub fn teardown_request<F, R>(&mut self, hook: F) -> &mut Self
         where
             F: AsyncFn(Option<Error>) -> R + 'static,
             R: Outcome,
         {
-            self.scaffold.hooks.http.teardown.push(Rc::new(hook));
+            self.scaffold.teardown_request(hook);
             self
         }
 
@@ -156,7 +261,7 @@ macro_rules! scaffold_methods {
             Args: Arguments,
             F::Output: MaybeResponse,
         {
-            self.scaffold.hooks.websocket.before.push(Rc::new(maybe_responding(hook)));
+            self.scaffold.before_websocket(hook);
             self
         }
 
@@ -166,7 +271,7 @@ macro_rules! scaffold_methods {
             F: AsyncFn(Option<Response>) -> R + 'static,
             R: MaybeResponse,
         {
-            self.scaffold.hooks.websocket.after.push(Rc::new(AfterWebSocket(hook)));
+            self.scaffold.after_websocket(hook);
             self
         }
 
@@ -176,7 +281,7 @@ macro_rules! scaffold_methods {
             F: AsyncFn(Option<Error>) -> R + 'static,
             R: Outcome,
         {
-            self.scaffold.hooks.websocket.teardown.push(Rc::new(hook));
+            self.scaffold.teardown_websocket(hook);
             self
         }
 
@@ -195,8 +300,7 @@ macro_rules! scaffold_methods {
             F: AsyncFn(HttpException) -> R + 'static,
             R: IntoResponse,
         {
-            let status = status.try_into().ok().expect("errorhandler is given a status");
-            self.scaffold.error_handlers.add_status(status, Rc::new(OfStatus(handler)));
+            self.scaffold.errorhandler(status, handler);
             self
         }
 
@@ -209,7 +313,7 @@ macro_rules! scaffold_methods {
             E: std::error::Error + Send + Sync + 'static,
             R: IntoResponse,
         {
-            self.scaffold.error_handlers.add_type::<E>(Rc::new(OfType(handler, of::<E>())));
+            self.scaffold.errorhandler_for(handler);
             self
         }
 
@@ -219,20 +323,20 @@ macro_rules! scaffold_methods {
             F: AsyncFn(Error) -> R + 'static,
             R: IntoResponse,
         {
-            self.scaffold.error_handlers.add_predicate(Rc::new(predicate), Rc::new(OfAny(handler)));
+            self.scaffold.errorhandler_if(predicate, handler);
             self
         }
 
         /// Calls `hook` with the values of the path of each request, before anything else looks at them: it may take
         /// some out, and put some in. That of the application is called also where no rule matches.
         pub fn url_value_preprocessor(&mut self, hook: impl Fn(&Request, &mut ViewArgs) + 'static) -> &mut Self {
-            self.scaffold.hooks.url_value_preprocessors.push(Rc::new(hook));
+            self.scaffold.url_value_preprocessor(Rc::new(hook));
             self
         }
 
         /// Calls `hook` with the endpoint and the values of each URL that is [built](super::url_for): it may put some in.
         pub fn url_defaults(&mut self, hook: impl Fn(&str, &mut ViewArgs) + 'static) -> &mut Self {
-            self.scaffold.hooks.url_defaults.push(Rc::new(hook));
+            self.scaffold.url_defaults(Rc::new(hook));
             self
         }
     };

@@ -1,14 +1,22 @@
 //! [`SetupError`]: why an application does not start.
 
+use std::collections::HashSet;
 use std::fmt;
 
 /// Everything that is wrong with how an application was set up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SetupError {
-    pub(super) messages: Vec<String>,
+    messages: Vec<String>,
 }
 
 impl SetupError {
+    /// What a blueprint does wrong that is registered several times is said once.
+    pub(super) fn new(mut messages: Vec<String>) -> Self {
+        let mut said = HashSet::new();
+        messages.retain(|message| said.insert(message.clone()));
+        SetupError { messages }
+    }
+
     /// What is wrong, a message each.
     pub fn messages(&self) -> &[String] {
         &self.messages

@@ -6,9 +6,12 @@ use std::time::Duration;
 use super::background::AppNursery;
 use super::error_handlers::ErrorHandlers;
 use super::hooks::Hooks;
+use super::lifespan::ServingHooks;
+use super::mount::Mounts;
 use super::route::{Settings, Target};
 use super::routing::Map;
 use super::type_map::TypeMap;
+use super::url_for::OnBuildError;
 use crate::websocket;
 
 pub(super) struct Shared {
@@ -20,6 +23,9 @@ pub(super) struct Shared {
     pub(super) options: Options,
     pub(super) states: TypeMap,
     pub(super) nursery: AppNursery,
+    pub(super) serving_hooks: ServingHooks,
+    pub(super) on_build_error: Vec<Rc<OnBuildError>>,
+    pub(super) mounts: Mounts,
 }
 
 /// A route that is set up.
@@ -27,12 +33,16 @@ pub(super) struct Entry {
     pub(super) endpoint: String,
     pub(super) target: Target,
     pub(super) settings: Settings,
+    /// For those of WebSockets.
+    pub(super) websocket_config: websocket::Config,
     /// The number of its scope.
     pub(super) scope: usize,
 }
 
 /// What holds in the application, or in a blueprint with all that it stands in.
 pub(super) struct Scope {
+    /// Of the blueprint, dotted; empty for the application.
+    pub(super) name: String,
     /// In the order they are called.
     pub(super) hooks: Hooks,
     /// Innermost first.
@@ -85,5 +95,12 @@ impl Shared {
     /// The scope of a route, or of what no route takes.
     pub(super) fn scope(&self, entry: Option<&Entry>) -> &Scope {
         &self.scopes[entry.map_or(0, |entry| entry.scope)]
+    }
+
+    /// The scope of an endpoint, be there one of that name or not.
+    pub(super) fn scope_of_endpoint(&self, endpoint: &str) -> &Scope {
+        let prefixes = endpoint.rmatch_indices('.').map(|(dot, _)| &endpoint[..dot]);
+        let mut known = prefixes.filter_map(|name| self.scopes.iter().find(|scope| scope.name == name));
+        known.next().unwrap_or(&self.scopes[0])
     }
 }

@@ -1,61 +1,83 @@
 //! The body of a response, made in the context of its request.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::task::{Context as TaskContext, Poll};
+use std::task::{Context as TaskContext, Poll, ready};
 
 use bytes::Bytes;
 use futures::Stream;
 use futures::future::LocalBoxFuture;
 
-use super::request::Request;
 use super::teardown::Teardown;
 use crate::http::{Chunks, ResponseBody};
-use crate::{Context, Result, copy_context};
+use crate::{Cancelled, Context, Error, Panicked, Result, copy_context};
 
-/// The same body, whose maker finds the context of its request, and behind which the request is over.
-pub(super) fn in_context(request: Request, body: ResponseBody, teardown: Option<Teardown>) -> ResponseBody {
-    let context = request.context().enter(copy_context());
-    body.map_stream(|chunks| InContext { context, chunks, ending: teardown.map(Ending::Teardown) })
+/// The same body, whose maker finds the context of now, and behind which the request is over: with `unknown`, or else
+/// with the error of the body.
+pub(super) fn in_context(body: ResponseBody, teardown: Option<Teardown>, unknown: Option<Error>) -> ResponseBody {
+    let context = copy_context();
+    body.map_stream(|chunks| InContext {
+        context,
+        chunks: Some(chunks),
+        is_begun: false,
+        unknown,
+        teardown,
+        running: None,
+    })
 }
 
 struct InContext {
     context: Context,
-    chunks: Chunks,
-    /// What is to come behind the last piece.
-    ending: Option<Ending>,
-}
-
-enum Ending {
-    Teardown(Teardown),
-    Running(LocalBoxFuture<'static, ()>),
+    /// Absent behind the last piece.
+    chunks: Option<Chunks>,
+    /// Whether anybody has asked for a piece.
+    is_begun: bool,
+    unknown: Option<Error>,
+    /// Absent where there are no hooks, and from the end of the pieces on.
+    teardown: Option<Teardown>,
+    /// The hooks while they are called, and what is to be said of the body behind them.
+    running: Option<(LocalBoxFuture<'static, ()>, Option<Error>)>,
 }
 
 impl Stream for InContext {
     type Item = Result<Bytes>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut TaskContext<'_>) -> Poll<Option<Self::Item>> {
-        let InContext { context, chunks, ending } = &mut *self;
+        let InContext { context, chunks, is_begun, unknown, teardown, running } = &mut *self;
         context.run(|| {
-            if !matches!(ending, Some(Ending::Running(_))) {
-                match chunks.as_mut().poll_next(cx) {
-                    Poll::Ready(None) => {}
-                    Poll::Ready(Some(Err(err))) => {
-                        return Poll::Ready(Some(Err(err)));
-                    }
-                    other => return other,
-                }
-                *ending = ending.take().and_then(|ending| match ending {
-                    Ending::Teardown(teardown) => Some(Ending::Running(Box::pin(teardown.run(None)))),
-                    Ending::Running(_) => None,
-                });
+            if let Some(making) = chunks {
+                *is_begun = true;
+                // A panic is the error of the body, too.
+                let polled = catch_unwind(AssertUnwindSafe(|| making.as_mut().poll_next(cx)));
+                let polled = polled.unwrap_or_else(|payload| Poll::Ready(Some(Err(Panicked::new(payload).into()))));
+                let failure = match ready!(polled) {
+                    Some(Ok(chunk)) => return Poll::Ready(Some(Ok(chunk))),
+                    Some(Err(failure)) => Some(failure),
+                    None => None,
+                };
+                // What the maker holds is gone before the hooks are called.
+                *chunks = None;
+                let Some(teardown) = teardown.take() else { return Poll::Ready(failure.map(Err)) };
+                let err = unknown.take().or_else(|| failure.clone());
+                *running = Some((Box::pin(teardown.run(err)), failure));
             }
-            if let Some(Ending::Running(running)) = ending {
-                if running.as_mut().poll(cx).is_pending() {
-                    return Poll::Pending;
-                }
-                *ending = None;
-            }
-            Poll::Ready(None)
+            let Some((hooks, failure)) = running else { return Poll::Ready(None) };
+            ready!(hooks.as_mut().poll(cx));
+            let failure = failure.take();
+            *running = None;
+            Poll::Ready(failure.map(Err))
         })
+    }
+}
+
+/// The client has gone, the server stops, or nobody wants a body, as in the answer to HEAD.
+impl Drop for InContext {
+    fn drop(&mut self) {
+        let chunks = self.chunks.take();
+        self.context.run(|| drop(chunks));
+        if let Some(teardown) = self.teardown.take() {
+            let cut = self.is_begun.then(|| Cancelled.into());
+            teardown.run_elsewhere(self.unknown.take().or(cut));
+        }
     }
 }

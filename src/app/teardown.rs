@@ -3,32 +3,25 @@
 use std::time::Duration;
 
 use super::dispatch::caught;
-use super::hooks::AroundHooks;
+use super::hooks::Kind;
 use super::request::Request;
-use crate::{Error, move_on_after, shield};
+use crate::{Cancelled, Error, TooSlow, move_on_after, shield};
 
 /// How long the hooks of one request have.
 const TEARDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The hooks of a request that is not over yet. Dropped, because its client has gone or its server stops, it has them
-/// called in the nursery of the application.
+/// called in the nursery of the application, with [`Cancelled`] for the error.
 pub(super) struct Teardown {
     /// Absent once they are called.
     request: Option<Request>,
     kind: Kind,
 }
 
-/// Which hooks are meant.
-#[derive(Clone, Copy)]
-pub(super) enum Kind {
-    Http,
-    WebSocket,
-}
-
 impl Teardown {
     /// `None` where there are no hooks.
     pub(super) fn of(request: &Request, kind: Kind) -> Option<Self> {
-        let is_empty = hooks(request, kind).teardown.is_empty();
+        let is_empty = request.scope().hooks.around(kind).teardown.is_empty();
         (!is_empty).then(|| Teardown { request: Some(request.clone()), kind })
     }
 
@@ -38,34 +31,36 @@ impl Teardown {
             call(request, self.kind, err).await;
         }
     }
-}
 
-impl Drop for Teardown {
-    fn drop(&mut self) {
+    /// Has the hooks called where nobody waits for them.
+    pub(super) fn run_elsewhere(mut self, err: Option<Error>) {
+        self.start(err);
+    }
+
+    fn start(&mut self, err: Option<Error>) {
         if let Some(request) = self.request.take() {
             let nursery = request.context().shared.nursery.clone();
-            nursery.start_in(request.context(), call(request.clone(), self.kind, None));
+            nursery.start_in(request.context(), call(request.clone(), self.kind, err));
         }
     }
 }
 
-fn hooks(request: &Request, kind: Kind) -> &AroundHooks {
-    let hooks = &request.scope().hooks;
-    match kind {
-        Kind::Http => &hooks.http,
-        Kind::WebSocket => &hooks.websocket,
+impl Drop for Teardown {
+    fn drop(&mut self) {
+        self.start(Some(Cancelled.into()));
     }
 }
 
+/// Calls the hooks one by one, also if one fails, and to their end, if the request is cancelled meanwhile.
 async fn call(request: Request, kind: Kind, err: Option<Error>) {
     let calls = async {
-        for hook in &hooks(&request, kind).teardown {
+        for hook in &request.scope().hooks.around(kind).teardown {
             if let Err(err) = caught(hook.call(err.clone())).await {
                 request.report("a teardown hook failed", err);
             }
         }
     };
     if shield(move_on_after(TEARDOWN_TIMEOUT, calls)).await.is_none() {
-        request.report("teardown hooks took too long, and were cancelled", crate::TooSlow.into());
+        request.report("teardown hooks took too long, and were cancelled", TooSlow.into());
     }
 }

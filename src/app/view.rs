@@ -25,6 +25,12 @@ pub trait View<Args>: 'static {
 
     /// Calls it.
     fn call(&self, args: Args) -> impl Future<Output = Self::Output>;
+
+    /// The name of the type of the function, whose last part is the endpoint.
+    #[doc(hidden)]
+    fn type_name(&self) -> &'static str {
+        std::any::type_name::<Self>()
+    }
 }
 
 /// The arguments of a view: a tuple of what is taken from the request, from the first to the last.

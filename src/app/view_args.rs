@@ -4,13 +4,15 @@ use std::fmt;
 
 use super::routing::{PathValue, PathValues};
 
-/// Values by name: those of the path of a request, Quart's `view_args`, or those that a URL is built from.
+/// Values by name: those of the path of a request, Quart's `view_args`, or those that a URL is built from, of which
+/// several may have one name.
 #[derive(Clone, Default)]
 pub struct ViewArgs {
     values: Values,
 }
 
 #[derive(Clone)]
+#[expect(clippy::large_enum_variant, reason = "nearly every request has the large one, and no box is made for it")]
 enum Values {
     Matched(PathValues<'static>),
     /// Somebody has changed them, or there was no rule.
@@ -28,7 +30,7 @@ impl ViewArgs {
         ViewArgs { values: Values::Matched(values) }
     }
 
-    /// The value under that name.
+    /// The value under that name, or the first of them.
     pub fn get(&self, name: &str) -> Option<PathValue<'_>> {
         match &self.values {
             Values::Matched(values) => values.get(name),
@@ -38,7 +40,10 @@ impl ViewArgs {
 
     /// The value at that place, in the order of the rule.
     pub(super) fn nth(&self, nth: usize) -> Option<(&str, PathValue<'_>)> {
-        self.iter().nth(nth)
+        match &self.values {
+            Values::Matched(values) => values.nth(nth),
+            Values::Own(values) => values.get(nth).map(|(name, value)| (name.as_str(), value.borrowed())),
+        }
     }
 
     /// Whether there is a value under that name.
@@ -46,17 +51,21 @@ impl ViewArgs {
         self.get(name).is_some()
     }
 
-    /// Puts a value in the place of the one under that name.
+    /// Puts a value in the place of those under that name.
     pub fn insert(&mut self, name: impl Into<String>, value: impl Into<PathValue<'static>>) {
         let (name, value) = (name.into(), value.into());
         let values = self.own();
-        match values.iter_mut().find(|(found, _)| *found == name) {
-            Some((_, place)) => *place = value,
-            None => values.push((name, value)),
-        }
+        let at = values.iter().position(|(found, _)| *found == name);
+        values.retain(|(found, _)| *found != name);
+        values.insert(at.unwrap_or(values.len()), (name, value));
     }
 
-    /// Takes the value under that name out: `pop`.
+    /// Adds a value beside those under that name.
+    pub(super) fn append(&mut self, name: String, value: PathValue<'static>) {
+        self.own().push((name, value));
+    }
+
+    /// Takes the value under that name out, or the first of them: `pop`.
     pub fn remove(&mut self, name: &str) -> Option<PathValue<'static>> {
         if !self.contains(name) {
             return None;

@@ -6,17 +6,52 @@ use std::ops::Deref;
 use std::rc::Rc;
 
 use super::context::AppContext;
-use super::dispatch::{Answered, caught, preprocess, stand_in};
+use super::dispatch::{Answered, caught, of_hooks, preprocess, process, stand_in, tear_down, unrouted, work_again};
+use super::exception::{HttpException, abort};
 use super::from_request::{FromRequest, Requirements};
+use super::hooks::Kind;
 use super::request::Request;
-use super::teardown::{Kind, Teardown};
+use super::teardown::Teardown;
 use super::view::Callable;
-use crate::http::{Body, Response, StatusCode};
-use crate::{Error, Result, handler, websocket};
+use crate::http::{HeaderName, HeaderValue, Response, StatusCode};
+use crate::websocket::{self, HandshakeError, Upgrading, is_end};
+use crate::{Error, Result};
 
-/// The WebSocket that is being served: everything of [`websocket::WebSocket`], and the request that opened it.
+/// The WebSocket that is being served: everything of [`websocket::WebSocket`], and the request that opened it. Quart's
+/// `websocket`.
 ///
-/// An argument of a view, or what [`websocket()`](super::websocket()) gives, also in child tasks.
+/// It is there in hooks of WebSockets, in the view and in every task that these start in a nursery, as what
+/// [`websocket()`](super::websocket()) gives, and as an argument. It ends with its view: what the view does first accepts
+/// it, and the end of the view closes it, with 1011 if that has failed.
+///
+/// ```
+/// use foster::app::{App, websocket};
+/// use foster::{Result, open_nursery, sleep};
+/// use std::time::Duration;
+///
+/// let mut app = App::new();
+/// app.websocket("/clock", clock);
+///
+/// async fn clock() -> Result<()> {
+///     open_nursery(async |nursery| {
+///         // Cancelled when the client goes, because the view is over then.
+///         nursery.start_soon(async {
+///             for second in 0.. {
+///                 websocket().send(format!("{second}")).await?;
+///                 sleep(Duration::from_secs(1)).await;
+///             }
+///             foster::Ok(())
+///         });
+///         while let Ok(message) = websocket().receive().await {
+///             println!("{message:?}");
+///         }
+///         nursery.cancel();
+///         Ok(())
+///     })
+///     .await?;
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone)]
 pub struct WebSocket {
     handle: websocket::WebSocket,
@@ -62,73 +97,128 @@ impl FromRequest for WebSocket {
     }
 
     fn require(requirements: &mut Requirements<'_>) {
-        if requirements.rule().is_some() && !requirements.is_websocket() {
-            requirements.missing("takes a WebSocket, and is not for WebSockets: add it with app.websocket()");
+        if !requirements.is_websocket() {
+            let cure = match requirements.rule() {
+                Some(_) => "add it with app.websocket()",
+                None => "add it with app.before_websocket()",
+            };
+            requirements.missing(format!("takes a WebSocket, and is not for WebSockets: {cure}"));
         }
     }
 }
 
-/// Serves a WebSocket with its view.
-pub(super) async fn serve_websocket(request: &Request, view: &dyn Callable<Option<Response>>) -> Answered {
-    let teardown = Teardown::of(request, Kind::WebSocket);
-    let state = request.state();
-    let upgraded = handler::Request::new(state.head.clone(), Body::empty(), state.connection.clone());
-    let config = &request.context().shared.options.websocket;
-    let unknown = std::cell::RefCell::new(None);
-    let served = websocket::upgrade(upgraded, config, async |handle: websocket::WebSocket| {
-        // Nobody else sets it.
-        let _ = request.context().websocket.set(handle.clone());
-        talk(request, view, &handle, &unknown).await
-    });
-    let served = served.await;
-    let mut unknown = unknown.take();
-    let response = served.unwrap_or_else(|err| {
-        unknown = Some(err);
-        Response::new(StatusCode::INTERNAL_SERVER_ERROR)
-    });
-    if let Some(teardown) = teardown {
-        teardown.run(unknown.clone()).await;
+/// Its [`handle`](WebSocket::handle).
+impl FromRequest for websocket::WebSocket {
+    async fn from_request(request: &Request) -> Result<Self> {
+        Ok(WebSocket::from_request(request).await?.handle)
     }
+
+    fn require(requirements: &mut Requirements<'_>) {
+        WebSocket::require(requirements);
+    }
+}
+
+/// Serves a WebSocket with its view, or without one where no route takes it. A request whose handshake is wrong is none:
+/// it is answered by handlers of errors, and no hooks are called.
+pub(super) async fn serve_websocket(request: &Request, view: Option<&View>) -> Answered {
+    let (state, shared) = (request.state(), &request.context().shared);
+    let config = request.entry().map_or(&shared.options.websocket, |entry| &entry.websocket_config);
+    let upgrading = match Upgrading::read(state.head.clone(), state.connection.clone(), config) {
+        Ok(upgrading) => upgrading,
+        Err(err) => return refuse(request, &err).await,
+    };
+    let handle = request.context().websocket.get_or_init(|| upgrading.websocket());
+    let teardown = Teardown::of(request, Kind::WebSocket);
+    let err = upgrading.run(talk(request, view, handle)).await.flatten();
+    let mut answered = match upgrading.take_rejection() {
+        Some(response) => Answered { response, unknown: err },
+        None => {
+            let mut unknown = None;
+            upgrading.close(err, |err| unknown = Some(err));
+            // The connection was given away, and nobody sends this: unless there was none to be given.
+            Answered { response: Response::new(StatusCode::NOT_IMPLEMENTED), unknown }
+        }
+    };
+    tear_down(&mut answered, teardown).await;
+    answered
+}
+
+/// A view of WebSockets.
+type View = dyn Callable<Option<Response>>;
+
+/// Says what is wrong with a handshake; where no route would take it if it were right, that comes first.
+async fn refuse(request: &Request, err: &HandshakeError) -> Answered {
+    let refused = match request.routing_exception() {
+        Some(_) => unrouted(request),
+        None => {
+            let exception = HttpException::new(err.status()).description(format!("{err}."));
+            let headers = err.headers();
+            let with_header = |exception: HttpException, (name, value): (&HeaderName, &HeaderValue)| {
+                exception.header(name.clone(), value.clone())
+            };
+            Err(headers.iter().fold(exception, with_header).into())
+        }
+    };
+    let (response, unknown) = match refused {
+        Ok(response) => (response, None),
+        Err(err) => stand_in(request, request.scope(), err).await,
+    };
     Answered { response, unknown }
 }
 
-/// From the hooks before the view to those behind it. Gives the error that ended an open WebSocket.
-async fn talk(
-    request: &Request,
-    view: &dyn Callable<Option<Response>>,
-    handle: &websocket::WebSocket,
-    unknown: &std::cell::RefCell<Option<Error>>,
-) -> Result<()> {
+/// From the hooks before the view to those behind it. Gives the error that nothing knew, or that ended an open WebSocket.
+async fn talk(request: &Request, view: Option<&View>, handle: &websocket::WebSocket) -> Option<Error> {
+    let mut ended = caught(call(request, view)).await;
+    // What it was rejected with by hand passes the hooks as any other response; an error takes its place.
+    let rejection = handle.withdraw();
+    if let Ok(response) = &mut ended {
+        *response = response.take().or(rejection);
+    }
+    if handle.is_connecting() {
+        return answer_handshake(request, handle, ended).await;
+    }
+    let unknown = ended.err();
+    match (caught(process(request, Kind::WebSocket, None)).await, unknown) {
+        (Ok(_), unknown) => unknown,
+        (Err(err), Some(unknown)) if !is_end(&unknown) => {
+            request.report("a hook after a WebSocket failed", err);
+            Some(unknown)
+        }
+        (Err(err), _) => Some(err),
+    }
+}
+
+/// Calls the hooks before the view, and the view.
+async fn call(request: &Request, view: Option<&View>) -> Result<Option<Response>> {
     let scope = request.scope();
-    let called = caught(async {
-        preprocess(request, scope);
-        for hook in &scope.hooks.websocket.before {
-            if let Some(response) = hook.call(request.clone()).await? {
-                return Ok(Some(response));
-            }
+    preprocess(request, scope);
+    for hook in &scope.hooks.websocket.before {
+        if let Some(response) = hook.call(request.clone()).await? {
+            return Ok(Some(response));
         }
-        view.call(request.clone()).await
-    });
-    let is_answered = || handle.transport().is_some();
-    let mut response = match called.await {
-        Ok(response) => response.filter(|_| !is_answered()),
-        Err(err) if is_answered() => {
-            if !websocket::is_end(&err) {
-                unknown.replace(Some(err.clone()));
-            }
-            return Err(err);
-        }
-        Err(err) => {
-            let (response, failure) = stand_in(request, scope, err).await;
-            unknown.replace(failure);
-            Some(response)
-        }
+    }
+    match view {
+        Some(view) => view.call(request.clone()).await,
+        None => unrouted(request).map(Some),
+    }
+}
+
+/// Rejects what was not accepted, with what has come of it. Gives the error that nothing knew.
+async fn answer_handshake(
+    request: &Request,
+    handle: &websocket::WebSocket,
+    ended: Result<Option<Response>>,
+) -> Option<Error> {
+    let not_accepted = || abort(403).description("The WebSocket was not accepted.").into();
+    let (response, unknown) = match ended.and_then(|response| response.ok_or_else(not_accepted)) {
+        Ok(response) => (response, None),
+        Err(err) => stand_in(request, request.scope(), err).await,
     };
-    for hook in &scope.hooks.websocket.after {
-        response = caught(hook.call(response)).await?;
-    }
-    if let Some(response) = response.filter(|_| !is_answered()) {
-        handle.reject(response)?;
-    }
-    Ok(())
+    let Answered { response, unknown } = match caught(process(request, Kind::WebSocket, Some(response))).await {
+        Ok(response) => Answered { response: of_hooks(response), unknown },
+        Err(err) => work_again(request, Kind::WebSocket, err, unknown).await,
+    };
+    // It fails if a hook has answered by itself meanwhile.
+    let _ = handle.reject(response);
+    unknown
 }

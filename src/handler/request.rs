@@ -62,9 +62,15 @@ impl Request {
         self.head.target()
     }
 
-    /// The path, with its percent-encoding: decode its segments with [`percent_decode`](crate::http::percent_decode).
+    /// The path, with its percent-encoding: decode its segments with [`percent_decode`](crate::http::percent_decode). What
+    /// the handler is mounted below is not part of it.
     pub fn path(&self) -> &str {
         self.head.path()
+    }
+
+    /// What the handler is mounted below, as it came in front of the path: ASGI's `root_path`. Empty unless it is.
+    pub fn root_path(&self) -> &str {
+        self.head.root_path()
     }
 
     /// What stands behind the question mark, if there is one.
@@ -103,9 +109,25 @@ impl Request {
     }
 
     /// Everything.
-    #[cfg(feature = "app")]
+    #[cfg(any(feature = "tower", feature = "websocket"))]
     pub(crate) fn split(self) -> (RequestHead, Body, Rc<dyn Connected>) {
         (self.head, self.body, self.connection)
+    }
+
+    /// What it came on.
+    #[cfg(feature = "app")]
+    pub(crate) fn connection(&self) -> &Rc<dyn Connected> {
+        &self.connection
+    }
+
+    /// Moves the first `n` bytes of the path to the [`root_path`](Request::root_path).
+    ///
+    /// # Errors
+    ///
+    /// If there is no room for that.
+    #[cfg(feature = "app")]
+    pub(crate) fn mount(&mut self, n: usize) -> Result<(), HttpError> {
+        self.head.mount(n)
     }
 
     /// Head and body.
@@ -158,13 +180,6 @@ impl Request {
     /// [`HttpError::State`] if the request has a body that was not read to its end.
     pub fn upgrade(self, headers: &HeaderList) -> Result<Upgraded, HttpError> {
         self.connection.switch(headers, false)
-    }
-
-    /// As [`upgrade`](Request::upgrade), and the head is kept.
-    #[cfg(feature = "websocket")]
-    pub(crate) fn switch(self, headers: &HeaderList) -> Result<(RequestHead, Upgraded), HttpError> {
-        let upgraded = self.connection.switch(headers, false)?;
-        Ok((self.head, upgraded))
     }
 
     /// Answers 200 to CONNECT, and gives the connection away. What the handler returns after that is ignored.

@@ -13,7 +13,10 @@ use futures::Stream;
 
 use super::chunks::Chunks;
 use super::error::{Fault, HttpError};
+#[cfg(feature = "tower")]
+use super::foreign_body::{Foreign, ForeignBody};
 use super::header_list::HeaderList;
+use super::multi_dict::TooManyPairs;
 
 /// The body of a request that came in, or of a response to a client.
 ///
@@ -30,6 +33,8 @@ pub struct Body {
 enum Source {
     Full(Option<Bytes>),
     Queue(Rc<RefCell<Queue>>),
+    #[cfg(feature = "tower")]
+    Foreign(Box<Foreign>),
 }
 
 /// What the connection is told of its body.
@@ -62,6 +67,8 @@ impl Body {
         match &self.source {
             Source::Full(bytes) => Some(bytes.as_ref().map_or(0, |bytes| bytes.len() as u64)),
             Source::Queue(queue) => queue.borrow().declared,
+            #[cfg(feature = "tower")]
+            Source::Foreign(foreign) => foreign.content_length(),
         }
     }
 
@@ -73,13 +80,18 @@ impl Body {
                 let queue = queue.borrow();
                 queue.chunks.is_empty() && matches!(queue.end, Some(Ok(_)))
             }
+            #[cfg(feature = "tower")]
+            Source::Foreign(foreign) => foreign.is_end(),
         }
     }
 
     /// Refuses more than `limit` bytes from now on, of the whole body; `None` leaves only the limit of the connection.
     pub fn set_limit(&mut self, limit: Option<u64>) {
-        if let Source::Queue(queue) = &self.source {
-            queue.borrow_mut().limit = limit;
+        match &mut self.source {
+            Source::Full(_) => {}
+            Source::Queue(queue) => queue.borrow_mut().limit = limit,
+            #[cfg(feature = "tower")]
+            Source::Foreign(foreign) => foreign.set_limit(limit),
         }
     }
 
@@ -97,6 +109,8 @@ impl Body {
         let queue = match &mut self.source {
             Source::Full(bytes) => return Poll::Ready(Ok(bytes.take().filter(|bytes| !bytes.is_empty()))),
             Source::Queue(queue) => queue,
+            #[cfg(feature = "tower")]
+            Source::Foreign(foreign) => return foreign.poll_chunk(cx),
         };
         let source = {
             let mut queue = queue.borrow_mut();
@@ -159,6 +173,8 @@ impl Body {
             Source::Queue(queue) => {
                 queue.borrow().end.as_ref()?.as_ref().ok().filter(|trailers| !trailers.is_empty()).cloned()
             }
+            #[cfg(feature = "tower")]
+            Source::Foreign(foreign) => foreign.trailers(),
         }
     }
 
@@ -177,7 +193,14 @@ impl Body {
                 drop(queue);
                 Some((bytes, self.trailers()))
             }
+            Source::Foreign(_) => None,
         }
+    }
+
+    /// One of another kind, whose length may be known.
+    #[cfg(feature = "tower")]
+    pub(crate) fn foreign(body: impl ForeignBody + 'static, declared: Option<u64>) -> Self {
+        Body { source: Source::Foreign(Box::new(Foreign::new(body, declared))) }
     }
 
     /// A body and the end that fills it.
@@ -345,8 +368,8 @@ impl std::error::Error for BodyError {
 
 /// The status of an error that is the client's fault.
 pub(crate) fn client_fault(err: &crate::Error) -> Option<StatusCode> {
-    match err.downcast_ref::<BodyError>() {
-        Some(err) => Some(err.status()),
-        None => err.downcast_ref::<HttpError>().filter(|err| err.fault() == Fault::Peer).map(HttpError::status),
-    }
+    let of_body = err.downcast_ref().map(BodyError::status);
+    let of_pairs = || err.downcast_ref().map(TooManyPairs::status);
+    let of_peer = || err.downcast_ref().filter(|err: &&HttpError| err.fault() == Fault::Peer).map(HttpError::status);
+    of_body.or_else(of_pairs).or_else(of_peer)
 }

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use bytes::{Bytes, BytesMut};
 
+use super::recycled::copy_of;
+
 /// Pieces below this size are copied together: a body in chunks of one byte costs no more than its bytes.
 const SMALL: usize = 1024;
 
@@ -46,7 +48,7 @@ impl Chunks {
             self.len += piece.len();
             self.tail.extend_from_slice(piece);
         } else {
-            self.push(Bytes::copy_from_slice(piece));
+            self.push(copy_of(piece));
         }
     }
 

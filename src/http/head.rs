@@ -3,9 +3,13 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+#[cfg(feature = "websocket")]
+use std::rc::Rc;
 
 use ::http::{Method, StatusCode, Version};
 
+#[cfg(any(feature = "app", feature = "tower"))]
+use super::error::HttpError;
 use super::headers::Headers;
 use super::target::Target;
 
@@ -46,6 +50,11 @@ impl Span {
         usize::from(self.start) + usize::from(self.len)
     }
 
+    #[cfg(any(feature = "app", feature = "tower"))]
+    fn is_empty(self) -> bool {
+        self.len == 0
+    }
+
     pub(crate) fn cut(self, text: &[u8]) -> &[u8] {
         text.get(self.start()..self.end()).unwrap_or_default()
     }
@@ -71,6 +80,8 @@ pub(crate) struct Parts {
     pub(crate) fields: Vec<Field>,
     /// Of a request. It stands here so that a head is moved as one pointer.
     pub(crate) line: RequestLine,
+    /// What of the path belongs to what the handler is mounted below; the path goes on behind it.
+    root: Span,
 }
 
 /// What the line of a request says, and which field is `Host`.
@@ -131,6 +142,7 @@ impl Drop for HeadBuffer {
         let Some(mut parts) = self.parts.take().filter(|parts| parts.text.capacity() <= MAX_SPARE_SIZE) else { return };
         parts.text.clear();
         parts.fields.clear();
+        parts.root = Span::default();
         // Once the thread ends there is nobody to keep it for.
         let _ = SPARE.try_with(|spare| {
             let mut spare = spare.borrow_mut();
@@ -146,6 +158,7 @@ impl Clone for HeadBuffer {
         let mut buffer = HeadBuffer::copy_of(&self.text);
         buffer.fields.extend_from_slice(&self.fields);
         buffer.line = self.line.clone();
+        buffer.root = self.root;
         buffer
     }
 }
@@ -167,7 +180,7 @@ impl RequestHead {
         self.buffer.line.version
     }
 
-    /// The target as it came: Werkzeug's `raw_uri`.
+    /// The target as it came, without what the handler is mounted below: Werkzeug's `raw_uri`.
     pub fn target(&self) -> &str {
         self.cut(self.buffer.line.target)
     }
@@ -180,12 +193,73 @@ impl RequestHead {
             .unwrap_or(Target::Origin { path: text, query: None })
     }
 
-    /// The path, with its percent-encoding: `*` for the whole server, empty for CONNECT.
+    /// The path, with its percent-encoding: `*` for the whole server, empty for CONNECT. It is the part behind the
+    /// [`root_path`](RequestHead::root_path).
     pub fn path(&self) -> &str {
         match self.cut(self.buffer.line.path) {
             "" if *self.method() != Method::CONNECT => "/",
             path => path,
         }
+    }
+
+    /// What the handler is mounted below, as it came in front of the path: ASGI's `root_path`. Empty for one that is not
+    /// mounted.
+    pub fn root_path(&self) -> &str {
+        self.cut(self.buffer.root)
+    }
+
+    /// The [`root_path`](RequestHead::root_path) with the next `n` bytes of the path.
+    #[cfg(feature = "app")]
+    pub(crate) fn root_path_with(&self, n: usize) -> &str {
+        self.cut(self.root_with(n))
+    }
+
+    #[cfg(any(feature = "app", feature = "tower"))]
+    fn root_with(&self, n: usize) -> Span {
+        let root = self.buffer.root;
+        let start = if root.is_empty() { self.buffer.line.path.start() } else { root.start() };
+        Span::new(start, start + root.end() - root.start() + n)
+    }
+
+    /// Moves the first `n` bytes of the path to the [`root_path`](RequestHead::root_path): up to a slash, or all.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpError::HeadTooLarge`] if the target that is left has to be written anew, and there is no room for it.
+    #[cfg(any(feature = "app", feature = "tower"))]
+    pub(crate) fn mount(&mut self, n: usize) -> Result<(), HttpError> {
+        let root = self.root_with(n);
+        let buffer = &mut *self.buffer;
+        let (text, line) = (&mut buffer.text, &mut buffer.line);
+        let (target, path) = (line.target, line.path);
+        let rest = Span::new(path.start() + n, path.end());
+        if path.start() == target.start() && !rest.is_empty() {
+            line.target = Span::new(rest.start(), target.end());
+            line.path = rest;
+        } else {
+            // One without a slash at its start, or behind a host.
+            let limit = usize::from(u16::MAX);
+            let start = text.len();
+            if start + target.end() - target.start() > limit {
+                return Err(HttpError::HeadTooLarge { limit });
+            }
+            text.extend_from_within(target.start()..path.start());
+            let path_start = text.len();
+            text.extend_from_within(rest.start()..rest.end());
+            if rest.is_empty() {
+                text.push(b'/');
+            }
+            line.path = Span::new(path_start, text.len());
+            if let Some(query) = &mut line.query {
+                text.push(b'?');
+                let query_start = text.len();
+                text.extend_from_within(query.start()..query.end());
+                *query = Span::new(query_start, text.len());
+            }
+            line.target = Span::new(start, text.len());
+        }
+        buffer.root = root;
+        Ok(())
     }
 
     fn cut(&self, span: Span) -> &str {
@@ -227,6 +301,28 @@ impl fmt::Debug for RequestHead {
             .field("version", &self.version())
             .field("headers", &self.headers())
             .finish()
+    }
+}
+
+/// The head of a request with one owner, or with several.
+#[cfg(feature = "websocket")]
+#[derive(Clone)]
+pub(crate) enum SharedHead {
+    Alone(RequestHead),
+    #[cfg_attr(not(feature = "app"), expect(dead_code, reason = "an application and its WebSocket have the same"))]
+    Shared(Rc<RequestHead>),
+}
+
+#[cfg(feature = "websocket")]
+impl Deref for SharedHead {
+    type Target = RequestHead;
+
+    #[inline]
+    fn deref(&self) -> &RequestHead {
+        match self {
+            SharedHead::Alone(head) => head,
+            SharedHead::Shared(head) => head,
+        }
     }
 }
 

@@ -32,7 +32,9 @@ impl<'a> Headers<'a> {
 
     /// The values of all fields of that name.
     pub fn get_all<'n>(&self, name: &'n str) -> impl Iterator<Item = &'a [u8]> + use<'a, 'n> {
-        self.iter().filter(|(found, _)| found.eq_ignore_ascii_case(name)).map(|(_, value)| value)
+        let text = self.text;
+        let named = self.fields.iter().filter(move |field| field.name.cut(text).eq_ignore_ascii_case(name.as_bytes()));
+        named.map(move |field| field.value.cut(text))
     }
 
     /// Whether there is a field of that name.

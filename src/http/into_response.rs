@@ -48,6 +48,7 @@ use crate::{Error, Result};
     message = "`{Self}` is no response",
     label = "a handler cannot give this",
     note = "a handler gives a `Response`, a `StatusCode`, text, bytes, `Html`, `Json`, or a `Result` of one of these",
+    note = "a value of your own is wrapped: `Json(value)`, if it is `Serialize`",
     note = "a status and header fields stand behind it: `(body, status)`, `(body, headers)` or `(body, status, headers)`",
     note = "instead of `()` return a status, as `StatusCode::NO_CONTENT`"
 )]
@@ -56,8 +57,9 @@ pub trait IntoResponse {
     ///
     /// # Errors
     ///
-    /// The handler's error: it is reported, and the client gets 500. A [`BodyError`](super::BodyError) and an
-    /// [`HttpError`](super::HttpError) of the peer's are answered with their own status and not reported.
+    /// The handler's error: it is reported, and the client gets 500. A [`BodyError`](super::BodyError),
+    /// [`TooManyPairs`](super::TooManyPairs) and an [`HttpError`](super::HttpError) of the peer's are answered with their
+    /// own status and not reported.
     fn into_response(self) -> Result<Response>;
 }
 

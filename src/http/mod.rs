@@ -3,6 +3,10 @@
 //! A head is one buffer and offsets into it: a [`RequestHead`] that nobody looks at costs a copy of its bytes, and the
 //! types of the [`http`] crate are made when they are asked for. Nothing here does I/O or looks at a clock.
 
+#[cfg(feature = "app")]
+mod accept;
+#[cfg(feature = "app")]
+mod authorization;
 mod body;
 mod byte_set;
 mod chunks;
@@ -12,6 +16,8 @@ mod cookie;
 mod cookies;
 mod error;
 mod escape;
+#[cfg(feature = "tower")]
+mod foreign_body;
 mod head;
 mod header_list;
 mod headers;
@@ -24,13 +30,20 @@ mod limits;
 #[cfg(feature = "app")]
 mod multi_dict;
 mod percent;
+#[cfg(feature = "app")]
+mod quoted;
+mod recycled;
 mod redirect;
 mod response;
 mod response_part;
 mod target;
-#[cfg(all(feature = "app", feature = "testing"))]
+#[cfg(any(feature = "tower", all(feature = "app", feature = "testing")))]
 mod written_head;
 
+#[cfg(feature = "app")]
+pub use accept::Accept;
+#[cfg(feature = "app")]
+pub use authorization::Authorization;
 pub use body::{Body, BodyError};
 #[cfg(feature = "app")]
 pub use cookie::{CookieError, MAX_COOKIE_SIZE};
@@ -65,9 +78,17 @@ pub(crate) use body::{BodySource, BodyWriter, client_fault};
 pub(crate) use byte_set::{ByteSet, IN_TOKEN};
 #[cfg(all(feature = "app", feature = "testing"))]
 pub(crate) use cookies::unquoted;
+#[cfg(feature = "tower")]
+pub(crate) use foreign_body::ForeignBody;
+#[cfg(feature = "websocket")]
+pub(crate) use head::SharedHead;
 pub(crate) use head::{Field, HeadBuffer, RequestLine, Span};
 pub(crate) use headers::tokens;
 pub(crate) use host::is_host;
+#[cfg(feature = "app")]
+pub(crate) use quoted::{parameter, split_quoted};
+#[cfg(feature = "websocket")]
+pub(crate) use recycled::changed_copy_of;
 #[cfg(all(feature = "app", feature = "testing"))]
 pub(crate) use redirect::to_uri;
 pub(crate) use response::BodyKind;

@@ -138,6 +138,14 @@ pub(crate) struct BodyStream {
     trailers: Option<Box<dyn FnOnce() -> HeaderList>>,
 }
 
+#[cfg(feature = "tower")]
+impl BodyStream {
+    /// Somebody has taken so many bytes, whom the length that is left concerns.
+    pub(crate) fn note_taken(&mut self, n: usize) {
+        self.length = self.length.map(|length| length.saturating_sub(n as u64));
+    }
+}
+
 impl ResponseBody {
     /// No bytes.
     pub const fn empty() -> Self {
@@ -204,7 +212,7 @@ impl ResponseBody {
     }
 
     /// The same, with what `wrap` makes of its pieces if it is made while it is sent.
-    #[cfg(feature = "app")]
+    #[cfg(any(feature = "app", feature = "tower"))]
     pub(crate) fn map_stream<S>(self, wrap: impl FnOnce(Chunks) -> S) -> Self
     where
         S: Stream<Item = Result<Bytes>> + 'static,

@@ -10,7 +10,6 @@ use crate::http::{
 };
 
 use super::fields::Framing;
-use super::plain_request::read_plain_request;
 
 /// Room on the stack for the fields of a head.
 const ROOM: usize = 256;
@@ -25,19 +24,12 @@ pub(super) struct Read<H> {
     pub(super) framing: Framing,
 }
 
-/// Reads the head of a request from the start of `bytes`; `None` if it is not complete. Empty lines before it count.
+/// Reads the head of a request, whatever it looks like, from the start of `bytes`; `None` if it is not complete. Empty
+/// lines before it count.
 ///
 /// # Errors
 ///
 /// What is wrong first, and so the same however the head was cut on its way.
-pub(super) fn parse_request(bytes: &[u8], limits: &Limits) -> Result<Option<Read<RequestHead>>, HttpError> {
-    match read_plain_request(bytes, limits) {
-        Some(read) => Ok(Some(read)),
-        None => parse_any_request(bytes, limits),
-    }
-}
-
-/// As [`parse_request`], whatever the head looks like.
 // Kept apart, so that its room on the stack is not made for every plain head.
 #[inline(never)]
 pub(super) fn parse_any_request(bytes: &[u8], limits: &Limits) -> Result<Option<Read<RequestHead>>, HttpError> {
@@ -81,7 +73,7 @@ pub(super) fn parse_any_request(bytes: &[u8], limits: &Limits) -> Result<Option<
 ///
 /// # Errors
 ///
-/// As [`parse_request`].
+/// As [`parse_any_request`].
 pub(super) fn parse_response(bytes: &[u8], limits: &Limits) -> Result<Option<Read<ResponseHead>>, HttpError> {
     let mut room = [const { MaybeUninit::uninit() }; ROOM];
     let mut response = httparse::Response::new(&mut []);
@@ -114,7 +106,7 @@ pub(super) fn parse_response(bytes: &[u8], limits: &Limits) -> Result<Option<Rea
 ///
 /// # Errors
 ///
-/// As [`parse_request`].
+/// As [`parse_any_request`].
 pub(super) fn parse_trailers(bytes: &[u8], limits: &Limits) -> Result<Option<(usize, HeaderList)>, HttpError> {
     if bytes.starts_with(b"\r\n") {
         return Ok(Some((2, HeaderList::new())));
@@ -196,8 +188,7 @@ fn keep_fields(buffer: &mut HeadBuffer, text: &[u8], fields: &[httparse::Header<
 }
 
 /// Whether there is a host where there has to be one, and it looks like one.
-#[inline]
-pub(super) fn check_host(buffer: &HeadBuffer, framing: &Framing, is_11: bool) -> Result<(), HttpError> {
+fn check_host(buffer: &HeadBuffer, framing: &Framing, is_11: bool) -> Result<(), HttpError> {
     match framing.host.and_then(|n| buffer.fields.get(usize::from(n))) {
         Some(field) if is_host(field.value.cut(&buffer.text)) => Ok(()),
         Some(_) => Err(HttpError::Host),

@@ -9,12 +9,15 @@
 //! This reader has no opinions. What is not complete, wrong or only unusual it does not take, and the careful one says
 //! what to make of it. What it takes, the careful one would have taken for the same.
 
-use crate::http::{ByteSet, Field, HeadBuffer, IN_TOKEN, Limits, Method, RequestHead, RequestLine, Span, Version};
+use crate::http::{
+    ByteSet, Field, HeadBuffer, IN_TOKEN, Limits, Method, RequestHead, RequestLine, Span, Version, is_host,
+};
 
 use super::fields::Framing;
-use super::parse::{Read, check_host};
+use super::parse::Read;
 
 /// Reads a head from the start of `bytes`, if it is a plain one.
+#[inline]
 pub(super) fn read_plain_request(bytes: &[u8], limits: &Limits) -> Option<Read<RequestHead>> {
     let text = &bytes[..bytes.len().min(limits.head)];
     let (method, start) = cut_method(text)?;
@@ -44,14 +47,18 @@ pub(super) fn read_plain_request(bytes: &[u8], limits: &Limits) -> Option<Read<R
         if name.is_empty() || parts.fields.len() == limits.headers {
             return None;
         }
-        framing.note(parts.fields.len(), name, value).ok()?;
+        let n_field = parts.fields.len();
+        framing.note(n_field, name, value).ok()?;
+        if framing.host == Some(n_field as u16) && !is_host(value) {
+            return None;
+        }
         parts.fields.push(Field { name: Span::of(name, text), value: Span::of(value, text) });
         rest = next;
     };
     parts.text.extend_from_slice(&text[..n]);
     let (path, query) = (Span::of(path, text), query.map(|query| Span::of(query, text)));
     parts.line = RequestLine { method, version: Version::HTTP_11, target, path, query, host: framing.host };
-    framing.check().and_then(|()| check_host(&buffer, &framing, true)).ok()?;
+    framing.check().ok().filter(|()| framing.host.is_some())?;
     Some(Read { n, head: RequestHead { buffer }, framing })
 }
 

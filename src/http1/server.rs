@@ -9,7 +9,8 @@ use super::encode::{self, BodyFraming};
 use super::incoming::Incoming;
 use super::last_head::LastHead;
 use super::outgoing::Outgoing;
-use super::parse::{parse_request, parse_trailers};
+use super::parse::{parse_any_request, parse_trailers};
+use super::plain_request::read_plain_request;
 use super::stash::Stash;
 
 /// The server's side of a connection of HTTP/1.1 or 1.0: bytes in, events out, and the other way round. It does no I/O
@@ -172,7 +173,7 @@ impl ServerConnection {
     pub fn receive_eof(&mut self) -> Result<(), HttpError> {
         let end = match self.reading {
             Reading::Head if self.stash.has_only_line_ends() => Ok(()),
-            Reading::Head => parse_request(self.stash.bytes(), &self.limits).and(Err(HttpError::Incomplete)),
+            Reading::Head => parse_any_request(self.stash.bytes(), &self.limits).and(Err(HttpError::Incomplete)),
             Reading::Body(_) => parse_trailers(self.stash.bytes(), &self.limits).and(Err(HttpError::Incomplete)),
             Reading::Done | Reading::Closed | Reading::Switched => Ok(()),
         };
@@ -188,13 +189,20 @@ impl ServerConnection {
     }
 
     fn receive_head<'a>(&mut self, data: &mut &'a [u8]) -> Result<Option<ServerEvent<'a>>, HttpError> {
-        let read = match self.stash.take_head(data, &self.limits, parse_request) {
-            Ok(Some(read)) => read,
-            Ok(None) => return Ok(None),
-            Err(err) => {
-                self.forget_exchange();
-                return Err(err);
+        let plain = if self.stash.is_empty() { read_plain_request(data, &self.limits) } else { None };
+        let read = match plain {
+            Some(read) => {
+                *data = &data[read.n..];
+                read
             }
+            None => match self.stash.take_head(data, &self.limits, parse_any_request) {
+                Ok(Some(read)) => read,
+                Ok(None) => return Ok(None),
+                Err(err) => {
+                    self.forget_exchange();
+                    return Err(err);
+                }
+            },
         };
         let framing = read.framing;
         let is_11 = read.head.version() == Version::HTTP_11;

@@ -202,6 +202,12 @@ impl Config {
         self.bind_to(Place::Socket(Arc::new(listener)), false)
     }
 
+    /// Whether it says where to listen.
+    #[cfg(feature = "app")]
+    pub(crate) fn is_bound(&self) -> bool {
+        !self.bind.is_empty()
+    }
+
     fn bind_to(mut self, place: Place, is_insecure: bool) -> Self {
         self.bind.push(Bind { place, is_insecure });
         self

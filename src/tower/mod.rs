@@ -22,9 +22,13 @@
 //! Not there: upgrades, which hyper does with a type of its own, so that axum's `WebSocketUpgrade` and `CONNECT` cannot
 //! work; and axum's `ConnectInfo`, in whose place `Extension<ConnectionInfo>` says more.
 
+mod connection;
 mod handoff;
+mod incoming;
 mod outgoing;
 mod request_body;
+mod response_body;
+mod service;
 
 use std::future::{Future, poll_fn};
 use std::pin::pin;
@@ -34,9 +38,11 @@ use tower_service::Service;
 
 use crate::handler::{Handler, Request};
 use crate::http::{BodyError, Fault, HeaderList, HttpError, Response, StatusCode};
+use connection::Lent;
 use handoff::{Filler, handoff};
 
 pub use request_body::RequestBody;
+pub use service::{HandlerService, layered, service};
 
 /// What the errors of services become.
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -61,6 +67,11 @@ pub struct ConnectionInfo {
     /// Whether the connection is encrypted: the scheme is `https`.
     pub is_secure: bool,
 }
+
+/// What the handler of a request is [mounted](crate::app::App::mount) below, as it came in front of its path: an extension
+/// of each request where there is something of that kind. ASGI's `root_path`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RootPath(pub String);
 
 /// A handler that hands each request to a service, as an axum `Router`.
 ///
@@ -92,7 +103,7 @@ where
     B::Error: Into<BoxError>,
 {
     let mut service = service;
-    let Some((request, mut filler)) = convert(request) else {
+    let Some((request, mut filler, lent)) = convert(request) else {
         return Ok(Response::new(StatusCode::BAD_REQUEST));
     };
     poll_fn(|cx| service.poll_ready(cx)).await.map_err(error)?;
@@ -105,6 +116,7 @@ where
         polled
     });
     let (parts, body) = response.await.map_err(error)?.into_parts();
+    drop(lent);
     let failure = filler.as_ref().and_then(Filler::failure).filter(|_| parts.status == StatusCode::BAD_REQUEST);
     let mut response = Response::new(failure.map_or(parts.status, BodyError::status));
     *response.headers_mut() = HeaderList::from(&parts.headers);
@@ -112,12 +124,12 @@ where
     Ok(response)
 }
 
-/// The request in the types of the `http` crate, and what fills its body if that is not there as a whole. `None` if its
-/// target is no `Uri`.
-fn convert(request: Request) -> Option<(::http::Request<RequestBody>, Option<Filler>)> {
-    let connection =
+/// The request in the types of the `http` crate, what fills its body if that is not there as a whole, and what lends its
+/// connection. `None` if its target is no `Uri`.
+fn convert(request: Request) -> Option<(::http::Request<RequestBody>, Option<Filler>, Lent)> {
+    let info =
         ConnectionInfo { peername: request.peername(), sockname: request.sockname(), is_secure: request.is_secure() };
-    let (head, body) = request.into_parts();
+    let (head, body, connection) = request.split();
     let uri = ::http::Uri::try_from(head.target()).ok()?;
     let (body, filler) = handoff(body);
     let mut converted = ::http::Request::new(body);
@@ -125,8 +137,13 @@ fn convert(request: Request) -> Option<(::http::Request<RequestBody>, Option<Fil
     *converted.uri_mut() = uri;
     *converted.version_mut() = head.version();
     *converted.headers_mut() = head.headers().to_header_map();
-    converted.extensions_mut().insert(connection);
-    Some((converted, filler))
+    let extensions = converted.extensions_mut();
+    extensions.insert(info);
+    if !head.root_path().is_empty() {
+        extensions.insert(RootPath(head.root_path().to_owned()));
+    }
+    let lent = Lent::to(extensions, connection);
+    Some((converted, filler, lent))
 }
 
 /// An error of a service: the one that says which status answers it, if there is such a one among its causes.

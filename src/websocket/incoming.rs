@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use bytes::Bytes;
+
 use super::deflate::Deflate;
 use super::error::WebSocketError;
 use super::frame::NO_KEY;
@@ -123,10 +125,10 @@ fn unmasked(piece: &[u8], key: [u8; 4]) -> Cow<'_, [u8]> {
 }
 
 /// A message in one frame that is there as a whole.
-pub(super) fn whole_message(kind: MessageKind, payload: Vec<u8>) -> Result<Message, WebSocketError> {
+pub(super) fn whole_message(kind: MessageKind, payload: Bytes) -> Result<Message, WebSocketError> {
     match kind {
         MessageKind::Text => Ok(Message::Text(Utf8Bytes::try_from(payload).map_err(|_| NOT_UTF8)?)),
-        MessageKind::Binary => Ok(Message::Binary(payload.into())),
+        MessageKind::Binary => Ok(Message::Binary(payload)),
     }
 }
 

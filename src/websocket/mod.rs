@@ -54,4 +54,4 @@ pub use protocol::{
 
 pub(crate) use protocol::Hub;
 #[cfg(feature = "app")]
-pub(crate) use protocol::is_end;
+pub(crate) use protocol::{Upgrading, is_end};

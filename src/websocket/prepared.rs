@@ -61,7 +61,7 @@ impl PreparedMessage {
 
     /// The frame for a connection with this compression: the first connection with such a window decides whether it is
     /// worth it. It refers to no other message, so the compressor of the connection has to forget its context.
-    pub(super) fn compressed_frame(&self, deflate: &Deflate) -> Option<Bytes> {
+    pub(super) fn compressed_frame(&self, deflate: &Deflate) -> Option<&Bytes> {
         let nth = deflate.window_bits().saturating_sub(MIN_WINDOW_BITS);
         let compressed = self.0.compressed.get(usize::from(nth))?;
         compressed
@@ -69,7 +69,7 @@ impl PreparedMessage {
                 let payload = deflate.compress_once(self.0.message.as_bytes())?;
                 Some(frame(self.0.message.kind(), true, &payload).0)
             })
-            .clone()
+            .as_ref()
     }
 }
 

@@ -9,6 +9,7 @@ mod bad_input;
 mod cookies;
 mod errors;
 mod life;
+mod mounts;
 mod redirects;
 mod requests;
 mod responses;

@@ -280,7 +280,7 @@ fn the_failures_of_a_view_come_to_whoever_asks() {
         assert!(stream.receive().await.unwrap_err().is::<TestClientError>());
         let mut stream = client.get("/stream/panic").begin()?;
         let panic = AssertUnwindSafe(stream.receive()).catch_unwind().await.unwrap_err();
-        assert_eq!(panic.downcast_ref::<&str>(), Some(&"the stream has panicked"));
+        assert_eq!(panic.downcast_ref::<String>().map(String::as_str), Some("the stream has panicked"));
 
         let failed = client.get("/error").begin()?;
         sleep(Duration::from_secs(1)).await;

@@ -5,7 +5,9 @@
 #[path = "../stage/mod.rs"]
 mod stage;
 
+mod accepts;
 mod answers;
+mod authorizations;
 mod cookies_read;
 mod cookies_set;
 mod markup;

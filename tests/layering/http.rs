@@ -9,27 +9,50 @@ use super::{read, repository, shown, sources};
 const OUTSIDE: [&str; 3] = ["foster_compat", "futures", "tokio"];
 
 /// What each room of the package `foster` may name of the others, lowest first.
-const ROOMS: [Room; 4] = [
+const ROOMS: [Room; 5] = [
     // A body is a stream to its reader: the trait is named, and nothing that runs one.
-    Room { folder: "src/http", except: &[], outside: &["foster_compat", "tokio"], crate_modules: &["Error", "Result"] },
+    Room {
+        folder: "src/http",
+        except: &[],
+        outside: &["foster_compat", "tokio"],
+        crate_modules: Named::Only(&["Error", "Result"]),
+    },
     Room {
         folder: "src/http1",
         except: &["src/http1/client", "src/http1/protocol", "src/http1/mod.rs"],
         outside: &OUTSIDE,
-        crate_modules: &["http"],
+        crate_modules: Named::Only(&["http"]),
     },
     Room {
         folder: "src/websocket",
         except: &["src/websocket/client", "src/websocket/mod.rs", "src/websocket/protocol"],
         outside: &OUTSIDE,
-        crate_modules: &["http", "websocket"],
+        crate_modules: Named::Only(&["http", "websocket"]),
     },
     // The router answers with the types of this package alone.
     Room {
         folder: "src/app/routing",
         except: &[],
         outside: &["foster_compat", "futures", "http", "tokio"],
-        crate_modules: &["http"],
+        crate_modules: Named::Only(&["http"]),
+    },
+    // The framework stands on the seam: it names no machine, no protocol, no transport and no socket.
+    Room {
+        folder: "src/app",
+        except: &["src/app/routing", "src/app/testing"],
+        outside: &["foster_compat", "tokio"],
+        crate_modules: Named::AllBut(&[
+            "asyncio",
+            "create_connection",
+            "create_server",
+            "http1",
+            "outbox",
+            "Protocol",
+            "SharedProtocol",
+            "testing",
+            "Transport",
+            "TransportRef",
+        ]),
     },
 ];
 
@@ -37,7 +60,22 @@ struct Room {
     folder: &'static str,
     except: &'static [&'static str],
     outside: &'static [&'static str],
-    crate_modules: &'static [&'static str],
+    crate_modules: Named,
+}
+
+/// What a room may name of this crate.
+enum Named {
+    Only(&'static [&'static str]),
+    AllBut(&'static [&'static str]),
+}
+
+impl Named {
+    fn allows(&self, name: &str) -> bool {
+        match self {
+            Named::Only(names) => names.contains(&name),
+            Named::AllBut(names) => !names.contains(&name),
+        }
+    }
 }
 
 #[test]
@@ -58,7 +96,7 @@ fn the_machines_of_http_do_no_io_and_name_only_what_lies_below() {
 
 #[test]
 fn a_machine_that_looks_up_is_found() {
-    let [vocabulary, machines, websocket, router] = &ROOMS;
+    let [vocabulary, machines, websocket, router, app] = &ROOMS;
     for source in [
         "use tokio::time::Instant;",
         "use foster_compat::TransportRef;",
@@ -77,6 +115,10 @@ fn a_machine_that_looks_up_is_found() {
     for source in ["use crate::handler::Request;", "use crate::websocket::Message;", "use futures::Stream;"] {
         assert_eq!(router.broken_in(&Outline::of(source)).len(), 1, "{source}");
     }
+    for source in ["use crate::http1::ServerConnection;", "use crate::TransportRef;", "use tokio::net::TcpStream;"] {
+        assert_eq!(app.broken_in(&Outline::of(source)).len(), 1, "{source}");
+    }
+    assert!(app.broken_in(&Outline::of("use crate::{Error, Nursery, handler, open_nursery};")).is_empty());
     assert!(router.broken_in(&Outline::of("use crate::http::Method;\nuse super::rule::Rule;")).is_empty());
     assert!(websocket.broken_in(&Outline::of("use crate::websocket::Message;\nuse bytes::Bytes;")).is_empty());
     assert!(vocabulary.broken_in(&Outline::of("use crate::{Error, Result};\nuse super::head::Span;")).is_empty());
@@ -89,7 +131,7 @@ impl Room {
         for found in outline.paths() {
             let names = |nth: usize| found.segments.get(nth).map_or("", String::as_str);
             let is_allowed = match names(0) {
-                "crate" => self.crate_modules.contains(&names(1)),
+                "crate" => self.crate_modules.allows(names(1)),
                 outside => !self.outside.contains(&outside),
             };
             if !is_allowed {

@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use foster::app::testing::TestClient;
-use foster::app::{App, Request};
+use foster::app::{App, Path, Request};
 use foster::http::Method;
 use foster::http1::Client;
 use foster::{Config, Error, Event, Nursery, Result, ValueError, open_nursery, run, serve};
@@ -41,10 +41,7 @@ fn main() -> Result<()> {
 
 fn app() -> App {
     let mut app = App::new();
-    app.get("/users/<int:id>", async |request: Request| {
-        let args = request.view_args();
-        args.get("id").and_then(|id| id.as_int()).map_or_else(String::new, |id| id.to_string())
-    });
+    app.get("/users/<int:id>", async |Path(id): Path<i64>| id.to_string());
     app.post("/echo", async |request: Request| request.get_data().await);
     app
 }

@@ -11,6 +11,8 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use futures::FutureExt;
+
 use super::extra_info::{Address, ExtraInfo, TransportSocket};
 use super::protocol_cell::{IntoProtocol, ProtocolCell};
 use super::transport::{BaseTransport, ReadTransport, Transport, WriteTransport};
@@ -39,7 +41,7 @@ impl TransportRef {
         F::Output: Outcome,
     {
         let name = std::any::type_name::<F>();
-        self.0.start_soon_boxed(name, Box::pin(async move { task.await.into_result() }));
+        self.0.start_soon_boxed(name, Box::pin(task.map(Outcome::into_result)));
     }
 
     /// As [`start_soon`](TransportRef::start_soon), but the first step is taken at once, before this returns: Python
@@ -51,7 +53,7 @@ impl TransportRef {
         F::Output: Outcome,
     {
         let name = std::any::type_name::<F>();
-        let mut task: Pin<Box<dyn Future<Output = Result<()>>>> = Box::pin(async move { task.await.into_result() });
+        let mut task: Pin<Box<dyn Future<Output = Result<()>>>> = Box::pin(task.map(Outcome::into_result));
         self.in_scope(|| {
             // The first step of the task asks everything again, so nobody has to be woken by this one.
             let mut cx = Context::from_waker(Waker::noop());

@@ -8,6 +8,8 @@ use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
+use futures::FutureExt;
+
 use super::error::NurseryError;
 use super::limit::{Limit, Place, Waiting};
 use super::outcome::Outcome;
@@ -266,7 +268,7 @@ impl Nursery {
         let count = if is_background { &state.n_background } else { &state.n_live };
         count.set(count.get() + 1);
         let task = NewTask {
-            future: Box::pin(async move { child.await.into_result() }),
+            future: Box::pin(child.map(Outcome::into_result)),
             supervisor: state.clone(),
             parent: state.node,
             is_background,

@@ -1,16 +1,18 @@
 //! [`CancelScope`] and [`shield`].
 
 use std::cell::{Cell, RefCell};
-use std::future::Future;
-use std::pin::pin;
+use std::future::{Future, poll_fn};
+use std::panic::resume_unwind;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
-use super::region::Region;
+use super::region::{Ended, Region};
 use crate::runtime::{Alarm, CancelReason, CancelSource, Core, Door, Kind, Knock, Node, NodeId, current, try_current};
 
 /// Work that can be cancelled as a whole: `trio.CancelScope`.
@@ -123,24 +125,8 @@ impl CancelScope {
     /// # Panics
     ///
     /// With one sentence if the scope was entered before, or outside a loop. Resumes a panic of the future.
-    pub async fn run<F: Future>(&self, future: F) -> Option<F::Output> {
-        let state = &*self.state;
-        assert!(!state.is_used.replace(true), "this CancelScope was entered before: make a new one for each use");
-        let (deadline, is_shielded) = (state.deadline.get().counted_from_now(), state.is_shielded.get());
-        let region = Region::enter_until(deadline, Kind::Scope, is_shielded, is_shielded);
-        let (core, node) = (region.core().clone(), region.node());
-        *state.active.borrow_mut() = ScopeHandle::new(core.clone(), node);
-        let entered = Entered { state, region };
-        let called = state.called.borrow().clone();
-        if let Some(reason) = called {
-            core.cancel(node, || reason);
-        }
-        let ended = entered.wait(future).await;
-        if ended.is_none() {
-            give_way(&core).await;
-            state.caught.set(true);
-        }
-        ended
+    pub fn run<F: Future>(&self, future: F) -> impl Future<Output = Option<F::Output>> {
+        Run { state: &self.state, slot: Some(future), stage: Stage::New }
     }
 
     /// Cancels the scope; nothing happens the second time. Before entry it is remembered.
@@ -241,21 +227,78 @@ impl CancelScope {
     }
 }
 
+pin_project! {
+    /// Work in its scope. Written by hand, because an `async fn` has room for its argument twice.
+    struct Run<'a, F> {
+        state: &'a State,
+        #[pin]
+        slot: Option<F>,
+        // Dropped behind the future.
+        stage: Stage<'a>,
+    }
+}
+
+enum Stage<'a> {
+    New,
+    Entered(Entered<'a>),
+    /// The future was dropped.
+    GivesWay(Rc<Core>),
+    Over,
+}
+
+impl<F: Future> Future for Run<'_, F> {
+    type Output = Option<F::Output>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        if let Stage::New = this.stage {
+            *this.stage = Stage::Entered(Entered::enter(this.state));
+        }
+        if let Stage::Entered(entered) = this.stage {
+            let ended = ready!(entered.poll(this.slot.as_mut(), cx));
+            let core = entered.region.core().clone();
+            this.slot.set(None);
+            *this.stage = Stage::Over;
+            match ended {
+                Ended::Value(value) => return Poll::Ready(Some(value)),
+                Ended::Panic(payload) => resume_unwind(payload),
+                Ended::Dropped => *this.stage = Stage::GivesWay(core),
+            }
+        }
+        if let Stage::GivesWay(core) = this.stage {
+            ready!(poll_give_way(core));
+            this.state.caught.set(true);
+        }
+        *this.stage = Stage::Over;
+        Poll::Ready(None)
+    }
+}
+
 /// The region of an entered scope; leaving it keeps for the scope what it has become.
 struct Entered<'a> {
     state: &'a State,
     region: Region,
 }
 
-impl Entered<'_> {
-    async fn wait<F: Future>(mut self, future: F) -> Option<F::Output> {
-        let mut slot = pin!(Some(future));
-        std::future::poll_fn(|cx| {
-            // The shield may be set and cleared while the scope is entered; its guard is counted by the scope.
-            self.region.adopt_guard(self.state.is_shielded.get());
-            self.region.poll(slot.as_mut(), cx)
-        })
-        .await
+impl<'a> Entered<'a> {
+    fn enter(state: &'a State) -> Self {
+        assert!(!state.is_used.replace(true), "this CancelScope was entered before: make a new one for each use");
+        let (deadline, is_shielded) = (state.deadline.get().counted_from_now(), state.is_shielded.get());
+        let region = Region::enter_until(deadline, Kind::Scope, is_shielded, is_shielded);
+        let (core, node) = (region.core().clone(), region.node());
+        *state.active.borrow_mut() = ScopeHandle::new(core.clone(), node);
+        let entered = Entered { state, region };
+        let called = state.called.borrow().clone();
+        if let Some(reason) = called {
+            core.cancel(node, || reason);
+        }
+        entered
+    }
+
+    fn poll<F: Future>(&mut self, slot: Pin<&mut Option<F>>, cx: &mut Context<'_>) -> Poll<Ended<F::Output>> {
+        // The shield may be set and cleared while the scope is entered; its guard is counted by the scope.
+        self.region.adopt_guard(self.state.is_shielded.get());
+        self.region.poll_caught(slot, cx)
     }
 }
 
@@ -402,7 +445,7 @@ pub fn cancel_reason() -> Option<CancelReason> {
 pub async fn shield<F: Future>(future: F) -> F::Output {
     let mut region = Region::enter(Kind::Guard, true, true);
     let mut slot = pin!(Some(future));
-    let ended = std::future::poll_fn(|cx| region.poll(slot.as_mut(), cx)).await;
+    let ended = poll_fn(|cx| region.poll(slot.as_mut(), cx)).await;
     drop(region);
     match ended {
         Some(value) => value,
@@ -414,14 +457,15 @@ pub async fn shield<F: Future>(future: F) -> F::Output {
 /// After a region lost its work: does not come back while a scope further out is cancelled too, because that one
 /// takes the whole.
 pub(crate) async fn give_way(core: &Core) {
-    std::future::poll_fn(|_| {
-        if core.is_cancelled() {
-            core.waits_for.set("to be dropped by a cancelled scope");
-            return Poll::Pending;
-        }
-        Poll::Ready(())
-    })
-    .await
+    poll_fn(|_| poll_give_way(core)).await
+}
+
+fn poll_give_way(core: &Core) -> Poll<()> {
+    if core.is_cancelled() {
+        core.waits_for.set("to be dropped by a cancelled scope");
+        return Poll::Pending;
+    }
+    Poll::Ready(())
 }
 
 fn has_passed(deadline: Option<Instant>) -> bool {

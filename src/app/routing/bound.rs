@@ -108,6 +108,21 @@ impl BoundRule {
         self.rule.is_alias
     }
 
+    /// Names with values of the kinds that they have, in the order of [`PathValues`](super::PathValues); `None` for a
+    /// converter of the application's own.
+    pub(in crate::app) fn samples(&self) -> impl Iterator<Item = (&str, Option<PathValue<'_>>)> {
+        let variables = self.variables.iter().map(|variable| {
+            let sample = self.default(&variable.name).or(variable.made.sample.as_ref());
+            (variable.name.as_str(), sample.map(PathValue::borrowed))
+        });
+        variables.chain(self.lone_defaults().map(|(name, value)| (name, Some(value.borrowed()))))
+    }
+
+    /// The defaults that are no variables.
+    pub(super) fn lone_defaults(&self) -> impl Iterator<Item = (&str, &PathValue<'static>)> {
+        self.defaults().filter(|(name, _)| self.variables.iter().all(|variable| variable.name != *name))
+    }
+
     /// The default under that name.
     pub(super) fn default(&self, name: &str) -> Option<&PathValue<'static>> {
         self.rule.defaults.iter().find(|(other, _)| other == name).map(|(_, value)| value)

@@ -12,17 +12,17 @@ use super::value::PathValue;
 #[derive(Clone, Default)]
 pub(super) struct Captures {
     first: [Capture; N_INLINE],
-    n_first: usize,
+    n_first: u8,
     rest: Vec<Capture>,
     /// What [`Kept::Custom`] counts.
     custom: Vec<Rc<dyn Any>>,
 }
 
-/// What one variable took.
+/// What one variable took. Heads are smaller than 4 GiB: places in them are kept short, as a match is moved about.
 #[derive(Clone, Copy, Default)]
 struct Capture {
-    start: usize,
-    end: usize,
+    start: u32,
+    end: u32,
     is_of_host: bool,
     kept: Kept,
 }
@@ -40,7 +40,7 @@ enum Kept {
 
 impl Captures {
     pub(super) fn len(&self) -> usize {
-        self.n_first + self.rest.len()
+        usize::from(self.n_first) + self.rest.len()
     }
 
     /// Adds what was taken of the path or the host.
@@ -55,8 +55,8 @@ impl Captures {
                 Kept::Custom(self.custom.len() - 1)
             }
         };
-        let capture = Capture { start: range.start, end: range.end, is_of_host, kept };
-        match self.first.get_mut(self.n_first) {
+        let capture = Capture { start: range.start as u32, end: range.end as u32, is_of_host, kept };
+        match self.first.get_mut(usize::from(self.n_first)) {
             Some(free) => {
                 *free = capture;
                 self.n_first += 1;
@@ -72,7 +72,7 @@ impl Captures {
                 Some(last) => last,
                 None => {
                     self.n_first -= 1;
-                    self.first[self.n_first]
+                    self.first[usize::from(self.n_first)]
                 }
             };
             if let Kept::Custom(nth) = last.kept {
@@ -84,7 +84,7 @@ impl Captures {
     /// The text of a capture, of which this is the host and that the path.
     pub(super) fn text<'t>(&self, nth: usize, host: &'t str, path: &'t str) -> Option<&'t str> {
         let capture = self.get(nth)?;
-        (if capture.is_of_host { host } else { path }).get(capture.start..capture.end)
+        (if capture.is_of_host { host } else { path }).get(capture.start as usize..capture.end as usize)
     }
 
     /// The value of a capture whose text is this.
@@ -100,11 +100,11 @@ impl Captures {
 
     fn get(&self, nth: usize) -> Option<&Capture> {
         match nth.checked_sub(N_INLINE) {
-            None => self.first[..self.n_first].get(nth),
+            None => self.first[..usize::from(self.n_first)].get(nth),
             Some(nth) => self.rest.get(nth),
         }
     }
 }
 
 /// More variables than nearly every rule has.
-const N_INLINE: usize = 4;
+const N_INLINE: usize = 3;

@@ -68,6 +68,30 @@ impl Rule {
         self.subdomain.is_some()
     }
 
+    pub(in crate::app) fn get_endpoint(&self) -> Option<&str> {
+        self.endpoint.as_deref()
+    }
+
+    /// Whether no request is ever answered by it.
+    pub(in crate::app) fn needs_no_view(&self) -> bool {
+        self.redirect_to.is_some() || self.is_build_only
+    }
+
+    /// The same rule below a prefix, with one slash between them; an empty pattern becomes the prefix.
+    pub(in crate::app) fn below(mut self, prefix: &str) -> Self {
+        self.pattern = match self.pattern.trim_start_matches('/') {
+            _ if self.pattern.is_empty() => prefix.to_owned(),
+            pattern => format!("{}/{pattern}", prefix.trim_end_matches('/')),
+        };
+        self
+    }
+
+    /// The same rule with a default that it has not got under that name.
+    pub(in crate::app) fn or_default(self, name: &str, value: PathValue<'static>) -> Self {
+        let has_one = self.defaults.iter().any(|(other, _)| other == name);
+        if has_one { self } else { self.defaults([(name, value)]) }
+    }
+
     /// The name that URLs are built by. Several rules may share it.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoint = Some(endpoint.into());

@@ -31,6 +31,23 @@ impl PathValues<'_> {
         }
     }
 
+    /// Name and value at that place, in the order of [`iter`](PathValues::iter).
+    pub(in crate::app) fn nth(&self, nth: usize) -> Option<(&str, PathValue<'_>)> {
+        match self.rule.variables.get(nth) {
+            Some(variable) => {
+                let value = match self.rule.default(&variable.name) {
+                    Some(default) => default.borrowed(),
+                    None => self.captures.value(nth, self.captured(nth)?)?,
+                };
+                Some((&variable.name, value))
+            }
+            None => {
+                let (name, default) = self.rule.lone_defaults().nth(nth - self.rule.variables.len())?;
+                Some((name, default.borrowed()))
+            }
+        }
+    }
+
     /// The decoded text under that name, before its converter; for a default, its text.
     pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
         match self.rule.default(name) {
@@ -41,7 +58,7 @@ impl PathValues<'_> {
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.rule.variables.len() + self.lone_defaults().count()
+        self.rule.variables.len() + self.rule.lone_defaults().count()
     }
 
     /// Whether there is none.
@@ -51,14 +68,14 @@ impl PathValues<'_> {
 
     /// Names and values, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, PathValue<'_>)> {
-        let names = self.rule.variables.iter().map(|variable| variable.name.as_str());
-        names.chain(self.lone_defaults()).filter_map(|name| Some((name, self.get(name)?)))
+        (0..self.len()).filter_map(|nth| self.nth(nth))
     }
 
     /// Names and texts, in order. A default that has no text is left out.
     pub fn texts(&self) -> impl Iterator<Item = (&str, Cow<'_, str>)> {
         let names = self.rule.variables.iter().map(|variable| variable.name.as_str());
-        names.chain(self.lone_defaults()).filter_map(|name| Some((name, self.text(name)?)))
+        let names = names.chain(self.rule.lone_defaults().map(|(name, _)| name));
+        names.filter_map(|name| Some((name, self.text(name)?)))
     }
 
     /// A copy that borrows nothing.
@@ -78,12 +95,6 @@ impl PathValues<'_> {
     /// The text of a variable.
     fn captured(&self, nth: usize) -> Option<&str> {
         self.captures.text(nth, &self.host, &self.path)
-    }
-
-    /// The names of defaults that are no variables.
-    fn lone_defaults(&self) -> impl Iterator<Item = &str> {
-        let names = self.rule.rule.defaults.iter().map(|(name, _)| name.as_str());
-        names.filter(|name| self.position(name).is_none())
     }
 }
 

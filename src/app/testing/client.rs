@@ -23,19 +23,19 @@ use crate::{Nursery, Result};
 /// What a server adds on its own is not there: its limits for whole connections, its time-outs, `Date`, the access log.
 ///
 /// ```
-/// use foster::app::{App, Request};
+/// use foster::app::{App, Path};
 /// use foster::http::Json;
 /// use foster::{Nursery, open_nursery};
 /// use serde_json::{Value, json};
 ///
 /// let mut app = App::new();
-/// app.get("/users/<int:id>", async |request: Request| Json(json!({ "path": request.path() })));
+/// app.get("/users/<int:id>", async |Path(id): Path<i64>| Json(json!({ "id": id })));
 ///
 /// foster::run(open_nursery(async |nursery: Nursery| {
 ///     let client = app.test_client(&nursery)?;
 ///     let mut response = client.get("/users/7").await?;
 ///     assert_eq!(response.status_code(), 200);
-///     assert_eq!(response.json::<Value>().await?, json!({ "path": "/users/7" }));
+///     assert_eq!(response.json::<Value>().await?, json!({ "id": 7 }));
 ///     assert_eq!(client.get("/users/x").await?.status_code(), 404);
 ///     foster::Ok(())
 /// }))?;

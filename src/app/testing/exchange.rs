@@ -3,13 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use super::answering::{Overheard, answer};
 use super::asked::Asked;
 use super::client::TestClient;
 use super::failure::Failure;
 use super::making::Making;
 use super::served::Served;
 use crate::app::dispatch::Answered;
-use crate::app::request::Request;
 use crate::handler::{self, Connected, Ends, Upgraded};
 use crate::http::{
     Body, HeaderList, HeaderName, HeaderValue, HttpError, Method, RequestHead, Response, ResponseBody, StatusCode,
@@ -31,6 +31,7 @@ pub(super) struct Exchange {
     /// Whether errors go to the test.
     pub(super) propagates: bool,
     is_answered: Cell<bool>,
+    overheard: Overheard,
     informational: RefCell<Vec<Informational>>,
 }
 
@@ -62,7 +63,7 @@ impl Exchange {
         asked: &Asked,
         transport: impl FnOnce() -> TransportRef,
         body: Body,
-    ) -> Result<(Rc<Self>, Request), HttpError> {
+    ) -> Result<(Rc<Self>, handler::Request), HttpError> {
         let served = client.served();
         let head = write_head(client, asked, &body)?;
         let ends = asked.remote_addr.clone().map(|peername| {
@@ -79,11 +80,17 @@ impl Exchange {
             takes_trailers: asked.headers.has_token(&header::TE, "trailers"),
             propagates: client.propagates(),
             is_answered: Cell::new(false),
+            overheard: Overheard::new(client.propagates()),
             informational: RefCell::default(),
         });
         served.settle_in();
         let request = handler::Request::new(head, body, exchange.clone());
-        Ok((exchange, Request::new(served.shared.clone(), request)))
+        Ok((exchange, request))
+    }
+
+    /// Has the request answered.
+    pub(super) async fn answer(&self, request: handler::Request) -> Answered {
+        answer(self.served.shared.clone(), request, &self.overheard).await
     }
 
     /// Makes of what a view has answered what a client sees of it, by the rules of the connections that servers have.
@@ -149,7 +156,9 @@ impl Connected for Exchange {
     }
 
     fn report(&self, message: &'static str, err: Error) {
-        self.served.report(message, err);
+        if let Some(err) = self.overheard.listen(message, err) {
+            self.served.report(message, err);
+        }
     }
 }
 

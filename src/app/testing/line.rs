@@ -7,9 +7,7 @@ use std::task::{Poll, Waker};
 
 use super::exchange::{Exchange, Informational};
 use super::failure::Failure;
-use crate::app::dispatch::answer_unreported;
-use crate::app::request::Request;
-use crate::handler::Connected;
+use crate::handler::{self, Connected};
 use crate::http::{Body, BodyError, BodySource, BodyWriter, HeaderList, StatusCode};
 use crate::testing::Peer;
 use crate::{Error, Event, Protocol, Result, sleep_forever};
@@ -68,10 +66,10 @@ impl Line {
     }
 
     /// Answers, and sends the body no faster than it is read.
-    pub(super) async fn serve(self: Rc<Self>, exchange: Rc<Exchange>, request: Request) {
+    pub(super) async fn serve(self: Rc<Self>, exchange: Rc<Exchange>, request: handler::Request) {
         let _over = Over(self.clone());
         self.exchange.replace(Some(exchange.clone()));
-        let answered = answer_unreported(request).await;
+        let answered = exchange.answer(request).await;
         let answer = match exchange.settle(answered) {
             Ok(answer) => answer,
             Err(failure) => return self.answer(Err(failure)),

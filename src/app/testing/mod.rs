@@ -25,6 +25,7 @@
 //! # foster::Ok(())
 //! ```
 
+mod answering;
 mod asked;
 mod client;
 mod connection;

@@ -7,10 +7,9 @@ use std::rc::Rc;
 
 use futures::future::LocalBoxFuture;
 
+use super::answering::{Overheard, answer};
 use super::failure::Failure;
 use super::served::Openings;
-use crate::app::dispatch::answer_unreported;
-use crate::app::request::Request;
 use crate::app::shared::Shared;
 use crate::handler::{self, Connected, Ends, Handler, Upgraded};
 use crate::http::{HeaderList, HttpError, Response, StatusCode};
@@ -99,9 +98,11 @@ async fn open(shared: Rc<Shared>, opening: Rc<Opening>, request: handler::Reques
     let (head, body, inner) = request.split();
     let (peername, sockname) = (inner.ends().peername.clone(), inner.ends().sockname.clone());
     let peername = opening.remote_addr.clone().or(peername);
-    let posed = Posed { inner, ends: Ends { peername, sockname, is_secure: opening.is_secure } };
-    let request = Request::new(shared, handler::Request::new(head, body, Rc::new(posed)));
-    let answered = answer_unreported(request).await;
+    let ends = Ends { peername, sockname, is_secure: opening.is_secure };
+    let overheard = Overheard::new(opening.propagates);
+    let posed = Rc::new(Posed { inner, ends, overheard });
+    let request = handler::Request::new(head, body, posed.clone());
+    let answered = answer(shared, request, &posed.overheard).await;
     if let Some(err) = answered.unknown {
         if opening.propagates {
             opening.failure.replace(Some(Failure::of(err)));
@@ -124,6 +125,7 @@ impl Drop for Over {
 struct Posed {
     inner: Rc<dyn Connected>,
     ends: Ends,
+    overheard: Overheard,
 }
 
 impl Connected for Posed {
@@ -148,6 +150,8 @@ impl Connected for Posed {
     }
 
     fn report(&self, message: &'static str, err: Error) {
-        self.inner.report(message, err);
+        if let Some(err) = self.overheard.listen(message, err) {
+            self.inner.report(message, err);
+        }
     }
 }

@@ -14,7 +14,6 @@ use super::error::TestClientError;
 use super::exchange::Exchange;
 use super::redirects::{MAX_REDIRECTS, location};
 use super::response::TestResponse;
-use crate::app::dispatch::answer_unreported;
 use crate::http::{Body, BodyError, BodySource, HeaderList, HeaderName, HeaderValue, Method, Version, header};
 use crate::{Address, Result, TransportRef};
 
@@ -148,7 +147,7 @@ impl TestRequest {
 async fn ask(client: &TestClient, asked: &Asked) -> Result<TestResponse> {
     let begun = Exchange::begin(client, asked, TransportRef::default, body(asked));
     let (exchange, request) = begun.map_err(TestClientError::Head)?;
-    let answered = answer_unreported(request).await;
+    let answered = exchange.answer(request).await;
     let answer = match exchange.settle(answered) {
         Ok(answer) => answer,
         Err(failure) => return failure.raise(),

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use super::connection::Connection;
+use super::site::Handling;
 use super::span::{record_status, request_span};
 use crate::handler::{Handler, Request};
 use crate::http::{
@@ -112,7 +113,7 @@ impl<H: Handler> Connection<H> {
             (Ok(Some(handling)), _) => {
                 drop(entered);
                 let waiting = Waiting::for_handler(self);
-                transport.start_soon(wait_for(waiting, handling).instrument(span));
+                transport.start_soon(Unanswered(Some((waiting, handling))).instrument(span));
             }
             (Ok(None), Poll::Ready(Ok(response))) => self.respond(response),
             (Ok(None), answer) => {
@@ -167,8 +168,8 @@ impl<H: Handler> Connection<H> {
     /// Puts the head, and a body that is there as a whole, into what goes out. Gives a body that is still to be made.
     fn begin_response(&self, response: &mut Response) -> Result<Option<ResponseBody>, HttpError> {
         if !self.is_processing.get() {
-            self.site.now.set(Instant::now());
-            self.outbox.replace(self.site.take_outbox());
+            self.site.set_now(Instant::now());
+            self.site.lend_outbox(&self.outbox);
         }
         if let Some(server) = &self.site.config.server_header {
             if !response.headers.contains(&header::SERVER) {
@@ -212,17 +213,12 @@ impl<H: Handler> Connection<H> {
             return false;
         }
         let (status, content_type) = (response.status, response.content_type.as_ref());
-        let date = self.site.date(self.site.now.get());
-        let date = date.as_ref().map(|date| &date[..]);
+        let length = bytes.len() as u64;
         let mut outbox = self.outbox.borrow_mut();
-        let is_sent = self.machine.borrow_mut().send_whole(
-            status,
-            content_type,
-            bytes.len() as u64,
-            date,
-            &mut self.site.last_head.borrow_mut(),
-            outbox.bytes(),
-        );
+        let is_sent = self.site.with_date(|date| {
+            let mut last_head = self.site.last_head.borrow_mut();
+            self.machine.borrow_mut().send_whole(status, content_type, length, date, &mut last_head, outbox.bytes())
+        });
         if is_sent {
             record_status(status);
             self.log_response(response);
@@ -235,24 +231,21 @@ impl<H: Handler> Connection<H> {
     }
 
     fn send_head(&self, response: &Response, size: BodySize) -> Result<(), HttpError> {
-        let date = self.site.date(self.site.now.get());
         let mut outbox = self.outbox.borrow_mut();
         // Who still has the body will read it while the response is sent, and after the head it is too late to ask.
         if self.body.borrow().is_some() {
             self.machine.borrow_mut().send_continue(outbox.bytes());
         }
-        let date = date.as_ref().map(|date| &date[..]);
         let (status, content_type, headers) = (response.status, response.content_type.as_ref(), &response.headers);
         self.watch_for_unread(|machine| {
-            machine.send_response(status, content_type, headers, size, date, outbox.bytes())
+            self.site.with_date(|date| machine.send_response(status, content_type, headers, size, date, outbox.bytes()))
         })
     }
 
     /// Puts the whole answer to a request that is refused into what goes out.
     pub(super) fn send_error(&self, status: StatusCode) {
-        let date = self.site.date(self.site.now.get());
         let mut outbox = self.outbox.borrow_mut();
-        self.machine.borrow_mut().send_error(status, date.as_ref().map(|date| &date[..]), outbox.bytes());
+        self.site.with_date(|date| self.machine.borrow_mut().send_error(status, date, outbox.bytes()));
     }
 
     /// Takes a step that may end the reading within a body, the rest of which the client still sends.
@@ -386,18 +379,30 @@ impl<H: Handler> Connection<H> {
     }
 }
 
-/// Goes on with a handler that was not ready.
-async fn wait_for<H: Handler>(waiting: Waiting<H>, mut handling: Pin<Box<Option<H::Future>>>) {
-    let answer = poll_fn(|cx| poll_handling(&mut handling, cx));
-    let answer = AssertUnwindSafe(answer).catch_unwind().await;
-    drop(handling);
-    let roster = waiting.roster.clone();
-    match (waiting.done(), answer) {
-        (Some(connection), answer) => connection.answered(answer),
-        // The connection was given away, and has nobody else to hear of this.
-        (None, Ok(Ok(_))) => {}
-        (None, Ok(Err(err))) => roster.report(FAILED, err, None),
-        (None, Err(payload)) => roster.report(PANICKED, Panicked::new(payload).into(), None),
+/// Goes on with a handler that was not ready. An idle WebSocket has one: written by hand, it is as small as what it holds.
+struct Unanswered<H: Handler>(Option<(Waiting<H>, Handling<H>)>);
+
+impl<H: Handler> Future for Unanswered<H> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let Some((_, handling)) = &mut self.0 else { return Poll::Ready(()) };
+        let answer = match catch_unwind(AssertUnwindSafe(|| poll_handling(handling, cx))) {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(answer)) => Ok(answer),
+            Err(payload) => Err(payload),
+        };
+        let Some((waiting, handling)) = self.0.take() else { return Poll::Ready(()) };
+        drop(handling);
+        let roster = waiting.roster.clone();
+        match (waiting.done(), answer) {
+            (Some(connection), answer) => connection.answered(answer),
+            // The connection was given away, and has nobody else to hear of this.
+            (None, Ok(Ok(_))) => {}
+            (None, Ok(Err(err))) => roster.report(FAILED, err, None),
+            (None, Err(payload)) => roster.report(PANICKED, Panicked::new(payload).into(), None),
+        }
+        Poll::Ready(())
     }
 }
 

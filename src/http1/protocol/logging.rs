@@ -8,7 +8,7 @@ use crate::serve::{Entry, Known};
 impl<H: Handler> Connection<H> {
     pub(super) fn log_request(&self, request: &Request) {
         if let Some(log) = &self.site.access_log {
-            self.entry.replace(Some(log.begin(request, self.site.now.get())));
+            self.entry.replace(Some(log.begin(request, self.site.now())));
         }
     }
 

@@ -100,7 +100,7 @@ impl<H: Handler> Connection<H> {
 
     fn process(&self, data: &[u8]) {
         let now = Instant::now();
-        self.site.now.set(now);
+        self.site.set_now(now);
         self.process_once(data);
         // A request that might have switched protocols, and did not, has held what stood behind it.
         while !self.is_over.get() && !self.must_hold() && !self.held.borrow().is_empty() {
@@ -120,8 +120,8 @@ impl<H: Handler> Connection<H> {
 
     /// Gives bytes to the machine and answers what they complete, with one write.
     fn process_once(&self, data: &[u8]) {
-        let now = self.site.now.get();
-        self.outbox.replace(self.site.take_outbox());
+        let now = self.site.now();
+        self.site.lend_outbox(&self.outbox);
         self.is_processing.set(true);
         let mut data = data;
         // Whether a head that is broken begins in what came now: nothing but a log wants to know.
@@ -147,14 +147,16 @@ impl<H: Handler> Connection<H> {
             if self.outbox.borrow().len() > MAX_OUTBOX {
                 self.flush();
             }
+            if data.is_empty() && !self.machine.borrow().is_receiving_body() {
+                break;
+            }
         }
         self.is_processing.set(false);
         if self.is_over.get() {
             return;
         }
         self.flush();
-        let outbox = self.outbox.take();
-        self.site.keep_outbox(outbox);
+        self.site.keep_outbox(&self.outbox);
         if !data.is_empty() {
             if self.machine.borrow().is_closed() {
                 self.has_unread.set(true);
@@ -181,7 +183,7 @@ impl<H: Handler> Connection<H> {
             if let Err(err) = self.receive_body(data) {
                 self.is_answering.set(false);
                 drop(body);
-                return self.refuse(err.status(), Known::Head(&request.head), self.site.now.get());
+                return self.refuse(err.status(), Known::Head(&request.head), self.site.now());
             }
             body
         };
@@ -268,7 +270,7 @@ impl<H: Handler> Connection<H> {
         self.site.roster.counters.add(Count::Refused);
         self.log_refused(known, status);
         self.has_unread.set(true);
-        self.site.now.set(now);
+        self.site.set_now(now);
         self.send_error(status);
         self.flush_if_idle();
         self.settle_if_idle(now);
@@ -361,8 +363,7 @@ impl<H: Handler> Connection<H> {
     pub(super) fn flush_if_idle(&self) {
         if !self.is_processing.get() {
             self.flush();
-            let outbox = self.outbox.take();
-            self.site.keep_outbox(outbox);
+            self.site.keep_outbox(&self.outbox);
         }
     }
 }

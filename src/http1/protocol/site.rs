@@ -26,13 +26,11 @@ pub(crate) struct Site<H: Handler> {
     handling: RefCell<Option<Handling<H>>>,
     /// Kept for the next connection that writes.
     outbox: RefCell<Outbox>,
-    /// When the bytes that are processed came in.
-    pub(crate) now: Cell<Instant>,
-    date: Cell<Date>,
+    now: Cell<Instant>,
+    date: RefCell<Date>,
     pub(super) last_head: RefCell<LastHead>,
 }
 
-#[derive(Clone, Copy)]
 struct Date {
     text: [u8; DATE_LEN],
     until: Instant,
@@ -64,7 +62,7 @@ impl<H: Handler> Site<H> {
             handling: RefCell::new(None),
             outbox: RefCell::default(),
             now: Cell::new(Instant::now()),
-            date: Cell::new(Date { text: [b' '; DATE_LEN], until: Instant::now() }),
+            date: RefCell::new(Date { text: [b' '; DATE_LEN], until: Instant::now() }),
             last_head: RefCell::default(),
         }
     }
@@ -88,39 +86,49 @@ impl<H: Handler> Site<H> {
         self.handling.replace(Some(handling));
     }
 
-    /// The value of `Date`, made once a second.
-    pub(crate) fn date(&self, now: Instant) -> Option<[u8; DATE_LEN]> {
-        if !self.config.include_date_header {
-            return None;
+    /// When the bytes that are processed came in, or the response that is made was there.
+    pub(super) fn now(&self) -> Instant {
+        self.now.get()
+    }
+
+    pub(super) fn set_now(&self, now: Instant) {
+        self.now.set(now);
+        if now >= self.date.borrow().until {
+            self.make_date(now);
         }
-        let date = self.date.get();
-        if now < date.until {
-            return Some(date.text);
-        }
-        Some(self.make_date(now))
+    }
+
+    /// Gives the value of `Date`, made once a second.
+    pub(super) fn with_date<R>(&self, use_date: impl FnOnce(Option<&[u8]>) -> R) -> R {
+        let date = self.date.borrow();
+        use_date(self.config.include_date_header.then_some(&date.text))
     }
 
     #[cold]
-    fn make_date(&self, now: Instant) -> [u8; DATE_LEN] {
+    fn make_date(&self, now: Instant) {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let mut text = [b' '; DATE_LEN];
         let formatted = httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + since);
         let n = formatted.len().min(DATE_LEN);
         text[..n].copy_from_slice(&formatted.as_bytes()[..n]);
         let until = now + Duration::from_nanos(1_000_000_000 - u64::from(since.subsec_nanos()));
-        self.date.set(Date { text, until });
+        self.date.replace(Date { text, until });
         self.last_head.borrow_mut().clear();
-        text
     }
 
-    pub(crate) fn take_outbox(&self) -> Outbox {
-        self.outbox.take()
+    /// Gives a connection that is to write the memory for it.
+    pub(super) fn lend_outbox(&self, outbox: &RefCell<Outbox>) {
+        if !outbox.borrow().has_memory() {
+            outbox.swap(&self.outbox);
+        }
     }
 
-    /// Keeps the memory of an outbox that has some.
-    pub(crate) fn keep_outbox(&self, outbox: Outbox) {
-        if let Some(outbox) = outbox.cleaned() {
-            self.outbox.replace(outbox);
+    /// Takes the memory of an outbox that was written, for the next connection that writes.
+    pub(super) fn keep_outbox(&self, outbox: &RefCell<Outbox>) {
+        if !self.outbox.borrow().has_memory() && outbox.borrow_mut().clean() {
+            outbox.swap(&self.outbox);
+        } else {
+            drop(outbox.take());
         }
     }
 }

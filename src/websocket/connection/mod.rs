@@ -8,11 +8,9 @@ use bytes::Bytes;
 use super::close::{CloseCode, CloseFrame};
 use super::deflate::Deflate;
 use super::error::{Closed, WebSocketError};
-use super::frame::PartialHead;
-use super::incoming::IncomingMessage;
 use super::message::{Message, Utf8Bytes};
 
-use receiving::IncomingFrame;
+use receiving::Partial;
 use sending::OutgoingMessage;
 
 /// The largest message that is received, in bytes after decompression, if nobody says otherwise: 16 MiB, the largest
@@ -61,11 +59,8 @@ pub struct Connection {
     /// Something was wrong with what came, or it has ended.
     reads_no_more: bool,
     max_message_size: usize,
-    head: PartialHead,
-    frame: Option<IncomingFrame>,
-    message: IncomingMessage,
-    /// What has come of the payload of a control frame that came in pieces.
-    control: Vec<u8>,
+    /// What has come of a message that is not complete: few have one, and all carry the room for it.
+    partial: Option<Box<Partial>>,
     outgoing: Option<OutgoingMessage>,
     deflate: Option<Box<Deflate>>,
     received: Option<Box<CloseFrame>>,
@@ -104,10 +99,7 @@ impl Connection {
             has_failed: false,
             reads_no_more: false,
             max_message_size: max_message_size.unwrap_or(usize::MAX),
-            head: PartialHead::default(),
-            frame: None,
-            message: IncomingMessage::default(),
-            control: Vec::new(),
+            partial: None,
             outgoing: None,
             deflate: deflate.map(Box::new),
             received: None,
@@ -163,12 +155,6 @@ impl Connection {
     /// Reads nothing more, and lets go what has come of a message.
     fn stop_reading(&mut self) {
         self.reads_no_more = true;
-        self.forget_message();
-    }
-
-    fn forget_message(&mut self) {
-        self.frame = None;
-        self.message = IncomingMessage::default();
-        self.control = Vec::new();
+        self.partial = None;
     }
 }

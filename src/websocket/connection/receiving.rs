@@ -2,18 +2,45 @@
 
 use bytes::Bytes;
 
+use crate::http::changed_copy_of;
 use crate::websocket::close::CloseFrame;
 use crate::websocket::error::WebSocketError;
-use crate::websocket::frame::{FrameHead, NO_KEY, Opcode};
-use crate::websocket::incoming::{Inflation, whole_message};
+use crate::websocket::frame::{FrameHead, NO_KEY, Opcode, PartialHead};
+use crate::websocket::incoming::{IncomingMessage, Inflation, whole_message};
 use crate::websocket::mask;
 use crate::websocket::message::{Message, MessageKind};
 
 use super::{Connection, Event};
 
+/// What has come of a frame, and of a message.
+#[derive(Debug, Default)]
+pub(super) struct Partial {
+    head: PartialHead,
+    frame: Option<IncomingFrame>,
+    message: IncomingMessage,
+    /// What has come of the payload of a control frame that came in pieces.
+    control: Vec<u8>,
+}
+
+impl Partial {
+    fn begin(&mut self, head: &FrameHead) {
+        match head.opcode {
+            Opcode::Text => self.message.open(MessageKind::Text, head.is_compressed),
+            Opcode::Binary => self.message.open(MessageKind::Binary, head.is_compressed),
+            Opcode::Continuation | Opcode::Close | Opcode::Ping | Opcode::Pong => {}
+        }
+        self.frame =
+            Some(IncomingFrame { opcode: head.opcode, is_final: head.is_final, key: head.key, n_left: head.length });
+    }
+
+    fn is_empty(&self) -> bool {
+        self.frame.is_none() && self.head.is_empty() && !self.message.is_open()
+    }
+}
+
 /// A frame whose head was read, and whose payload is coming.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct IncomingFrame {
+struct IncomingFrame {
     opcode: Opcode,
     is_final: bool,
     /// The key for the next byte.
@@ -38,7 +65,7 @@ impl Connection {
         }
         let event = match self.receive_whole(data) {
             Some(message) => message.map(|message| Some(Event::Message(message))),
-            None => self.next_event(data),
+            None => self.receive_partial(data),
         };
         if event.is_err() {
             self.stop_reading();
@@ -47,9 +74,9 @@ impl Connection {
     }
 
     /// A message in one frame that is there as a whole, as nearly every one: it is copied once, and nothing is remembered
-    /// of it. Whatever is different, or wrong, is left to [`next_event`](Connection::next_event).
+    /// of it. Whatever is different, or wrong, is left to [`receive_partial`](Connection::receive_partial).
     fn receive_whole(&self, data: &mut &[u8]) -> Option<Result<Message, WebSocketError>> {
-        if self.frame.is_some() || !self.head.is_empty() || self.message.is_open() {
+        if self.partial.is_some() {
             return None;
         }
         let (head, n_head) = FrameHead::parse(data, self.role).ok()??;
@@ -65,31 +92,44 @@ impl Connection {
         }
         let (payload, rest) = rest.split_at(head.length as usize);
         *data = rest;
-        let mut payload = payload.to_vec();
-        if head.key != NO_KEY {
-            mask::apply(head.key, &mut payload);
-        }
+        let payload = changed_copy_of(payload, |payload| {
+            if head.key != NO_KEY {
+                mask::apply(head.key, payload);
+            }
+        });
         Some(whole_message(kind, payload))
     }
 
-    fn next_event(&mut self, data: &mut &[u8]) -> Result<Option<Event>, WebSocketError> {
+    fn receive_partial(&mut self, data: &mut &[u8]) -> Result<Option<Event>, WebSocketError> {
+        if data.is_empty() {
+            return Ok(None);
+        }
+        let mut partial = self.partial.take().unwrap_or_default();
+        let event = self.next_event(&mut partial, data);
+        if event.is_ok() && !partial.is_empty() {
+            self.partial = Some(partial);
+        }
+        event
+    }
+
+    fn next_event(&mut self, partial: &mut Partial, data: &mut &[u8]) -> Result<Option<Event>, WebSocketError> {
         loop {
-            if self.frame.is_none() {
-                let Some(head) = self.head.next(data, self.role)? else { return Ok(None) };
-                self.check(&head)?;
-                self.begin(&head);
+            if partial.frame.is_none() {
+                let Some(head) = partial.head.next(data, self.role)? else { return Ok(None) };
+                self.check(&head, &partial.message)?;
+                partial.begin(&head);
             }
-            if let Some(event) = self.receive_payload(data)? {
+            if let Some(event) = self.receive_payload(partial, data)? {
                 return Ok(Some(event));
             }
-            if self.frame.is_some() {
+            if partial.frame.is_some() {
                 return Ok(None);
             }
         }
     }
 
     /// What a head says that cannot be here.
-    fn check(&self, head: &FrameHead) -> Result<(), WebSocketError> {
+    fn check(&self, head: &FrameHead, message: &IncomingMessage) -> Result<(), WebSocketError> {
         if head.is_compressed {
             if self.deflate.is_none() {
                 return Err(WebSocketError::Protocol("a compressed frame without an agreement on compression"));
@@ -101,7 +141,7 @@ impl Connection {
         if head.opcode.is_control() {
             return Ok(());
         }
-        match (head.opcode, self.message.is_open()) {
+        match (head.opcode, message.is_open()) {
             (Opcode::Continuation, false) => return Err(WebSocketError::Protocol("a continuation of no message")),
             (Opcode::Text | Opcode::Binary, true) => {
                 return Err(WebSocketError::Protocol("a message begins inside a fragmented one"));
@@ -109,26 +149,16 @@ impl Connection {
             _ => {}
         }
         // The size of a compressed message is found out as it comes.
-        let is_compressed = head.is_compressed || self.message.is_compressed();
-        if !is_compressed && head.length > (self.max_message_size - self.message.len()) as u64 {
+        let is_compressed = head.is_compressed || message.is_compressed();
+        if !is_compressed && head.length > (self.max_message_size - message.len()) as u64 {
             return Err(WebSocketError::MessageTooBig { limit: self.max_message_size });
         }
         Ok(())
     }
 
-    fn begin(&mut self, head: &FrameHead) {
-        match head.opcode {
-            Opcode::Text => self.message.open(MessageKind::Text, head.is_compressed),
-            Opcode::Binary => self.message.open(MessageKind::Binary, head.is_compressed),
-            Opcode::Continuation | Opcode::Close | Opcode::Ping | Opcode::Pong => {}
-        }
-        self.frame =
-            Some(IncomingFrame { opcode: head.opcode, is_final: head.is_final, key: head.key, n_left: head.length });
-    }
-
     /// Takes what there is of the payload; an event, if it has an end with it that is one.
-    fn receive_payload(&mut self, data: &mut &[u8]) -> Result<Option<Event>, WebSocketError> {
-        let Some(frame) = &mut self.frame else { return Ok(None) };
+    fn receive_payload(&mut self, partial: &mut Partial, data: &mut &[u8]) -> Result<Option<Event>, WebSocketError> {
+        let Some(frame) = &mut partial.frame else { return Ok(None) };
         let n_piece = frame.n_left.min(data.len() as u64) as usize;
         let (piece, rest) = data.split_at(n_piece);
         *data = rest;
@@ -137,35 +167,40 @@ impl Connection {
         mask::advance(&mut frame.key, n_piece);
         let is_whole = frame.n_left == 0;
         if is_whole {
-            self.frame = None;
+            partial.frame = None;
         }
         if opcode.is_control() {
-            let n_before = self.control.len();
-            self.control.extend_from_slice(piece);
-            mask::apply(key, &mut self.control[n_before..]);
+            let n_before = partial.control.len();
+            partial.control.extend_from_slice(piece);
+            mask::apply(key, &mut partial.control[n_before..]);
             if !is_whole {
                 return Ok(None);
             }
-            let payload = std::mem::take(&mut self.control);
-            return self.control_event(opcode, payload.into()).map(Some);
+            let payload = std::mem::take(&mut partial.control);
+            return self.control_event(partial, opcode, payload.into()).map(Some);
         }
         let inflation = Inflation { deflate: self.deflate.as_deref_mut(), limit: self.max_message_size };
         // A length was checked against the limit, which is one of memory. That of a compressed frame is not used.
-        self.message.push(piece, key, is_final.then_some(n_left as usize), inflation)?;
+        partial.message.push(piece, key, is_final.then_some(n_left as usize), inflation)?;
         if !is_whole || !is_final {
             return Ok(None);
         }
         let inflation = Inflation { deflate: self.deflate.as_deref_mut(), limit: self.max_message_size };
-        self.message.finish(inflation).map(Event::Message).map(Some)
+        partial.message.finish(inflation).map(Event::Message).map(Some)
     }
 
-    fn control_event(&mut self, opcode: Opcode, payload: Bytes) -> Result<Event, WebSocketError> {
+    fn control_event(
+        &mut self,
+        partial: &mut Partial,
+        opcode: Opcode,
+        payload: Bytes,
+    ) -> Result<Event, WebSocketError> {
         match opcode {
             Opcode::Ping => Ok(Event::Ping(payload)),
             Opcode::Pong => Ok(Event::Pong(payload)),
             _ => {
                 let frame = CloseFrame::parse(&payload)?;
-                self.forget_message();
+                *partial = Partial::default();
                 self.received = Some(Box::new(frame.clone()));
                 Ok(Event::Close(frame))
             }

@@ -86,8 +86,8 @@ impl Connection {
     ///
     /// As [`send_message`](Connection::send_message).
     pub fn send_prepared(&mut self, message: &PreparedMessage, out: &mut Vec<u8>) -> Result<(), WebSocketError> {
-        match self.share_prepared(message)? {
-            Some(frame) => out.extend_from_slice(&frame),
+        match self.begin_prepared(message)? {
+            Some(frame) => out.extend_from_slice(frame),
             None => self.send_message(message.message(), out)?,
         }
         Ok(())
@@ -100,6 +100,10 @@ impl Connection {
     ///
     /// As [`send_message`](Connection::send_message).
     pub fn share_prepared(&mut self, message: &PreparedMessage) -> Result<Option<Bytes>, WebSocketError> {
+        self.begin_prepared(message).map(|frame| frame.cloned())
+    }
+
+    fn begin_prepared<'a>(&mut self, message: &'a PreparedMessage) -> Result<Option<&'a Bytes>, WebSocketError> {
         self.may_begin_message()?;
         if self.role == Role::Client {
             return Ok(None);
@@ -110,7 +114,7 @@ impl Connection {
                 return Ok(Some(frame));
             }
         }
-        Ok(Some(message.frame().clone()))
+        Ok(Some(message.frame()))
     }
 
     /// Sends the next fragment of a message, which may be empty; the first one begins it. Pings, pongs and the close

@@ -70,10 +70,10 @@ impl Hub {
     }
 
     /// Takes back an outbox that was written.
-    pub(super) fn keep_outbox(&self, outbox: Outbox) {
+    pub(super) fn keep_outbox(&self, mut outbox: Outbox) {
         let mut outboxes = self.outboxes.borrow_mut();
-        if outboxes.len() < MAX_SPARE_OUTBOXES {
-            outboxes.extend(outbox.cleaned());
+        if outboxes.len() < MAX_SPARE_OUTBOXES && outbox.clean() {
+            outboxes.push(outbox);
         }
     }
 }

@@ -6,6 +6,7 @@ mod hub;
 mod message_writer;
 mod session;
 mod upgrade;
+mod upgrading;
 mod websocket;
 
 pub use broadcast::{Broadcast, DEFAULT_MAX_UNSENT, Membership, Slow};
@@ -16,4 +17,4 @@ pub use websocket::{WebSocket, WebSocketReceiver, WebSocketSender};
 
 pub(crate) use hub::Hub;
 #[cfg(feature = "app")]
-pub(crate) use upgrade::is_end;
+pub(crate) use upgrading::{Upgrading, is_end};

@@ -2,21 +2,16 @@
 
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, resume_unwind};
-use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll};
 
-use foster_compat::{CancelScope, Error, NurseryError, Outcome, Panicked, Result};
+use foster_compat::{Outcome, Panicked, Result};
 use futures::FutureExt;
 
 use super::config::Config;
-use super::session::Session;
+use super::upgrading::Upgrading;
 use super::websocket::WebSocket;
 use crate::handler::{Handler, Request};
-use crate::http::Response;
-use crate::websocket::close::{CloseCode, CloseFrame};
-use crate::websocket::error::WebSocketError;
-use crate::websocket::handshake::{HandshakeError, Opening, ServerHandshake};
+use crate::http::{Response, SharedHead};
 
 /// Answers a request for a WebSocket with one, which `handler` talks on; a request that asks for none, or asks wrongly,
 /// with what is wrong: 426, 405, 403 or 400.
@@ -84,45 +79,48 @@ use crate::websocket::handshake::{HandshakeError, Opening, ServerHandshake};
 ///     }
 /// }
 /// ```
-pub async fn upgrade<H, R>(request: Request, config: &Config, handler: H) -> Result<Response>
+pub fn upgrade<H, R>(
+    request: Request,
+    config: &Config,
+    handler: H,
+) -> impl Future<Output = foster_compat::Result<Response>> + use<H, R>
 where
     H: AsyncFnOnce(WebSocket) -> R,
     R: Outcome,
 {
-    let origins = &config.settings().origins;
-    let offer = match ServerHandshake::read(request.head(), Opening::Upgrade, request.is_secure(), origins) {
-        Ok(offer) => offer,
-        Err(refusal) => return Ok(refusal.into()),
-    };
-    let scope = CancelScope::new();
-    let Ok(session) = Session::connecting(request, offer, config.clone(), scope.clone()) else {
-        return Ok(HandshakeError::Extensions.into());
-    };
-    let mut running = Running { session: session.clone(), is_over: false };
-    let mut handling = pin!(Some(handler(WebSocket::new(session.clone()))));
-    let ended = scope.run(AssertUnwindSafe(InPlace(handling.as_mut())).catch_unwind()).await;
-    running.is_over = true;
-    if let Some(rejection) = session.take_rejection() {
+    let (head, _, connection) = request.split();
+    let upgrading = Upgrading::read(SharedHead::Alone(head), connection, config);
+    // A box of its own: handlers that have other answers, too, and all requests for those, have no room for this one.
+    let talking = upgrading.map(|upgrading| Box::pin(talk(upgrading, handler))).map_err(Box::new);
+    async {
+        match talking {
+            Ok(talking) => talking.await,
+            Err(refusal) => Ok(Response::from(*refusal)),
+        }
+    }
+}
+
+/// Runs a handler to its end.
+async fn talk<H, R>(upgrading: Upgrading, handler: H) -> Result<Response>
+where
+    H: AsyncFnOnce(WebSocket) -> R,
+    R: Outcome,
+{
+    let handling = handler(upgrading.websocket());
+    let ended = upgrading.run(AssertUnwindSafe(handling).catch_unwind()).await;
+    if let Some(rejection) = upgrading.take_rejection() {
         return match ended {
             Some(Err(panic)) => resume_unwind(panic),
             Some(Ok(ended)) => ended.into_result().map(|()| rejection),
             None => Ok(rejection),
         };
     }
-    let failure = match ended {
+    let err = match ended {
         Some(Ok(ended)) => ended.into_result().err(),
         Some(Err(panic)) => Some(Panicked::new(panic).into()),
         None => None,
     };
-    let code = match failure {
-        None => CloseCode::NORMAL,
-        Some(err) if is_end(&err) => code_of(&err),
-        Some(err) => {
-            session.report(err);
-            CloseCode::INTERNAL_ERROR
-        }
-    };
-    session.handler_ended(CloseFrame::new(code, ""));
+    upgrading.close(err, |err| upgrading.report(err));
     // The connection was given away: nobody sends this.
     Ok(Response::text(""))
 }
@@ -151,63 +149,5 @@ where
     move |request: Request| {
         let (config, handler) = (config.clone(), handler.clone());
         async move { upgrade(request, &config, async move |websocket| handler(websocket).await).await }
-    }
-}
-
-/// Whether an error says no more than that the WebSocket has ended.
-pub(crate) fn is_end(err: &Error) -> bool {
-    if let Some(err) = err.downcast_ref::<WebSocketError>() {
-        return !matches!(err, WebSocketError::State(_));
-    }
-    err.downcast_ref::<NurseryError>().is_some_and(|group| group.errors().iter().all(is_end))
-}
-
-/// What the peer is told, if it has not been: a message that is not the JSON that was asked for is found out by the
-/// handler.
-fn code_of(err: &Error) -> CloseCode {
-    err.downcast_ref::<WebSocketError>().and_then(WebSocketError::close_code).unwrap_or(CloseCode::NORMAL)
-}
-
-/// A future that stays where it is when it is given away, for each place that it is moved through keeps the room for it.
-/// Dropped where it was given to, as it would be if it had moved.
-struct InPlace<'a, F>(Pin<&'a mut Option<F>>);
-
-impl<F: Future> Future for InPlace<'_, F> {
-    type Output = F::Output;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Output> {
-        match self.0.as_mut().as_pin_mut() {
-            Some(future) => future.poll(cx),
-            None => Poll::Pending,
-        }
-    }
-}
-
-impl<F> Drop for InPlace<'_, F> {
-    fn drop(&mut self) {
-        self.0.set(None);
-    }
-}
-
-/// A handler that runs; dropped before it has ended, it goes away from its peer.
-struct Running {
-    session: Rc<Session>,
-    is_over: bool,
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if !self.is_over {
-            self.session.handler_ended(CloseFrame::new(CloseCode::GOING_AWAY, ""));
-        }
-    }
-}
-
-impl Session {
-    /// Counts a failure of the handler, and tells the exception handler of the loop.
-    fn report(&self, err: Error) {
-        if let Some(roster) = self.roster() {
-            roster.report("the handler of a WebSocket failed", err, self.transport().cloned());
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! [`WebSocket`]: how an application holds one.
 
 use std::fmt;
+use std::future::{Future, poll_fn};
 use std::hash::{Hash, Hasher};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -119,6 +120,18 @@ impl WebSocket {
         self.session().reject(response)
     }
 
+    /// Whether the handshake waits for its answer.
+    #[cfg(feature = "app")]
+    pub(crate) fn is_connecting(&self) -> bool {
+        self.session().is_connecting()
+    }
+
+    /// Takes back what the handshake was to be answered with.
+    #[cfg(feature = "app")]
+    pub(crate) fn withdraw(&self) -> Option<Response> {
+        self.session().withdraw()
+    }
+
     /// The subprotocols that the client offers, best first; none once the handshake is answered.
     pub fn requested_subprotocols(&self) -> Vec<String> {
         self.session().requested_subprotocols()
@@ -154,9 +167,12 @@ impl WebSocket {
     /// # Cancel safety
     ///
     /// Dropped, it has taken no message.
-    pub async fn receive(&self) -> Result<Message, WebSocketError> {
-        self.session().accept_if_asked()?;
-        std::future::poll_fn(|cx| self.session().poll_receive(cx)).await
+    // Neither this nor `send` is an `async fn`, which would have room for its arguments twice.
+    pub fn receive(&self) -> impl Future<Output = Result<Message, WebSocketError>> {
+        poll_fn(|cx| {
+            self.session().accept_if_asked()?;
+            self.session().poll_receive(cx)
+        })
     }
 
     /// Sends a message: Quart's `send`. Waits while the peer does not take what was sent before, or another message is
@@ -169,10 +185,13 @@ impl WebSocket {
     /// # Cancel safety
     ///
     /// Dropped while it waits, it has sent nothing.
-    pub async fn send(&self, message: impl Into<Message>) -> Result<(), WebSocketError> {
-        self.session().accept_if_asked()?;
-        self.session().writable().await?;
-        self.session().send(&message.into())
+    pub fn send(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), WebSocketError>> {
+        let message = message.into();
+        poll_fn(move |cx| {
+            self.session().accept_if_asked()?;
+            ready!(self.session().poll_writable(cx))?;
+            Poll::Ready(self.session().send(&message))
+        })
     }
 
     /// Sends a message without waiting: for code that must not give way, as between two looks at a shared list.

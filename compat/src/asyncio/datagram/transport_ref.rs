@@ -9,6 +9,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use futures::FutureExt;
+
 use super::protocol_cell::{DatagramProtocolCell, IntoDatagramProtocol};
 use super::transport::DatagramTransport;
 use crate::asyncio::exceptions::connection_lost;
@@ -39,7 +41,7 @@ impl DatagramTransportRef {
         F::Output: Outcome,
     {
         let name = std::any::type_name::<F>();
-        self.0.start_soon_boxed(name, Box::pin(async move { task.await.into_result() }));
+        self.0.start_soon_boxed(name, Box::pin(task.map(Outcome::into_result)));
     }
 
     /// Gives the transport another protocol: `transport.set_protocol`. The next callback is the new one's; its

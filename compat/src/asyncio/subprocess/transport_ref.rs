@@ -8,6 +8,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use futures::FutureExt;
+
 use super::child::{UNKNOWN_RETURNCODE, process_lookup_error};
 use super::protocol_cell::{IntoSubprocessProtocol, SubprocessProtocolCell};
 use super::transport::SubprocessTransport;
@@ -40,7 +42,7 @@ impl SubprocessTransportRef {
         F::Output: Outcome,
     {
         let name = std::any::type_name::<F>();
-        self.0.start_soon_boxed(name, Box::pin(async move { task.await.into_result() }));
+        self.0.start_soon_boxed(name, Box::pin(task.map(Outcome::into_result)));
     }
 
     /// Gives the transport another protocol: `transport.set_protocol`. The next callback is the new one's; its

@@ -12,12 +12,16 @@ use std::rc::Rc;
 
 use super::arguments::{ArgumentError, Arguments};
 use super::converter::Converter;
+use super::uuid::Uuid;
+use super::value::PathValue;
 
 /// A converter with its arguments, and a key that is equal for those that take the same and make the same of it.
 #[derive(Clone)]
 pub(super) struct Made {
     pub(super) converter: Rc<dyn Converter>,
     pub(super) key: Rc<str>,
+    /// A value of the kind that it makes; unknown of one of the application's own.
+    pub(super) sample: Option<PathValue<'static>>,
 }
 
 /// What makes a converter from its arguments.
@@ -41,16 +45,20 @@ impl Registry {
     pub(super) fn make(&self, name: &str, arguments: &Arguments) -> Option<Result<Made, ArgumentError>> {
         if let Some((_, factory)) = self.custom.iter().rev().find(|(custom, _)| custom == name) {
             let key = || format!("custom {name}({})", arguments.canonical()).into();
-            return Some(factory(arguments).map(|converter| Made { converter, key: key() }));
+            return Some(factory(arguments).map(|converter| Made { converter, key: key(), sample: None }));
         }
         Some(match name {
             // What `default` stands for unless an application says otherwise.
-            "default" | "string" => string::StringConverter::new(arguments).map(built_in),
-            "int" => int::IntConverter::new(arguments).map(built_in),
-            "float" => float::FloatConverter::new(arguments).map(built_in),
-            "path" => path::PathConverter::new(arguments).map(built_in),
-            "uuid" => uuid::UuidConverter::new(arguments).map(built_in),
-            "any" => any::AnyConverter::new(arguments).map(built_in),
+            "default" | "string" => {
+                string::StringConverter::new(arguments).map(|made| built_in(made, PathValue::from("text")))
+            }
+            "int" => int::IntConverter::new(arguments).map(|made| built_in(made, PathValue::Int(1))),
+            "float" => float::FloatConverter::new(arguments).map(|made| built_in(made, PathValue::Float(1.5))),
+            "path" => path::PathConverter::new(arguments).map(|made| built_in(made, PathValue::from("text"))),
+            "uuid" => {
+                uuid::UuidConverter::new(arguments).map(|made| built_in(made, PathValue::Uuid(Uuid::from_u128(0))))
+            }
+            "any" => any::AnyConverter::new(arguments).map(|made| built_in(made, PathValue::from("text"))),
             _ => return None,
         })
     }
@@ -61,6 +69,6 @@ impl Registry {
 }
 
 /// The fields of a converter of this module say all there is to it, so that it is its own key.
-fn built_in<C: Converter + Debug + 'static>(converter: C) -> Made {
-    Made { key: format!("{converter:?}").into(), converter: Rc::new(converter) }
+fn built_in<C: Converter + Debug + 'static>(converter: C, sample: PathValue<'static>) -> Made {
+    Made { key: format!("{converter:?}").into(), converter: Rc::new(converter), sample: Some(sample) }
 }

@@ -31,7 +31,7 @@ use self::opening::Handshake;
 use self::receiving::Held;
 use super::config::{Config, Settings};
 use super::hub::Hub;
-use crate::http::RequestHead;
+use crate::http::SharedHead;
 use crate::outbox::Outbox;
 use crate::serve::{Alarm, Alarmed, Drain, Roster, Seat};
 use crate::websocket::close::{CloseCode, CloseFrame};
@@ -61,7 +61,7 @@ pub(crate) struct Session {
     /// Of a server, until it is answered.
     handshake: RefCell<Option<Box<Handshake>>>,
     /// Of the request that was accepted.
-    head: OnceCell<RequestHead>,
+    head: OnceCell<SharedHead>,
     subprotocol: OnceCell<Box<str>>,
     machine: RefCell<Connection>,
     hub: OnceCell<Rc<Hub>>,
@@ -286,7 +286,8 @@ impl Session {
     fn wake_receivers(&self) {
         let receivers = self.receivers.take();
         let others = self.with_rest(|rest| std::mem::take(&mut rest.receivers));
-        receivers.into_iter().flatten().chain(others).for_each(Waker::wake);
+        receivers.into_iter().flatten().for_each(Waker::wake);
+        others.into_iter().for_each(Waker::wake);
     }
 
     /// The peer has gone, which all have to hear of but those whom its messages still come to.

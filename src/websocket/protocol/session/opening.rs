@@ -6,8 +6,8 @@ use foster_compat::CancelScope;
 
 use super::super::config::Config;
 use super::{Phase, Session, Start};
-use crate::handler::Request;
-use crate::http::{HeaderList, HeaderValue, RequestHead, Response, StatusCode};
+use crate::handler::Connected;
+use crate::http::{HeaderList, HeaderValue, RequestHead, Response, SharedHead, StatusCode};
 use crate::websocket::connection::{Connection, Role};
 use crate::websocket::deflate::Deflate;
 use crate::websocket::error::WebSocketError;
@@ -15,7 +15,8 @@ use crate::websocket::handshake::ServerHandshake;
 
 /// A handshake that waits for its answer.
 pub(super) struct Handshake {
-    request: Request,
+    head: SharedHead,
+    connection: Rc<dyn Connected>,
     offer: ServerHandshake,
     /// What was agreed on, with the header field that says so.
     compression: Option<(Deflate, HeaderValue)>,
@@ -25,7 +26,8 @@ pub(super) struct Handshake {
 impl Session {
     /// A session whose handler has the say.
     pub(in crate::websocket::protocol) fn connecting(
-        request: Request,
+        head: SharedHead,
+        connection: Rc<dyn Connected>,
         offer: ServerHandshake,
         config: Config,
         scope: CancelScope,
@@ -35,7 +37,8 @@ impl Session {
             None => None,
         };
         let session = Session::new(Role::Server, config, Some(scope));
-        session.handshake.replace(Some(Box::new(Handshake { request, offer, compression, rejection: None })));
+        let handshake = Handshake { head, connection, offer, compression, rejection: None };
+        session.handshake.replace(Some(Box::new(handshake)));
         Ok(session)
     }
 
@@ -69,8 +72,10 @@ impl Session {
             handshake.offer.response(subprotocol, extensions, headers)?
         };
         let Some(handshake) = self.handshake.take() else { return Ok(()) };
-        let machine = self.make_machine(handshake.compression.map(|(deflate, _)| deflate));
-        let Ok((head, mut upgraded)) = handshake.request.switch(&headers) else { return self.lost_before() };
+        let Handshake { head, connection, compression, .. } = *handshake;
+        let machine = self.make_machine(compression.map(|(deflate, _)| deflate));
+        let Ok(mut upgraded) = connection.switch(&headers, false) else { return self.lost_before() };
+        drop(connection);
         let Some(seat) = upgraded.take_seat() else { return self.lost_before() };
         self.head.get_or_init(|| head);
         self.agree_on(subprotocol);
@@ -99,6 +104,18 @@ impl Session {
             }
             _ => Err(WebSocketError::State("the handshake is answered")),
         }
+    }
+
+    /// Whether the handshake waits for its answer.
+    #[cfg(feature = "app")]
+    pub(in crate::websocket::protocol) fn is_connecting(&self) -> bool {
+        self.handshake.borrow().is_some()
+    }
+
+    /// Takes back what the handshake was to be answered with.
+    #[cfg(feature = "app")]
+    pub(in crate::websocket::protocol) fn withdraw(&self) -> Option<Response> {
+        self.handshake.borrow_mut().as_mut()?.rejection.take()
     }
 
     /// The answer to a handshake that the handler has not accepted, which cannot be accepted any more; `None` if it has.
@@ -131,6 +148,6 @@ impl Session {
     }
 
     pub(in crate::websocket::protocol) fn head(&self) -> Option<&RequestHead> {
-        self.head.get()
+        self.head.get().map(|head| &**head)
     }
 }

@@ -138,14 +138,22 @@ impl Session {
     }
 
     fn send_shared(&self, message: &Message) -> Result<(), WebSocketError> {
-        self.check_may_write()?;
-        self.fill(|machine, outbox| {
+        self.fill_shared(|machine, outbox| {
             if machine.send_head(message, outbox.bytes())? {
                 outbox.push(&mut message.clone().into_bytes());
                 return Ok(());
             }
             machine.send_message(message, outbox.bytes())
-        })?;
+        })
+    }
+
+    /// As [`write_with`](Session::write_with), for what is shared with who made it.
+    fn fill_shared(
+        &self,
+        fill: impl FnOnce(&mut Connection, &mut Outbox) -> Result<(), WebSocketError>,
+    ) -> Result<(), WebSocketError> {
+        self.check_may_write()?;
+        self.fill(fill)?;
         // The sooner the better: the copy that a socket that is full costs is made then, and no other.
         self.flush_now();
         Ok(())
@@ -164,7 +172,16 @@ impl Session {
             });
             return Ok(());
         }
-        self.write_with(|machine, out| machine.send_prepared(message, out))
+        if message.frame().len() < MIN_SHARED {
+            return self.write_with(|machine, out| machine.send_prepared(message, out));
+        }
+        self.fill_shared(|machine, outbox| {
+            let Some(mut frame) = machine.share_prepared(message)? else {
+                return machine.send_prepared(message, outbox.bytes());
+            };
+            outbox.push(&mut frame);
+            Ok(())
+        })
     }
 
     /// Bytes that the peer has not taken.
