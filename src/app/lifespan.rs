@@ -1,7 +1,6 @@
 //! [`Lifespan`]: what an application does before its first request and after its last.
 
 use std::cell::RefCell;
-use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
 
@@ -12,8 +11,8 @@ use super::isolated::{Procedure, report};
 use super::shared::Shared;
 use super::while_serving::{Up, WhileServing};
 use crate::{
-    DEFAULT_CLEANUP_TIMEOUT, Error, Event, HttpServer, Nursery, Result, RuntimeError, copy_context, finally_with,
-    finally_within, move_on_after, open_nursery,
+    DEFAULT_CLEANUP_TIMEOUT, Error, Event, HttpServer, Nursery, Result, RuntimeError, finally_with, finally_within,
+    move_on_after, open_nursery,
 };
 
 /// The hooks around serving, each list in the order they were registered.
@@ -134,7 +133,7 @@ impl Lifespan {
         }
         self.open_nursery(nursery, server).await;
         let starting = async |while_serving: &mut Vec<Up>| {
-            self.in_context(self.call_startup_hooks(nursery, while_serving)).await?;
+            self.context.within(pin!(Some(self.call_startup_hooks(nursery, while_serving)))).await?;
             self.up.replace(Some(AllUp { while_serving: std::mem::take(while_serving), taken: Event::new() }));
             self.nursery().start_waiting();
             Ok(())
@@ -145,7 +144,8 @@ impl Lifespan {
             }
             self.nursery().hurry();
             self.nursery().drain(None).await;
-            let stopped = self.in_context(stop_in_reverse(std::mem::take(while_serving))).await;
+            let stopping = pin!(Some(stop_in_reverse(std::mem::take(while_serving))));
+            let stopped = self.context.within(stopping).await;
             for err in stopped.into_iter().chain(self.nursery().take_failure()) {
                 report("an error of an application that did not start", err);
             }
@@ -248,7 +248,7 @@ impl Lifespan {
                 errors.extend(caught(hook.call()).await.err());
             }
         };
-        self.in_context(hooks).await;
+        self.context.within(pin!(Some(hooks))).await;
         let mut errors = errors.into_iter();
         let first = errors.next();
         for err in errors {
@@ -262,12 +262,6 @@ impl Lifespan {
         if let Err(err) = self.end(up).await {
             report("the shutdown of an application that was cancelled failed", err);
         }
-    }
-
-    async fn in_context<T>(&self, work: impl Future<Output = T>) -> T {
-        let mut context = self.context.enter(copy_context());
-        let mut work = pin!(work);
-        poll_fn(|cx| context.run(|| work.as_mut().poll(cx))).await
     }
 }
 

@@ -43,7 +43,7 @@ impl App {
     /// ```
     pub fn mount(&mut self, prefix: impl Into<String>, handler: impl Handler) -> &mut Self {
         let mut prefix: String = prefix.into();
-        if prefix.ends_with('/') {
+        if prefix.ends_with('/') && !prefix.ends_with("//") {
             prefix.pop();
         }
         self.mounts.all.push(Mount { prefix, handler: Rc::new(handler), max_body_size: Cell::new(None) });

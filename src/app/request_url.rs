@@ -49,7 +49,14 @@ impl Request {
 
     /// What the application is mounted below, without a slash at its end; empty if nothing: `/shop`.
     pub fn root_path(&self) -> &str {
-        self.head().root_path_with(self.context().shared.options.application_root.len())
+        let (head, shared) = (self.head(), &self.context().shared);
+        let root = &shared.options.application_root;
+        match shared.below_root(head.path()) {
+            Some(_) => head.root_path_with(root.len()),
+            // The request is for something else, and URLs are of the application all the same.
+            None if head.root_path().is_empty() => root,
+            None => head.root_path(),
+        }
     }
 
     fn with_query(&self, url: String) -> String {

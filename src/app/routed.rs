@@ -56,15 +56,11 @@ impl Shared {
     /// What a request is matched by; `None` for one from outside of what the application is mounted below. Host and
     /// scheme cost a look, and are there only if every match needs them: a redirect does.
     fn asked<'a>(&'a self, head: &'a RequestHead, connection: &dyn Connected) -> Option<MatchRequest<'a>> {
-        let root = self.options.application_root.as_str();
-        let path = head.path().strip_prefix(root)?;
-        if !root.is_empty() && !path.is_empty() && !path.starts_with('/') {
-            return None;
-        }
+        let path = self.below_root(head.path())?;
         let asked = MatchRequest {
             query: head.query(),
             is_websocket: is_websocket(head),
-            root_path: head.root_path_with(root.len()),
+            root_path: head.root_path_with(self.options.application_root.len()),
             ..MatchRequest::new(head.method(), path)
         };
         Some(if self.map.looks_at_hosts() { with_host(asked, head, connection) } else { asked })

@@ -86,7 +86,8 @@ impl Body {
         }
     }
 
-    /// Refuses more than `limit` bytes from now on, of the whole body; `None` leaves only the limit of the connection.
+    /// Refuses more than `limit` bytes from now on, of the whole body; `None` leaves only the limit of the connection. What
+    /// was refused before is still there.
     pub fn set_limit(&mut self, limit: Option<u64>) {
         match &mut self.source {
             Source::Full(_) => {}
@@ -120,10 +121,13 @@ impl Body {
                 return Poll::Ready(Err(BodyError::TooLarge { limit }));
             }
             if let Some(chunk) = queue.chunks.pop() {
-                queue.n_read = queue.n_read.saturating_add(chunk.len() as u64);
-                if let Some(limit) = queue.limit.filter(|limit| queue.n_read > *limit) {
+                let n_read = queue.n_read.saturating_add(chunk.len() as u64);
+                if let Some(limit) = queue.limit.filter(|limit| n_read > *limit) {
+                    // It is there for who sets a larger limit and goes on.
+                    queue.chunks.put_back(chunk);
                     return Poll::Ready(Err(BodyError::TooLarge { limit }));
                 }
+                queue.n_read = n_read;
                 return Poll::Ready(Ok(Some(chunk)));
             }
             match &queue.end {

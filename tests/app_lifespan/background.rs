@@ -256,3 +256,32 @@ fn the_teardown_of_a_request_whose_client_has_gone_is_called_with_or_without_a_l
         });
     }
 }
+
+#[test]
+fn the_teardown_of_a_request_is_called_when_all_is_cancelled_at_once() {
+    for has_lifespan in [true, false] {
+        let log = Log::default();
+        let mut app = App::new();
+        let ending = log.clone();
+        app.get("/", async || {
+            sleep_forever().await;
+            "never"
+        });
+        app.teardown_request(async move |_| {
+            ending.say("begun");
+            sleep(SECOND).await;
+            ending.say(foster::app::request().path());
+        });
+        in_a_nursery(async |nursery| -> Result<()> {
+            let server = serve_http(&nursery, app.into_handler()?, stage::config());
+            if has_lifespan {
+                server.lifespan_startup().await?;
+            }
+            server.connect().send(get("/"));
+            turns(20).await;
+            nursery.cancel();
+            Ok(())
+        });
+        assert_eq!(log.words(), ["begun", "/"], "{has_lifespan}");
+    }
+}
