@@ -41,5 +41,5 @@ pub(super) async fn answer(shared: Rc<Shared>, request: handler::Request, overhe
         overheard.is_listening.set(false);
         return Answered { response, unknown: overheard.err.take() };
     }
-    answer_unreported(Request::new(shared, request)).await
+    answer_unreported(&Request::new(shared, request)).await
 }
