@@ -173,10 +173,10 @@ fn allow(methods: &Methods) -> HeaderValue {
 pub(super) async fn process(request: &Request, kind: Kind, response: Option<Response>) -> Result<Option<Response>> {
     let mut response = response;
     for call in request.context().take_after_this() {
-        response = call.call(response).await?;
+        call.call(&mut response).await?;
     }
     for hook in &request.scope().hooks.around(kind).after {
-        response = hook.call(response).await?;
+        hook.call(&mut response).await?;
     }
     Ok(response)
 }

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use super::background::AppNursery;
 use super::context::AppContext;
 use super::dispatch::caught;
+use super::hooks::extend_once;
 use super::isolated::{Procedure, report};
 use super::shared::Shared;
 use super::while_serving::{Up, WhileServing};
@@ -24,18 +25,11 @@ pub(super) struct ServingHooks {
 }
 
 impl ServingHooks {
-    /// Adds others behind these. One that is there already, because its blueprint is registered twice, is not added again.
-    pub(super) fn append(&mut self, other: &ServingHooks) {
-        fn append<T: ?Sized>(hooks: &mut Vec<Rc<T>>, others: &[Rc<T>]) {
-            for other in others {
-                if !hooks.iter().any(|hook| Rc::ptr_eq(hook, other)) {
-                    hooks.push(other.clone());
-                }
-            }
-        }
-        append(&mut self.before, &other.before);
-        append(&mut self.while_, &other.while_);
-        append(&mut self.after, &other.after);
+    /// Adds others behind these, but for those that are there.
+    pub(super) fn extend(&mut self, other: &ServingHooks) {
+        extend_once(&mut self.before, &other.before);
+        extend_once(&mut self.while_, &other.while_);
+        extend_once(&mut self.after, &other.after);
     }
 }
 

@@ -41,7 +41,7 @@ impl Request {
         }
     }
 
-    /// Path and query: `/shop/cart?page=2`. Quart's leaves out what the application is mounted below, and ends in a
+    /// [Path](Request::path) and query: `/shop/cart?page=2`. Quart's leaves out the `APPLICATION_ROOT`, and ends in a
     /// question mark where there is no query.
     pub fn full_path(&self) -> String {
         self.with_query(self.path().to_owned())

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 
 use super::request::{RequestState, is_websocket};
-use super::route::Settings;
 use super::routing::{MatchRequest, Methods, NoMatch};
 use super::shared::Shared;
 use super::view_args::ViewArgs;
@@ -15,7 +14,6 @@ pub(super) struct Routed {
     /// The number of its entry.
     pub(super) nth: Result<usize, NoMatch>,
     pub(super) values: RefCell<ViewArgs>,
-    pub(super) settings: Settings,
     /// The method is OPTIONS, and the route has not named it.
     pub(super) is_automatic_options: bool,
 }
@@ -33,16 +31,10 @@ impl Shared {
             Ok(found) => {
                 let nth = *found.value();
                 let is_automatic_options = found.is_automatic() && *head.method() == Method::OPTIONS;
-                let values = ViewArgs::matched(found.into_values().into_owned());
-                let settings = self.entries[nth].settings;
-                Routed { nth: Ok(nth), values: RefCell::new(values), settings, is_automatic_options }
+                let values = ViewArgs::matched(found.into_values().without_texts());
+                Routed { nth: Ok(nth), values: RefCell::new(values), is_automatic_options }
             }
-            Err(no_match) => Routed {
-                nth: Err(no_match),
-                values: RefCell::default(),
-                settings: Settings::default(),
-                is_automatic_options: false,
-            },
+            Err(no_match) => Routed { nth: Err(no_match), values: RefCell::default(), is_automatic_options: false },
         }
     }
 

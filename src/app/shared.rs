@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::background::AppNursery;
+use super::background::OwnNursery;
 use super::error_handlers::ErrorHandlers;
 use super::hooks::Hooks;
 use super::lifespan::ServingHooks;
@@ -22,7 +22,7 @@ pub(super) struct Shared {
     pub(super) scopes: Vec<Scope>,
     pub(super) options: Options,
     pub(super) states: TypeMap,
-    pub(super) nursery: AppNursery,
+    pub(super) nursery: OwnNursery,
     pub(super) serving_hooks: ServingHooks,
     pub(super) on_build_error: Vec<Rc<OnBuildError>>,
     pub(super) mounts: Mounts,

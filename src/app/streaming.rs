@@ -75,8 +75,8 @@ impl Stream for InContext {
 /// The client has gone, the server stops, or nobody wants a body, as in the answer to HEAD.
 impl Drop for InContext {
     fn drop(&mut self) {
-        let chunks = self.chunks.take();
-        self.context.run(|| drop(chunks));
+        let (chunks, running) = (self.chunks.take(), self.running.take());
+        self.context.run(|| drop((chunks, running)));
         if let Some(teardown) = self.teardown.take() {
             let cut = self.is_begun.then(|| Cancelled.into());
             teardown.run_elsewhere(self.unknown.take().or(cut));

@@ -114,7 +114,7 @@ impl Body {
             #[cfg(feature = "tower")]
             Source::Foreign(foreign) => return foreign.poll_chunk(cx),
         };
-        let source = {
+        let (source, old) = {
             let mut queue = queue.borrow_mut();
             let n_least = queue.n_read.max(queue.declared.unwrap_or(0));
             if let Some(limit) = queue.limit.filter(|limit| n_least > *limit) {
@@ -135,11 +135,11 @@ impl Body {
                 Some(Err(err)) => return Poll::Ready(Err(err.clone())),
                 None => {}
             }
-            if !queue.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-                queue.waker = Some(cx.waker().clone());
-            }
-            queue.source.clone()
+            let is_known = queue.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+            let old = if is_known { None } else { queue.waker.replace(cx.waker().clone()) };
+            (queue.source.clone(), old)
         };
+        drop(old);
         if let Some(source) = source {
             source.body_wanted();
         }

@@ -189,15 +189,17 @@ fn an_application_that_is_never_served_lets_its_tasks_go() {
     let log = Log::default();
     let mut app = App::new();
     let kept = Kept(log.clone());
-    let nursery = app.nursery();
+    // A task may start others: it has the nursery that it waits in.
+    let (nursery, of_task) = (app.nursery(), app.nursery());
     app.add_background_task(async move || {
         let _kept = &kept;
+        of_task.start_soon(async {});
     });
-    drop(nursery);
     let handler = app.into_handler().unwrap();
     assert!(log.words().is_empty());
     drop(handler);
     assert_eq!(log.words(), ["let go"]);
+    assert_eq!(nursery.try_start_soon(async {}), Err(Closed));
 }
 
 #[test]
