@@ -5,7 +5,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::background::AppNursery;
+use super::background::{AppNursery, OwnNursery};
 use super::background_task::BackgroundTask;
 use super::blueprint::{Blueprint, Registration};
 use super::exception::HttpException;
@@ -48,7 +48,7 @@ pub struct App {
     pub(super) map: MapOptions,
     pub(super) options: Options,
     pub(super) states: TypeMap,
-    pub(super) nursery: AppNursery,
+    pub(super) nursery: OwnNursery,
     pub(super) on_build_error: Vec<Rc<OnBuildError>>,
     pub(super) mounts: Mounts,
 }
@@ -88,7 +88,7 @@ impl App {
             map: MapOptions::default(),
             options: Options::default(),
             states: TypeMap::default(),
-            nursery: AppNursery::new(),
+            nursery: OwnNursery::new(),
             on_build_error: Vec::new(),
             mounts: Mounts::default(),
         }

@@ -2,6 +2,7 @@
 
 use std::cell::{OnceCell, RefCell};
 use std::future::Future;
+use std::ops::Deref;
 use std::pin::pin;
 use std::rc::{Rc, Weak};
 use std::time::Duration;
@@ -76,11 +77,30 @@ struct Waiting {
     task: Box<dyn FnOnce(AppNursery) -> LocalBoxFuture<'static, ()>>,
 }
 
-impl AppNursery {
-    pub(super) fn new() -> Self {
-        AppNursery { state: Rc::default() }
-    }
+/// The nursery as its application has it. What waits in it may have the nursery, too, and goes with the application.
+pub(super) struct OwnNursery(AppNursery);
 
+impl OwnNursery {
+    pub(super) fn new() -> Self {
+        OwnNursery(AppNursery { state: Rc::default() })
+    }
+}
+
+impl Deref for OwnNursery {
+    type Target = AppNursery;
+
+    fn deref(&self) -> &AppNursery {
+        &self.0
+    }
+}
+
+impl Drop for OwnNursery {
+    fn drop(&mut self) {
+        self.0.end();
+    }
+}
+
+impl AppNursery {
     /// Starts a task: `app.nursery.start_soon`.
     ///
     /// # Panics
@@ -125,6 +145,7 @@ impl AppNursery {
     {
         match self.state.running.get() {
             Some(running) => running.start(name, task(self.clone())),
+            None if self.state.over.is_set() => Err(Closed),
             None => {
                 let task = Box::new(|nursery| -> LocalBoxFuture<'static, ()> { Box::pin(task(nursery)) });
                 self.state.waiting.borrow_mut().push(Waiting { name, task });

@@ -1,7 +1,10 @@
 //! What code finds out about what it is called for: [`request()`], [`websocket()`], [`g()`], [`current_app()`].
 
 use std::cell::{OnceCell, RefCell};
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::{self, Poll};
 
 use super::globals::Globals;
 use super::handle::AppHandle;
@@ -12,7 +15,7 @@ use super::shared::Shared;
 use super::type_map::TypeMap;
 use super::websocket::WebSocket;
 use crate::http::{IntoResponse, Response};
-use crate::{Context, ContextVar, websocket};
+use crate::{Context, ContextVar, copy_context, websocket};
 
 /// What a request, or a background task, is worked on with: Quart's contexts, in one.
 pub(super) struct AppContext {
@@ -21,8 +24,8 @@ pub(super) struct AppContext {
     /// Absent in a background task.
     pub(super) request: Option<RequestState>,
     pub(super) websocket: OnceCell<websocket::WebSocket>,
-    /// What is to be called with the response.
-    pub(super) after_this: RefCell<Vec<Box<dyn After>>>,
+    /// What is to be called with the response; absent once nobody would call it.
+    after_this: RefCell<Option<Vec<Box<dyn After>>>>,
 }
 
 thread_local! {
@@ -36,7 +39,7 @@ impl AppContext {
             globals: TypeMap::default(),
             request,
             websocket: OnceCell::new(),
-            after_this: RefCell::default(),
+            after_this: RefCell::new(Some(Vec::new())),
         })
     }
 
@@ -47,6 +50,65 @@ impl AppContext {
 
     pub(super) fn current() -> Option<Rc<Self>> {
         CURRENT.with(ContextVar::get_shared)
+    }
+
+    /// Works with the context variables of now and this on top of them. What is cancelled of it is dropped with them, too.
+    ///
+    /// The work stays where it is: a future is not moved about in its whole size.
+    pub(super) async fn within<F: Future>(self: &Rc<Self>, work: Pin<&mut Option<F>>) -> F::Output {
+        let mut within = Within { context: self.enter(copy_context()), work };
+        poll_fn(|cx| within.poll(cx)).await
+    }
+
+    /// Whether nothing is to be called with the response.
+    pub(super) fn is_after_this_empty(&self) -> bool {
+        self.after_this.borrow().as_ref().is_none_or(Vec::is_empty)
+    }
+
+    /// What is to be called with the response, once.
+    pub(super) fn take_after_this(&self) -> Vec<Box<dyn After>> {
+        self.after_this.borrow_mut().as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Lets go of what nobody would call any more: it may have the request, and would keep it for good.
+    pub(super) fn close_after_this(&self) {
+        drop(self.after_this.take());
+    }
+
+    fn add_after_this(&self, call: impl After + 'static) {
+        if let Some(calls) = &mut *self.after_this.borrow_mut() {
+            calls.push(Box::new(call));
+        }
+    }
+}
+
+/// Work and its context variables.
+struct Within<'w, F> {
+    context: Context,
+    /// Absent once it has ended.
+    work: Pin<&'w mut Option<F>>,
+}
+
+impl<F: Future> Within<'_, F> {
+    fn poll(&mut self, cx: &mut task::Context<'_>) -> Poll<F::Output> {
+        let Within { context, work } = self;
+        context.run(|| {
+            let Some(working) = work.as_mut().as_pin_mut() else { return Poll::Pending };
+            let polled = working.poll(cx);
+            if polled.is_ready() {
+                work.set(None);
+            }
+            polled
+        })
+    }
+}
+
+impl<F> Drop for Within<'_, F> {
+    fn drop(&mut self) {
+        let Within { context, work } = self;
+        if work.is_some() {
+            context.run(|| work.set(None));
+        }
     }
 }
 
@@ -126,6 +188,7 @@ pub fn has_app_context() -> bool {
 }
 
 /// Calls `call` with the response to this request, before the hooks of `after_request`: Quart's `after_this_request`.
+/// From these on, as in the stream of a response or a hook of `teardown_request`, nobody calls it.
 ///
 /// # Panics
 ///
@@ -138,7 +201,7 @@ where
 {
     let context = AppContext::current().filter(|context| context.request.is_some());
     let context = context.expect("after_this_request() is called where no request is being answered");
-    context.after_this.borrow_mut().push(Box::new(AfterResponse(call)));
+    context.add_after_this(AfterResponse(call));
 }
 
 /// Calls `call` when the view of this WebSocket has ended, before the hooks of `after_websocket` and as they are called:
@@ -155,5 +218,5 @@ where
 {
     let context = AppContext::current().filter(|context| context.websocket.get().is_some());
     let context = context.expect("after_this_websocket() is called where no WebSocket is being served");
-    context.after_this.borrow_mut().push(Box::new(AfterWebSocket(call)));
+    context.add_after_this(AfterWebSocket(call));
 }

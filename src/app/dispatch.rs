@@ -1,6 +1,6 @@
 //! How a request is answered.
 
-use std::future::{Future, poll_fn};
+use std::future::Future;
 use std::panic::AssertUnwindSafe;
 use std::pin::pin;
 use std::rc::Rc;
@@ -18,7 +18,7 @@ use super::streaming::in_context;
 use super::teardown::Teardown;
 use super::websocket::serve_websocket;
 use crate::http::{HeaderValue, Response, StatusCode, header, redirect_with};
-use crate::{Error, NurseryError, Panicked, Result, copy_context, handler};
+use crate::{Error, NurseryError, Panicked, Result, handler};
 
 /// What a request has come to.
 pub(super) struct Answered {
@@ -33,7 +33,7 @@ pub(super) async fn answer(shared: Rc<Shared>, request: handler::Request) -> Res
         return mount.answer(n, request).await;
     }
     let request = Request::new(shared, request);
-    let answered = answer_unreported(request.clone()).await;
+    let answered = answer_unreported(&request).await;
     if let Some(err) = answered.unknown {
         request.report(UNKNOWN, err);
     }
@@ -41,21 +41,29 @@ pub(super) async fn answer(shared: Rc<Shared>, request: handler::Request) -> Res
 }
 
 /// Answers a request, in a context of its own.
-pub(super) async fn answer_unreported(request: Request) -> Answered {
-    let mut context = request.context().enter(copy_context());
-    let mut answering = pin!(respond(request));
-    poll_fn(|cx| context.run(|| answering.as_mut().poll(cx))).await
+pub(super) async fn answer_unreported(request: &Request) -> Answered {
+    let _closing = Closing(request);
+    request.context().within(pin!(Some(respond(request)))).await
 }
 
-async fn respond(request: Request) -> Answered {
+/// Nobody calls what comes after this request any more, be it that it was cancelled.
+struct Closing<'r>(&'r Request);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.context().close_after_this();
+    }
+}
+
+async fn respond(request: &Request) -> Answered {
     // In a box, so that not every request is as large as this.
     match request.entry().map(|entry| &entry.target) {
-        Some(Target::WebSocket(view)) => return Box::pin(serve_websocket(&request, Some(&**view))).await,
-        None if request.is_websocket() => return Box::pin(serve_websocket(&request, None)).await,
+        Some(Target::WebSocket(view)) => return Box::pin(serve_websocket(request, Some(&**view))).await,
+        None if request.is_websocket() => return Box::pin(serve_websocket(request, None)).await,
         Some(Target::View(_) | Target::Nothing) | None => {}
     }
-    let teardown = Teardown::of(&request, Kind::Http);
-    let mut answered = work(&request).await;
+    let teardown = Teardown::of(request, Kind::Http);
+    let mut answered = work(request).await;
     tear_down(&mut answered, teardown).await;
     answered
 }
@@ -79,7 +87,7 @@ async fn work(request: &Request) -> Answered {
         Ok(response) => (response, None),
         Err(err) => Box::pin(stand_in(request, request.scope(), err)).await,
     };
-    if request.scope().hooks.http.after.is_empty() && request.context().after_this.borrow().is_empty() {
+    if request.scope().hooks.http.after.is_empty() && request.context().is_after_this_empty() {
         return Answered { response, unknown };
     }
     match caught(process(request, Kind::Http, Some(response))).await {
@@ -164,12 +172,11 @@ fn allow(methods: &Methods) -> HeaderValue {
 /// Has the response pass the hooks that come after the view.
 pub(super) async fn process(request: &Request, kind: Kind, response: Option<Response>) -> Result<Option<Response>> {
     let mut response = response;
-    let after_this = request.context().after_this.take();
-    for call in &after_this {
-        response = call.call(response).await?;
+    for call in request.context().take_after_this() {
+        call.call(&mut response).await?;
     }
     for hook in &request.scope().hooks.around(kind).after {
-        response = hook.call(response).await?;
+        hook.call(&mut response).await?;
     }
     Ok(response)
 }
@@ -233,4 +240,4 @@ fn choose(request: &Request, scope: &Scope, err: &Error) -> Error {
     chosen
 }
 
-const UNKNOWN: &str = "a view failed";
+pub(super) const UNKNOWN: &str = "a view failed";

@@ -8,6 +8,9 @@ use super::type_map::TypeMap;
 
 /// A place for values that live as long as their request: Quart's `g`, by type instead of by name.
 ///
+/// A value that has the [`Request`](super::Request) itself, or this place, keeps the request for good unless somebody
+/// [removes](Globals::remove) it: ask [`request()`](super::request()) instead.
+///
 /// ```
 /// use foster::app::{App, g};
 ///

@@ -62,20 +62,21 @@ impl Hooks {
     pub(super) fn extend(&mut self, other: &Hooks) {
         self.http.extend(&other.http);
         self.websocket.extend(&other.websocket);
-        extend(&mut self.url_value_preprocessors, &other.url_value_preprocessors);
-        extend(&mut self.url_defaults, &other.url_defaults);
+        extend_once(&mut self.url_value_preprocessors, &other.url_value_preprocessors);
+        extend_once(&mut self.url_defaults, &other.url_defaults);
     }
 }
 
 impl AroundHooks {
     fn extend(&mut self, other: &AroundHooks) {
-        extend(&mut self.before, &other.before);
-        extend(&mut self.after, &other.after);
-        extend(&mut self.teardown, &other.teardown);
+        extend_once(&mut self.before, &other.before);
+        extend_once(&mut self.after, &other.after);
+        extend_once(&mut self.teardown, &other.teardown);
     }
 }
 
-fn extend<H: ?Sized>(hooks: &mut Vec<Rc<H>>, others: &[Rc<H>]) {
+/// Adds others behind these. One that is there already, because its blueprint is registered twice, is not added again.
+pub(super) fn extend_once<H: ?Sized>(hooks: &mut Vec<Rc<H>>, others: &[Rc<H>]) {
     for other in others {
         if !hooks.iter().any(|hook| Rc::ptr_eq(hook, other)) {
             hooks.push(other.clone());
@@ -91,7 +92,8 @@ pub(super) type UrlDefaults = dyn Fn(&str, &mut ViewArgs);
 
 /// A hook that may change a response.
 pub(super) trait After {
-    fn call(&self, response: Option<Response>) -> LocalBoxFuture<'_, Result<Option<Response>>>;
+    /// The response is taken out and put in again, so that it is not moved about; an error leaves none.
+    fn call<'a>(&'a self, response: &'a mut Option<Response>) -> LocalBoxFuture<'a, Result<()>>;
 }
 
 /// A hook that comes when all is over.
@@ -107,12 +109,12 @@ where
     F: AsyncFn(Response) -> R,
     R: IntoResponse,
 {
-    fn call(&self, response: Option<Response>) -> LocalBoxFuture<'_, Result<Option<Response>>> {
+    fn call<'a>(&'a self, response: &'a mut Option<Response>) -> LocalBoxFuture<'a, Result<()>> {
         Box::pin(async move {
-            match response {
-                Some(response) => (self.0)(response).await.into_response().map(Some),
-                None => Ok(None),
+            if let Some(before) = response.take() {
+                *response = Some((self.0)(before).await.into_response()?);
             }
+            Ok(())
         })
     }
 }
@@ -125,8 +127,11 @@ where
     F: AsyncFn(Option<Response>) -> R,
     R: super::maybe_response::MaybeResponse,
 {
-    fn call(&self, response: Option<Response>) -> LocalBoxFuture<'_, Result<Option<Response>>> {
-        Box::pin(async move { (self.0)(response).await.maybe_response() })
+    fn call<'a>(&'a self, response: &'a mut Option<Response>) -> LocalBoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            *response = (self.0)(response.take()).await.maybe_response()?;
+            Ok(())
+        })
     }
 }
 

@@ -1,19 +1,19 @@
 //! [`Lifespan`]: what an application does before its first request and after its last.
 
 use std::cell::RefCell;
-use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
 
 use super::background::AppNursery;
 use super::context::AppContext;
 use super::dispatch::caught;
+use super::hooks::extend_once;
 use super::isolated::{Procedure, report};
 use super::shared::Shared;
 use super::while_serving::{Up, WhileServing};
 use crate::{
-    DEFAULT_CLEANUP_TIMEOUT, Error, Event, HttpServer, Nursery, Result, RuntimeError, copy_context, finally_with,
-    finally_within, move_on_after, open_nursery,
+    DEFAULT_CLEANUP_TIMEOUT, Error, Event, HttpServer, Nursery, Result, RuntimeError, finally_with, finally_within,
+    move_on_after, open_nursery,
 };
 
 /// The hooks around serving, each list in the order they were registered.
@@ -25,18 +25,11 @@ pub(super) struct ServingHooks {
 }
 
 impl ServingHooks {
-    /// Adds others behind these. One that is there already, because its blueprint is registered twice, is not added again.
-    pub(super) fn append(&mut self, other: &ServingHooks) {
-        fn append<T: ?Sized>(hooks: &mut Vec<Rc<T>>, others: &[Rc<T>]) {
-            for other in others {
-                if !hooks.iter().any(|hook| Rc::ptr_eq(hook, other)) {
-                    hooks.push(other.clone());
-                }
-            }
-        }
-        append(&mut self.before, &other.before);
-        append(&mut self.while_, &other.while_);
-        append(&mut self.after, &other.after);
+    /// Adds others behind these, but for those that are there.
+    pub(super) fn extend(&mut self, other: &ServingHooks) {
+        extend_once(&mut self.before, &other.before);
+        extend_once(&mut self.while_, &other.while_);
+        extend_once(&mut self.after, &other.after);
     }
 }
 
@@ -134,7 +127,7 @@ impl Lifespan {
         }
         self.open_nursery(nursery, server).await;
         let starting = async |while_serving: &mut Vec<Up>| {
-            self.in_context(self.call_startup_hooks(nursery, while_serving)).await?;
+            self.context.within(pin!(Some(self.call_startup_hooks(nursery, while_serving)))).await?;
             self.up.replace(Some(AllUp { while_serving: std::mem::take(while_serving), taken: Event::new() }));
             self.nursery().start_waiting();
             Ok(())
@@ -145,7 +138,8 @@ impl Lifespan {
             }
             self.nursery().hurry();
             self.nursery().drain(None).await;
-            let stopped = self.in_context(stop_in_reverse(std::mem::take(while_serving))).await;
+            let stopping = pin!(Some(stop_in_reverse(std::mem::take(while_serving))));
+            let stopped = self.context.within(stopping).await;
             for err in stopped.into_iter().chain(self.nursery().take_failure()) {
                 report("an error of an application that did not start", err);
             }
@@ -248,7 +242,7 @@ impl Lifespan {
                 errors.extend(caught(hook.call()).await.err());
             }
         };
-        self.in_context(hooks).await;
+        self.context.within(pin!(Some(hooks))).await;
         let mut errors = errors.into_iter();
         let first = errors.next();
         for err in errors {
@@ -262,12 +256,6 @@ impl Lifespan {
         if let Err(err) = self.end(up).await {
             report("the shutdown of an application that was cancelled failed", err);
         }
-    }
-
-    async fn in_context<T>(&self, work: impl Future<Output = T>) -> T {
-        let mut context = self.context.enter(copy_context());
-        let mut work = pin!(work);
-        poll_fn(|cx| context.run(|| work.as_mut().poll(cx))).await
     }
 }
 

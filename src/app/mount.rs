@@ -43,7 +43,7 @@ impl App {
     /// ```
     pub fn mount(&mut self, prefix: impl Into<String>, handler: impl Handler) -> &mut Self {
         let mut prefix: String = prefix.into();
-        if prefix.ends_with('/') {
+        if prefix.ends_with('/') && !prefix.ends_with("//") {
             prefix.pop();
         }
         self.mounts.all.push(Mount { prefix, handler: Rc::new(handler), max_body_size: Cell::new(None) });
@@ -165,6 +165,7 @@ impl Mounts {
     }
 }
 
+pub(super) const FAILED: &str = "a mounted handler failed";
 const FURTHER: &str = "the shutdown of a mounted handler failed";
 
 impl Mount {
@@ -181,7 +182,7 @@ impl Mount {
         answered.unwrap_or_else(|err: Error| {
             let fault = client_fault(&err);
             if fault.is_none() {
-                connection.report("a mounted handler failed", err);
+                connection.report(FAILED, err);
             }
             let status = fault.unwrap_or(crate::http::StatusCode::INTERNAL_SERVER_ERROR);
             Response::text(status.canonical_reason().unwrap_or_default()).with_status(status)

@@ -151,11 +151,14 @@ impl<'de, V: Values> Deserializer<'de> for PathDeserializer<'_, V> {
     }
 
     fn deserialize_seq<Z: Visitor<'de>>(self, visitor: Z) -> Result<Z::Value, PathError> {
+        if self.name.is_some() {
+            return self.only()?.deserialize_any(visitor);
+        }
         visitor.visit_seq(All { values: self.values, nth: 0 })
     }
 
     fn deserialize_tuple<Z: Visitor<'de>>(self, n_values: usize, visitor: Z) -> Result<Z::Value, PathError> {
-        if self.name.is_some() || self.values.n_values() != n_values {
+        if self.name.is_none() && self.values.n_values() != n_values {
             return Err(self.miscounted(format_args!("a tuple of {n_values} is expected")));
         }
         self.deserialize_seq(visitor)

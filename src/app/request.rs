@@ -40,10 +40,11 @@ impl RequestState {
     fn new(request: handler::Request, shared: &Shared) -> Self {
         let (head, body, connection) = request.split();
         let routed = shared.route(&head, &*connection);
-        let is_websocket = routed.nth.as_ref().is_ok_and(|&nth| shared.entry(nth).target.is_websocket());
+        let entry = routed.nth.as_ref().ok().map(|&nth| shared.entry(nth));
+        let is_websocket = entry.is_some_and(|entry| entry.target.is_websocket());
         let head = if is_websocket { SharedHead::Shared(Rc::new(head)) } else { SharedHead::Alone(head) };
         RequestState {
-            settings: RefCell::new(routed.settings),
+            settings: RefCell::new(entry.map(|entry| entry.settings).unwrap_or_default()),
             routed,
             head,
             connection,
@@ -97,7 +98,8 @@ impl Request {
         self.head().method()
     }
 
-    /// The path as it came, percent-encoded, with what the application is mounted below.
+    /// The path as it came, percent-encoded, with the [`application_root`](super::App::application_root); of an application
+    /// that is [mounted](super::App::mount) in another, what stands behind that place.
     pub fn path(&self) -> &str {
         self.head().path()
     }

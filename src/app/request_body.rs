@@ -98,6 +98,18 @@ impl Drop for Reading<'_> {
     }
 }
 
+/// What is wrong with JSON, without the whole of a long text that the client has written into it.
+fn described(err: &serde_json::Error) -> String {
+    let message = err.to_string();
+    match message.char_indices().nth(MAX_MESSAGE) {
+        Some((end, _)) => format!("{}… at line {} column {}", &message[..end], err.line(), err.column()),
+        None => message,
+    }
+}
+
+/// In characters: enough for what serde says of its own, with a long path of types.
+const MAX_MESSAGE: usize = 256;
+
 impl Request {
     /// The whole body, which is kept: asked again, it is the same.
     ///
@@ -149,7 +161,7 @@ impl Request {
         let data = self.get_data().await?;
         serde_json::from_slice(&data).map_err(|err| {
             let exception = HttpException::new(StatusCode::BAD_REQUEST);
-            exception.description(format!("The body is not the JSON that is expected: {err}.")).into()
+            exception.description(format!("The body is not the JSON that is expected: {}.", described(&err))).into()
         })
     }
 

@@ -41,7 +41,7 @@ impl Request {
         }
     }
 
-    /// Path and query: `/shop/cart?page=2`. Quart's leaves out what the application is mounted below, and ends in a
+    /// [Path](Request::path) and query: `/shop/cart?page=2`. Quart's leaves out the `APPLICATION_ROOT`, and ends in a
     /// question mark where there is no query.
     pub fn full_path(&self) -> String {
         self.with_query(self.path().to_owned())
@@ -49,7 +49,14 @@ impl Request {
 
     /// What the application is mounted below, without a slash at its end; empty if nothing: `/shop`.
     pub fn root_path(&self) -> &str {
-        self.head().root_path_with(self.context().shared.options.application_root.len())
+        let (head, shared) = (self.head(), &self.context().shared);
+        let root = &shared.options.application_root;
+        match shared.below_root(head.path()) {
+            Some(_) => head.root_path_with(root.len()),
+            // The request is for something else, and URLs are of the application all the same.
+            None if head.root_path().is_empty() => root,
+            None => head.root_path(),
+        }
     }
 
     fn with_query(&self, url: String) -> String {

@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 
 use super::request::{RequestState, is_websocket};
-use super::route::Settings;
 use super::routing::{MatchRequest, Methods, NoMatch};
 use super::shared::Shared;
 use super::view_args::ViewArgs;
@@ -15,7 +14,6 @@ pub(super) struct Routed {
     /// The number of its entry.
     pub(super) nth: Result<usize, NoMatch>,
     pub(super) values: RefCell<ViewArgs>,
-    pub(super) settings: Settings,
     /// The method is OPTIONS, and the route has not named it.
     pub(super) is_automatic_options: bool,
 }
@@ -33,16 +31,10 @@ impl Shared {
             Ok(found) => {
                 let nth = *found.value();
                 let is_automatic_options = found.is_automatic() && *head.method() == Method::OPTIONS;
-                let values = ViewArgs::matched(found.into_values().into_owned());
-                let settings = self.entries[nth].settings;
-                Routed { nth: Ok(nth), values: RefCell::new(values), settings, is_automatic_options }
+                let values = ViewArgs::matched(found.into_values().without_texts());
+                Routed { nth: Ok(nth), values: RefCell::new(values), is_automatic_options }
             }
-            Err(no_match) => Routed {
-                nth: Err(no_match),
-                values: RefCell::default(),
-                settings: Settings::default(),
-                is_automatic_options: false,
-            },
+            Err(no_match) => Routed { nth: Err(no_match), values: RefCell::default(), is_automatic_options: false },
         }
     }
 
@@ -56,15 +48,11 @@ impl Shared {
     /// What a request is matched by; `None` for one from outside of what the application is mounted below. Host and
     /// scheme cost a look, and are there only if every match needs them: a redirect does.
     fn asked<'a>(&'a self, head: &'a RequestHead, connection: &dyn Connected) -> Option<MatchRequest<'a>> {
-        let root = self.options.application_root.as_str();
-        let path = head.path().strip_prefix(root)?;
-        if !root.is_empty() && !path.is_empty() && !path.starts_with('/') {
-            return None;
-        }
+        let path = self.below_root(head.path())?;
         let asked = MatchRequest {
             query: head.query(),
             is_websocket: is_websocket(head),
-            root_path: head.root_path_with(root.len()),
+            root_path: head.root_path_with(self.options.application_root.len()),
             ..MatchRequest::new(head.method(), path)
         };
         Some(if self.map.looks_at_hosts() { with_host(asked, head, connection) } else { asked })

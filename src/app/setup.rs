@@ -96,7 +96,7 @@ impl MapOptions {
 /// What is for the whole application goes to it, in the order of registration.
 fn adopt_serving_hooks(app: &mut ServingHooks, blueprints: &[Registration]) {
     for Registration { blueprint } in blueprints {
-        app.append(&blueprint.app_serving_hooks);
+        app.extend(&blueprint.app_serving_hooks);
         adopt_serving_hooks(app, &blueprint.blueprints);
     }
 }

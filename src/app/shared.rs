@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use super::background::AppNursery;
+use super::background::OwnNursery;
 use super::error_handlers::ErrorHandlers;
 use super::hooks::Hooks;
 use super::lifespan::ServingHooks;
@@ -22,7 +22,7 @@ pub(super) struct Shared {
     pub(super) scopes: Vec<Scope>,
     pub(super) options: Options,
     pub(super) states: TypeMap,
-    pub(super) nursery: AppNursery,
+    pub(super) nursery: OwnNursery,
     pub(super) serving_hooks: ServingHooks,
     pub(super) on_build_error: Vec<Rc<OnBuildError>>,
     pub(super) mounts: Mounts,
@@ -88,6 +88,13 @@ pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(60);
 pub const DEFAULT_BACKGROUND_TASK_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Shared {
+    /// What of a path is below the root of the application; `None` if it lies elsewhere.
+    pub(super) fn below_root<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let root = self.options.application_root.as_str();
+        let below = path.strip_prefix(root)?;
+        (root.is_empty() || below.is_empty() || below.starts_with('/')).then_some(below)
+    }
+
     pub(super) fn entry(&self, nth: usize) -> &Entry {
         &self.entries[nth]
     }

@@ -12,10 +12,12 @@ use super::teardown::Teardown;
 use crate::http::{Chunks, ResponseBody};
 use crate::{Cancelled, Context, Error, Panicked, Result, copy_context};
 
-/// The same body, whose maker finds the context of now, and behind which the request is over: with `unknown`, or else
-/// with the error of the body.
+/// The same body, whose maker, and that of its trailers, find the context of now, and behind which the request is over:
+/// with `unknown`, or else with the error of the body.
 pub(super) fn in_context(body: ResponseBody, teardown: Option<Teardown>, unknown: Option<Error>) -> ResponseBody {
     let context = copy_context();
+    let mut of_trailers = context.clone();
+    let body = body.map_trailers(|make| move || of_trailers.run(make));
     body.map_stream(|chunks| InContext {
         context,
         chunks: Some(chunks),
@@ -73,8 +75,8 @@ impl Stream for InContext {
 /// The client has gone, the server stops, or nobody wants a body, as in the answer to HEAD.
 impl Drop for InContext {
     fn drop(&mut self) {
-        let chunks = self.chunks.take();
-        self.context.run(|| drop(chunks));
+        let (chunks, running) = (self.chunks.take(), self.running.take());
+        self.context.run(|| drop((chunks, running)));
         if let Some(teardown) = self.teardown.take() {
             let cut = self.is_begun.then(|| Cancelled.into());
             teardown.run_elsewhere(self.unknown.take().or(cut));

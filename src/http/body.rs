@@ -86,7 +86,8 @@ impl Body {
         }
     }
 
-    /// Refuses more than `limit` bytes from now on, of the whole body; `None` leaves only the limit of the connection.
+    /// Refuses more than `limit` bytes from now on, of the whole body; `None` leaves only the limit of the connection. What
+    /// was refused before is still there.
     pub fn set_limit(&mut self, limit: Option<u64>) {
         match &mut self.source {
             Source::Full(_) => {}
@@ -113,17 +114,20 @@ impl Body {
             #[cfg(feature = "tower")]
             Source::Foreign(foreign) => return foreign.poll_chunk(cx),
         };
-        let source = {
+        let (source, old) = {
             let mut queue = queue.borrow_mut();
             let n_least = queue.n_read.max(queue.declared.unwrap_or(0));
             if let Some(limit) = queue.limit.filter(|limit| n_least > *limit) {
                 return Poll::Ready(Err(BodyError::TooLarge { limit }));
             }
             if let Some(chunk) = queue.chunks.pop() {
-                queue.n_read = queue.n_read.saturating_add(chunk.len() as u64);
-                if let Some(limit) = queue.limit.filter(|limit| queue.n_read > *limit) {
+                let n_read = queue.n_read.saturating_add(chunk.len() as u64);
+                if let Some(limit) = queue.limit.filter(|limit| n_read > *limit) {
+                    // It is there for who sets a larger limit and goes on.
+                    queue.chunks.put_back(chunk);
                     return Poll::Ready(Err(BodyError::TooLarge { limit }));
                 }
+                queue.n_read = n_read;
                 return Poll::Ready(Ok(Some(chunk)));
             }
             match &queue.end {
@@ -131,11 +135,11 @@ impl Body {
                 Some(Err(err)) => return Poll::Ready(Err(err.clone())),
                 None => {}
             }
-            if !queue.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-                queue.waker = Some(cx.waker().clone());
-            }
-            queue.source.clone()
+            let is_known = queue.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+            let old = if is_known { None } else { queue.waker.replace(cx.waker().clone()) };
+            (queue.source.clone(), old)
         };
+        drop(old);
         if let Some(source) = source {
             source.body_wanted();
         }

@@ -61,6 +61,12 @@ impl Chunks {
         Some(piece)
     }
 
+    /// Puts a piece that was popped in front of the others again.
+    pub(super) fn put_back(&mut self, piece: Bytes) {
+        self.len += piece.len();
+        self.pieces.push_front(piece);
+    }
+
     fn close_tail(&mut self) {
         if !self.tail.is_empty() {
             self.pieces.push_back(std::mem::take(&mut self.tail).freeze());

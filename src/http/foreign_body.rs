@@ -22,12 +22,14 @@ pub(super) struct Foreign {
     n_read: u64,
     declared: Option<u64>,
     limit: Option<u64>,
+    /// A piece that passed the limit: it is there for who sets a larger one and goes on.
+    refused: Option<Bytes>,
     end: Option<Result<(), BodyError>>,
 }
 
 impl Foreign {
     pub(super) fn new(body: impl ForeignBody + 'static, declared: Option<u64>) -> Self {
-        Foreign { body: Box::new(body), n_read: 0, declared, limit: None, end: None }
+        Foreign { body: Box::new(body), n_read: 0, declared, limit: None, refused: None, end: None }
     }
 
     pub(super) fn content_length(&self) -> Option<u64> {
@@ -48,26 +50,35 @@ impl Foreign {
     }
 
     pub(super) fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
-        self.check_limit(self.declared.unwrap_or(0))?;
+        self.check_limit(self.n_read.max(self.declared.unwrap_or(0)))?;
         if let Some(end) = &self.end {
             return Poll::Ready(end.clone().map(|()| None));
         }
         loop {
-            let piece = ready!(self.body.poll_piece(cx));
+            let piece = match self.refused.take() {
+                Some(piece) => Ok(Some(piece)),
+                None => ready!(self.body.poll_piece(cx)),
+            };
             match &piece {
                 Ok(Some(piece)) if piece.is_empty() => continue,
-                Ok(Some(piece)) => self.n_read = self.n_read.saturating_add(piece.len() as u64),
+                Ok(Some(piece)) => {
+                    let n_read = self.n_read.saturating_add(piece.len() as u64);
+                    if let Err(err) = self.check_limit(n_read) {
+                        self.refused = Some(piece.clone());
+                        return Poll::Ready(Err(err));
+                    }
+                    self.n_read = n_read;
+                }
                 Ok(None) => self.end = Some(Ok(())),
                 Err(err) => self.end = Some(Err(err.clone())),
             }
-            self.check_limit(0)?;
             return Poll::Ready(piece);
         }
     }
 
-    fn check_limit(&self, declared: u64) -> Result<(), BodyError> {
+    fn check_limit(&self, n_bytes: u64) -> Result<(), BodyError> {
         match self.limit {
-            Some(limit) if self.n_read.max(declared) > limit => Err(BodyError::TooLarge { limit }),
+            Some(limit) if n_bytes > limit => Err(BodyError::TooLarge { limit }),
             _ => Ok(()),
         }
     }

@@ -131,11 +131,14 @@ pub(crate) enum BodyKind {
 /// The pieces of a body, as they are made.
 pub(crate) type Chunks = Pin<Box<dyn Stream<Item = Result<Bytes>>>>;
 
+/// Trailers, to be made behind the last piece.
+pub(crate) type MakeTrailers = Box<dyn FnOnce() -> HeaderList>;
+
 /// A body in pieces, maybe with a length and trailers.
 pub(crate) struct BodyStream {
     chunks: Chunks,
     length: Option<u64>,
-    trailers: Option<Box<dyn FnOnce() -> HeaderList>>,
+    trailers: Option<MakeTrailers>,
 }
 
 #[cfg(feature = "tower")]
@@ -202,6 +205,15 @@ impl ResponseBody {
         matches!(self.kind, BodyKind::Full(_))
     }
 
+    /// The bytes, if they are there as a whole.
+    #[cfg(all(feature = "app", feature = "testing"))]
+    pub(crate) fn into_whole(self) -> Option<Bytes> {
+        match self.kind {
+            BodyKind::Full(bytes) => Some(bytes),
+            BodyKind::Stream(_) | BodyKind::Incoming(_) => None,
+        }
+    }
+
     /// The same, with what `wrap` makes of its pieces if it is made while it is sent.
     #[cfg(any(feature = "app", feature = "tower"))]
     pub(crate) fn map_stream<S>(self, wrap: impl FnOnce(Chunks) -> S) -> Self
@@ -221,6 +233,18 @@ impl ResponseBody {
             }
         };
         ResponseBody { kind: BodyKind::Stream(stream) }
+    }
+
+    /// The same, with trailers that `wrap` has made, if there are any to be made.
+    #[cfg(feature = "app")]
+    pub(crate) fn map_trailers<M>(mut self, wrap: impl FnOnce(MakeTrailers) -> M) -> Self
+    where
+        M: FnOnce() -> HeaderList + 'static,
+    {
+        if let BodyKind::Stream(stream) = &mut self.kind {
+            stream.trailers = stream.trailers.take().map(|make| -> MakeTrailers { Box::new(wrap(make)) });
+        }
+        self
     }
 
     /// The next piece; `None` at the end.

@@ -189,15 +189,17 @@ fn an_application_that_is_never_served_lets_its_tasks_go() {
     let log = Log::default();
     let mut app = App::new();
     let kept = Kept(log.clone());
-    let nursery = app.nursery();
+    // A task may start others: it has the nursery that it waits in.
+    let (nursery, of_task) = (app.nursery(), app.nursery());
     app.add_background_task(async move || {
         let _kept = &kept;
+        of_task.start_soon(async {});
     });
-    drop(nursery);
     let handler = app.into_handler().unwrap();
     assert!(log.words().is_empty());
     drop(handler);
     assert_eq!(log.words(), ["let go"]);
+    assert_eq!(nursery.try_start_soon(async {}), Err(Closed));
 }
 
 #[test]
@@ -254,5 +256,34 @@ fn the_teardown_of_a_request_whose_client_has_gone_is_called_with_or_without_a_l
             nursery.cancel();
             Ok(())
         });
+    }
+}
+
+#[test]
+fn the_teardown_of_a_request_is_called_when_all_is_cancelled_at_once() {
+    for has_lifespan in [true, false] {
+        let log = Log::default();
+        let mut app = App::new();
+        let ending = log.clone();
+        app.get("/", async || {
+            sleep_forever().await;
+            "never"
+        });
+        app.teardown_request(async move |_| {
+            ending.say("begun");
+            sleep(SECOND).await;
+            ending.say(foster::app::request().path());
+        });
+        in_a_nursery(async |nursery| -> Result<()> {
+            let server = serve_http(&nursery, app.into_handler()?, stage::config());
+            if has_lifespan {
+                server.lifespan_startup().await?;
+            }
+            server.connect().send(get("/"));
+            turns(20).await;
+            nursery.cancel();
+            Ok(())
+        });
+        assert_eq!(log.words(), ["begun", "/"], "{has_lifespan}");
     }
 }

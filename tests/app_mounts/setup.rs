@@ -15,7 +15,7 @@ fn mistakes(set_up: impl FnOnce(&mut App)) -> Vec<String> {
 
 #[test]
 fn a_prefix_that_is_none() {
-    for prefix in ["api", "/a//b", "//a", "/a?b", "/a#b", "/a%20b", "/<name>"] {
+    for prefix in ["api", "/a//b", "//a", "/a//", "/a?b", "/a#b", "/a%20b", "/<name>"] {
         assert_eq!(
             mistakes(|app| {
                 app.mount(prefix, handler);

@@ -2,7 +2,7 @@
 
 use std::cell::RefCell;
 use std::future::{pending, poll_fn};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -478,4 +478,138 @@ fn what_a_hook_keeps_is_there_in_the_view_and_in_the_body() {
         }))
     });
     assert_eq!(bodies(app, &["/"]), ["8 2 "]);
+}
+
+#[test]
+fn what_a_view_holds_is_dropped_in_its_request_when_the_client_goes() {
+    let said = Log::default();
+    let viewed = said.clone();
+    let mut app = App::new();
+    app.get("/", async move || -> &str {
+        let _held = Word(viewed.clone());
+        pending().await
+    });
+    paused(async |nursery| {
+        let site = site(&nursery, app);
+        let client = site.connect();
+        client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+        turns(5).await;
+        client.reset();
+        until(|| said.len() > 0).await;
+        assert_eq!(said.words(), ["body dropped in its request: true"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn teardown_behind_a_streamed_body_comes_to_its_end_when_the_client_goes_meanwhile() {
+    let said = Log::default();
+    let (streamed, torn_down) = (said.clone(), said.clone());
+    let mut app = App::new();
+    app.get("/", async move || body(&streamed));
+    app.teardown_request(async move |err: Option<Error>| {
+        torn_down.say(format!("teardown {err:?}"));
+        sleep(Duration::from_secs(1)).await;
+        torn_down.say(format!("torn down {}", request().path()));
+    });
+    paused(async |nursery| {
+        let site = site(&nursery, app);
+        let client = site.connect();
+        client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+        until(|| said.words().iter().any(|word| word == "teardown None")).await;
+        client.reset();
+        sleep(Duration::from_secs(10)).await;
+        assert_eq!(said.words().last().map(String::as_str), Some("torn down /"));
+        assert_eq!(site.reports.words(), [""; 0]);
+        Ok(())
+    });
+}
+
+/// Says whether somebody holds it still.
+fn held(token: &Rc<RefCell<Option<Weak<()>>>>) -> bool {
+    token.borrow().as_ref().is_some_and(|token| token.strong_count() > 0)
+}
+
+#[test]
+fn a_call_for_after_this_request_that_has_the_request_does_not_keep_it_when_the_client_goes() {
+    let kept = Rc::<RefCell<Option<Weak<()>>>>::default();
+    let keep = kept.clone();
+    let mut app = App::new();
+    app.get("/", async move || -> &str {
+        let (request, token) = (request(), Rc::new(()));
+        keep.replace(Some(Rc::downgrade(&token)));
+        after_this_request(async move |response: Response| {
+            let _ = (&request, &token);
+            response
+        });
+        pending().await
+    });
+    paused(async |nursery| {
+        let site = site(&nursery, app);
+        let client = site.connect();
+        client.send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+        turns(5).await;
+        assert!(held(&kept));
+        client.reset();
+        sleep(Duration::from_secs(1)).await;
+        assert!(!held(&kept));
+        Ok(())
+    });
+}
+
+#[test]
+fn what_comes_too_late_for_after_this_request_is_let_go() {
+    for place in ["after", "body", "teardown"] {
+        let kept = Rc::<RefCell<Option<Weak<()>>>>::default();
+        let keep = kept.clone();
+        let late = Rc::new(move |now: &str| {
+            if now != place {
+                return;
+            }
+            let (request, token) = (request(), Rc::new(()));
+            keep.replace(Some(Rc::downgrade(&token)));
+            after_this_request(async move |_: Response| {
+                let _ = (&request, &token);
+                "nobody gets this"
+            });
+        });
+        let mut app = App::new();
+        let call = late.clone();
+        app.after_request(async move |response: Response| {
+            call("after");
+            response
+        });
+        let call = late.clone();
+        app.teardown_request(async move |_: Option<Error>| call("teardown"));
+        app.get("/", async move || {
+            let call = late.clone();
+            ResponseBody::stream(stream::once(async move {
+                call("body");
+                foster::Ok(Bytes::from_static(b"a view"))
+            }))
+        });
+        assert_eq!(bodies(app, &["/"]), ["a view"]);
+        assert!(kept.borrow().is_some() && !held(&kept), "{place}");
+    }
+}
+
+#[test]
+fn trailers_are_made_in_their_request() {
+    let mut app = App::new();
+    app.get("/", async || {
+        let pieces = stream::iter([foster::Ok(Bytes::from_static(b"a view"))]);
+        ResponseBody::stream(pieces).with_trailers(|| {
+            let path = HeaderValue::from_str(request().path()).expect("it came in a head");
+            [(header::ETAG, path)].into_iter().collect()
+        })
+    });
+    paused(async |nursery| {
+        let site = site(&nursery, app);
+        let client = site.connect();
+        client.send("GET / HTTP/1.1\r\nHost: x\r\nTE: trailers\r\nConnection: close, TE\r\n\r\n");
+        let all = String::from_utf8_lossy(&client.read_to_end().await).into_owned();
+        assert!(all.ends_with("\r\n0\r\netag: /\r\n\r\n"), "{all}");
+        assert_eq!(site.reports.words(), [""; 0]);
+        Ok(())
+    });
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use foster::app::routing::{BuildError, Uuid};
+use foster::app::routing::{BuildError, Rule, Uuid};
 use foster::app::{App, Blueprint, UrlFor, current_app, request, url_for};
 use foster::http::Method;
 
@@ -231,4 +231,31 @@ fn the_rules_of_an_application_can_be_listed() {
     });
     let listed = "/jobs jobs POST, OPTIONS; / / GET, HEAD, OPTIONS; /users/<name> users.show GET, HEAD, OPTIONS";
     assert_eq!(bodies(app, &["/"]), [listed]);
+}
+
+#[test]
+fn a_rule_that_redirects_leads_to_another_host_only_if_its_target_says_so() {
+    let app = || {
+        let mut app = App::new();
+        app.add_rule(Rule::new("/old/<path:page>").redirect_to("<path:page>"));
+        app.add_rule(Rule::new("/mirror/<path:page>").redirect_to("https://mirror.example/<path:page>"));
+        app.add_rule(Rule::new("/on/<host>").redirect_to("https://<host>/"));
+        app
+    };
+    let rows = [
+        ("/old/a/b", "/a/b"),
+        ("/old/https://evil.example/", "/https://evil.example/"),
+        ("/old/http://evil.example", "/http://evil.example"),
+        ("/old//evil.example", "/old/evil.example"),
+        ("/mirror/https://evil.example", "https://mirror.example/https://evil.example"),
+        ("/on/a.example", "https://a.example/"),
+    ];
+    paused(async |nursery| {
+        let site = site(&nursery, app());
+        for (path, location) in rows {
+            let answer = site.get(path).await;
+            assert_eq!((answer.status, answer.header("location")), (308, Some(location)), "{path}");
+        }
+        Ok(())
+    });
 }

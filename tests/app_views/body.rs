@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use foster::Error;
 use foster::app::{App, Request};
 use foster::http::{Body, BodyError, MAX_PAIRS, MultiDict};
 use foster::testing::serve_http;
+use foster::{Error, Result};
 
 use crate::asking::{ask, both, post, post_chunked};
 use crate::stage::{config, paused, text};
@@ -84,6 +84,24 @@ fn a_route_and_a_request_have_limits_of_their_own() {
     assert_eq!(post(app, "text/plain", "fives").status, 413);
     let trusted = "POST / HTTP/1.1\r\nHost: x\r\nX-Trusted: 1\r\nContent-Length: 5\r\n\r\nfives";
     assert_eq!(both(app, trusted).fine(), "fives");
+}
+
+#[test]
+fn a_body_beyond_the_limit_is_whole_once_there_is_a_larger_one() {
+    let app = || {
+        let mut app = App::new();
+        app.max_content_length(Some(4));
+        app.post("/", async |request: Request, body: Result<Bytes>| {
+            assert_eq!(body.err().map(|err| err.to_string()).as_deref(), Some("the body is larger than 4 bytes"));
+            request.set_max_content_length(Some(5));
+            assert!(request.get_data().await.is_err());
+            request.set_max_content_length(None);
+            request.get_data().await
+        });
+        app
+    };
+    assert_eq!(post(app, "text/plain", "a longer body").fine(), "a longer body");
+    assert_eq!(post_chunked(app, "text/plain", "a longer body").fine(), "a longer body");
 }
 
 #[test]

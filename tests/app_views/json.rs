@@ -47,6 +47,24 @@ fn what_is_no_json_or_no_such_value_is_refused() {
 }
 
 #[test]
+fn a_long_text_is_not_repeated_to_who_sent_it() {
+    let app = || {
+        let mut app = App::new();
+        app.post("/", async |Json(number): Json<u8>| number.to_string());
+        app
+    };
+    for letter in ["<", "é"] {
+        let body = format!("\"{}\"", letter.repeat(2_000));
+        let answer = post(app, "application/json", &body);
+        assert!(answer.body.len() < 2_000, "{}", answer.body.len());
+        let said = answer.refused(400);
+        let end = format!("… at line 1 column {}.", body.len());
+        assert!(said.starts_with("The body is not the JSON that is expected: invalid type: string"), "{said}");
+        assert!(said.ends_with(&end), "{said}");
+    }
+}
+
+#[test]
 fn what_is_nested_too_deeply_is_refused() {
     let any = || {
         let mut app = App::new();

@@ -325,6 +325,18 @@ fn one_value_is_read_by_its_name() {
 }
 
 #[test]
+fn one_value_is_no_list_of_all_values() {
+    let mut app = App::new();
+    app.get("/<a>/<b>", async || foster::Ok(format!("{:?}", request().view_arg::<Vec<String>>("b")?)));
+    let said = get(app, "/x/y").failed();
+    assert!(said.contains("\"b\" is text where a sequence is expected"), "{said}");
+    let mut app = App::new();
+    app.get("/<a>/<b>", async || foster::Ok(format!("{:?}", request().view_arg::<(String, String)>("b")?)));
+    let said = get(app, "/x/y").failed();
+    assert!(said.contains("\"b\" is text where a tuple of size 2 is expected"), "{said}");
+}
+
+#[test]
 fn a_deserialize_may_ask_the_request_for_its_values() {
     #[derive(Debug)]
     struct Nosy;

@@ -1,6 +1,6 @@
 //! What a request says of itself.
 
-use foster::app::{App, Blueprint, Request};
+use foster::app::{App, Blueprint, Request, request, url_for};
 use foster::http::StatusCode;
 
 use crate::asking::{ask, get};
@@ -41,6 +41,29 @@ fn the_url_of_what_is_mounted_below_a_path() {
             .join("\n")
     });
     assert_eq!(shown, "http://x/shop/cart?\nhttp://x/shop/cart\nhttp://x/shop/\n/shop/cart?\n/shop");
+}
+
+#[test]
+fn a_request_from_outside_is_told_the_same_of_what_the_application_is_mounted_below() {
+    let app = || {
+        let mut app = App::new();
+        app.application_root("/long/shop");
+        app.get("/", async || "").endpoint("index");
+        app.errorhandler(404, async |_| {
+            let request = request();
+            let page = [request.root_path(), &request.url_root(), &url_for("index").build()?].join("\n");
+            foster::Ok((page, 404))
+        });
+        app
+    };
+    for target in ["/", "/other", "/long/shopping", "/long", "/%ff"] {
+        let answer = get(app(), target);
+        assert_eq!(
+            (answer.status, answer.body.as_str()),
+            (404, "/long/shop\nhttp://example.org/long/shop/\n/long/shop/"),
+            "{target}"
+        );
+    }
 }
 
 #[test]

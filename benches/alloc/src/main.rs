@@ -1,10 +1,13 @@
 //! `alloc [--messages N]`: allocations and bytes allocated by an echo server's thread, per message in steady state and
-//! per connection from accept to close; then those of an HTTP server's, per request. The client runs in the main thread,
+//! per connection from accept to close; then those of an HTTP server's, and of an
+//! application's of the framework, per request. The client runs in the main thread,
 //! which is not counted.
 
 mod counting;
 #[cfg(feature = "foster")]
 mod foster;
+#[cfg(feature = "foster")]
+mod foster_app;
 #[cfg(feature = "foster")]
 mod foster_http;
 #[cfg(feature = "foster")]
@@ -29,6 +32,8 @@ fn main() -> io::Result<()> {
     measure("foster", foster::serve, n_messages)?;
     #[cfg(feature = "foster")]
     measure_http("foster", foster_http::serve_http, n_messages)?;
+    #[cfg(feature = "foster")]
+    measure_app("foster", foster_app::serve_app, n_messages)?;
     Ok(())
 }
 
@@ -45,6 +50,20 @@ fn measure_http(name: &str, server: Server, n_requests: usize) -> io::Result<()>
         let before = counts_at_rest();
         requests::ask(&mut stream, request, depth, n_rounds)?;
         print(name, case, before, n_rounds * depth);
+    }
+    Ok(())
+}
+
+#[cfg(feature = "foster")]
+fn measure_app(name: &str, server: Server, n_requests: usize) -> io::Result<()> {
+    let port = start(server)?;
+    let mut stream = connect(port)?;
+    for path in ["/static", "/users/12345", "/json"] {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept: */*\r\n\r\n");
+        requests::ask(&mut stream, request.as_bytes(), 1, n_requests / 20 + 1)?;
+        let before = counts_at_rest();
+        requests::ask(&mut stream, request.as_bytes(), 1, n_requests)?;
+        print(name, &format!("app: GET {path}"), before, n_requests);
     }
     Ok(())
 }

@@ -87,15 +87,21 @@ impl Captures {
         (if capture.is_of_host { host } else { path }).get(capture.start as usize..capture.end as usize)
     }
 
-    /// The value of a capture whose text is this.
-    pub(super) fn value<'t>(&self, nth: usize, text: &'t str) -> Option<PathValue<'t>> {
+    /// The value of a capture, of which this is the host and that the path.
+    pub(super) fn value<'t>(&self, nth: usize, host: &'t str, path: &'t str) -> Option<PathValue<'t>> {
         Some(match self.get(nth)?.kept {
-            Kept::Text => text.into(),
+            Kept::Text => self.text(nth, host, path)?.into(),
             Kept::Int(number) => PathValue::Int(number),
             Kept::Float(number) => PathValue::Float(number),
             Kept::Uuid(uuid) => PathValue::Uuid(uuid),
             Kept::Custom(nth) => PathValue::Custom(Rc::clone(self.custom.get(nth)?)),
         })
+    }
+
+    /// Whether the text of one is its value.
+    pub(super) fn has_text(&self) -> bool {
+        let mut all = self.first[..usize::from(self.n_first)].iter().chain(&self.rest);
+        all.any(|capture| matches!(capture.kept, Kept::Text))
     }
 
     fn get(&self, nth: usize) -> Option<&Capture> {

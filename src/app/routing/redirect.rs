@@ -44,14 +44,20 @@ impl<T> Map<T> {
             rule.variables.iter().map(|variable| variable.made.converter.to_url(&value_of(&variable.name)?)).collect();
         let (mut location, mut target) = (String::new(), String::new());
         let texts = texts?;
+        let mut n_fixed = None;
         for op in ops {
             match op {
                 // Written by the programmer, maybe with a query.
                 Op::Text(text) => quote::push_again(text, &mut target),
-                Op::Variable(nth) => url::push_variable(*nth, rule, &texts, &mut target),
+                Op::Variable(nth) => {
+                    n_fixed.get_or_insert(target.len());
+                    url::push_variable(*nth, rule, &texts, &mut target);
+                }
             }
         }
-        if !["http://", "https://"].iter().any(|scheme| target.starts_with(scheme)) {
+        // Only the programmer sends clients to other hosts, and never what a client has written into its path.
+        let fixed = &target[..n_fixed.unwrap_or(target.len())];
+        if !["http://", "https://"].iter().any(|scheme| fixed.starts_with(scheme)) {
             url::push_root(request.root_path, &mut location);
             location.push('/');
             target.drain(..target.len() - target.trim_start_matches('/').len());

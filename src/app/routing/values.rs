@@ -26,7 +26,7 @@ impl PathValues<'_> {
             Some(default) => Some(default.borrowed()),
             None => {
                 let nth = self.position(name)?;
-                self.captures.value(nth, self.captured(nth)?)
+                self.captures.value(nth, &self.host, &self.path)
             }
         }
     }
@@ -37,7 +37,7 @@ impl PathValues<'_> {
             Some(variable) => {
                 let value = match self.rule.default(&variable.name) {
                     Some(default) => default.borrowed(),
-                    None => self.captures.value(nth, self.captured(nth)?)?,
+                    None => self.captures.value(nth, &self.host, &self.path)?,
                 };
                 Some((&variable.name, value))
             }
@@ -86,6 +86,15 @@ impl PathValues<'_> {
             path: Cow::Owned(self.path.into_owned()),
             captures: self.captures,
         }
+    }
+
+    /// The values alone, which borrow nothing: there is a copy of the texts only if one of them is a value.
+    pub(in crate::app) fn without_texts(self) -> PathValues<'static> {
+        if self.captures.has_text() {
+            return self.into_owned();
+        }
+        let none = Cow::Borrowed("");
+        PathValues { rule: self.rule, host: none.clone(), path: none, captures: self.captures }
     }
 
     fn position(&self, name: &str) -> Option<usize> {
