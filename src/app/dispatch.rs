@@ -29,7 +29,7 @@ pub(super) struct Answered {
 
 /// Answers a request, in a context of its own, and reports what nothing knew; or has it answered by what is mounted there.
 pub(super) async fn answer(shared: Rc<Shared>, request: handler::Request) -> Response {
-    if let Some((mount, n)) = shared.mounts.find(&shared.options.application_root, request.path()) {
+    if let Some((mount, n)) = shared.mounts.find(&shared.options.application_root, || request.path()) {
         return mount.answer(n, request).await;
     }
     let request = Request::new(shared, request);

@@ -87,12 +87,13 @@ impl Mounts {
         mistakes
     }
 
-    /// The handler for a path below `root_path`, with the length of what it is mounted at.
-    pub(super) fn find(&self, root_path: &str, path: &str) -> Option<(&Mount, usize)> {
+    /// The handler for a path below `root_path`, with the length of what it is mounted at. The path costs a look, and is
+    /// asked for only where something is mounted.
+    pub(super) fn find<'p>(&self, root_path: &str, path: impl FnOnce() -> &'p str) -> Option<(&Mount, usize)> {
         if self.all.is_empty() {
             return None;
         }
-        let below = path.strip_prefix(root_path)?;
+        let below = path().strip_prefix(root_path)?;
         let found = self.all.iter().filter_map(|mount| Some((mount, prefix_len(below, &mount.prefix)?)));
         let (mount, n) = found.max_by_key(|(mount, _)| mount.prefix.len())?;
         Some((mount, root_path.len() + n))

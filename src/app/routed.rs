@@ -22,7 +22,7 @@ impl Shared {
     pub(super) fn route(&self, head: &RequestHead, connection: &dyn Connected) -> Routed {
         let found = match self.asked(head, connection) {
             Some(asked) => match self.map.match_request(&asked) {
-                Err(NoMatch::Redirect { .. }) => self.map.match_request(&with_host(asked, head, connection)),
+                Err(NoMatch::Redirect { .. }) => self.map.match_request(&self.for_redirect(asked, head, connection)),
                 found => found,
             },
             None => Err(NoMatch::NotFound),
@@ -40,22 +40,27 @@ impl Shared {
 
     /// What `Allow` says of a request.
     pub(super) fn allowed_methods(&self, state: &RequestState) -> Methods {
-        let asked =
-            self.asked(&state.head, &*state.connection).map(|asked| with_host(asked, &state.head, &*state.connection));
+        let asked = self.asked(&state.head, &*state.connection);
         asked.map(|asked| self.map.allowed_methods(&asked)).unwrap_or_default()
     }
 
-    /// What a request is matched by; `None` for one from outside of what the application is mounted below. Host and
-    /// scheme cost a look, and are there only if every match needs them: a redirect does.
+    /// What a request is matched by; `None` for one from outside of what the application is mounted below. What rules do
+    /// not look at is not there.
     fn asked<'a>(&'a self, head: &'a RequestHead, connection: &dyn Connected) -> Option<MatchRequest<'a>> {
         let path = self.below_root(head.path())?;
-        let asked = MatchRequest {
-            query: head.query(),
-            is_websocket: is_websocket(head),
-            root_path: head.root_path_with(self.options.application_root.len()),
-            ..MatchRequest::new(head.method(), path)
-        };
+        let asked = MatchRequest { is_websocket: is_websocket(head), ..MatchRequest::new(head.method(), path) };
         Some(if self.map.looks_at_hosts() { with_host(asked, head, connection) } else { asked })
+    }
+
+    /// The same with what a URL is made of besides: each of it costs a look.
+    fn for_redirect<'a>(
+        &self,
+        asked: MatchRequest<'a>,
+        head: &'a RequestHead,
+        connection: &dyn Connected,
+    ) -> MatchRequest<'a> {
+        let root_path = head.root_path_with(self.options.application_root.len());
+        MatchRequest { query: head.query(), root_path, ..with_host(asked, head, connection) }
     }
 }
 
