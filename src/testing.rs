@@ -68,6 +68,18 @@ impl<H: Handler> InMemoryHttpServer<H> {
         self.server.connect()
     }
 
+    /// What the startup gets.
+    #[cfg(feature = "app")]
+    pub(crate) fn server_handle(&self) -> HttpServer {
+        self.handle.clone()
+    }
+
+    /// Happens when it begins to stop.
+    #[cfg(feature = "app")]
+    pub(crate) fn shutdown_event(&self) -> foster_compat::Event {
+        self.site.roster.shutdown.clone()
+    }
+
     /// What was counted so far.
     pub fn stats(&self) -> Stats {
         self.site.roster.counters.stats()

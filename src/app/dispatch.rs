@@ -251,4 +251,4 @@ fn choose(request: &Request, scope: &Scope, err: &Error) -> Error {
     chosen
 }
 
-const UNKNOWN: &str = "a view failed";
+pub(super) const UNKNOWN: &str = "a view failed";

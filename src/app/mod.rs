@@ -41,6 +41,8 @@ mod shared;
 mod state;
 mod streaming;
 mod teardown;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod type_map;
 mod url_for;
 mod view;

@@ -166,6 +166,7 @@ impl Mounts {
     }
 }
 
+pub(super) const FAILED: &str = "a mounted handler failed";
 const FURTHER: &str = "the shutdown of a mounted handler failed";
 
 impl Mount {
@@ -182,7 +183,7 @@ impl Mount {
         answered.unwrap_or_else(|err: Error| {
             let fault = client_fault(&err);
             if fault.is_none() {
-                connection.report("a mounted handler failed", err);
+                connection.report(FAILED, err);
             }
             let status = fault.unwrap_or(crate::http::StatusCode::INTERNAL_SERVER_ERROR);
             Response::text(status.canonical_reason().unwrap_or_default()).with_status(status)

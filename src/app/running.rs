@@ -183,14 +183,18 @@ impl App {
     ///
     /// [`SetupError`], with everything that is wrong.
     pub fn into_handler(self) -> Result<impl Handler, SetupError> {
-        let shared = self.set_up()?;
-        let (lifespan, for_calls) = (Lifespan::new(shared.clone()), shared.clone());
-        let call = move |request: Request| {
-            let shared = for_calls.clone();
-            async move { answer(shared, request).await }
-        };
-        Ok(Served { shared, lifespan, call })
+        Ok(handler(self.set_up()?))
     }
+}
+
+/// An application that is set up, as a handler.
+pub(super) fn handler(shared: Rc<Shared>) -> impl Handler {
+    let (lifespan, for_calls) = (Lifespan::new(shared.clone()), shared.clone());
+    let call = move |request: Request| {
+        let shared = for_calls.clone();
+        async move { answer(shared, request).await }
+    };
+    Served { shared, lifespan, call }
 }
 
 /// What [`App::run_task`] and [`App::run_workers`] will serve; await it.

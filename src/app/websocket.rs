@@ -125,7 +125,7 @@ pub(super) async fn serve_websocket(request: &Request, view: Option<&View>) -> A
     let config = request.entry().map_or(&shared.options.websocket, |entry| &entry.websocket_config);
     let upgrading = match Upgrading::read(state.head.clone(), state.connection.clone(), config) {
         Ok(upgrading) => upgrading,
-        Err(err) => return refuse(request, &err).await,
+        Err(err) => return Box::pin(refuse(request, &err)).await,
     };
     let handle = request.context().websocket.get_or_init(|| upgrading.websocket());
     let teardown = Teardown::of(request, Kind::WebSocket);
@@ -168,7 +168,17 @@ async fn refuse(request: &Request, err: &HandshakeError) -> Answered {
 
 /// From the hooks before the view to those behind it. Gives the error that nothing knew, or that ended an open WebSocket.
 async fn talk(request: &Request, view: Option<&View>, handle: &websocket::WebSocket) -> Option<Error> {
-    let mut ended = caught(call(request, view)).await;
+    let ended = caught(call(request, view)).await;
+    // In a box, so that no open WebSocket keeps the room for what comes at its end.
+    Box::pin(finish(request, handle, ended)).await
+}
+
+/// What comes behind the view.
+async fn finish(
+    request: &Request,
+    handle: &websocket::WebSocket,
+    mut ended: Result<Option<Response>>,
+) -> Option<Error> {
     // What it was rejected with by hand passes the hooks as any other response; an error takes its place.
     let rejection = handle.withdraw();
     if let Ok(response) = &mut ended {

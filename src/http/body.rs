@@ -16,6 +16,7 @@ use super::error::{Fault, HttpError};
 #[cfg(feature = "tower")]
 use super::foreign_body::{Foreign, ForeignBody};
 use super::header_list::HeaderList;
+#[cfg(feature = "app")]
 use super::multi_dict::TooManyPairs;
 
 /// The body of a request that came in, or of a response to a client.
@@ -373,7 +374,10 @@ impl std::error::Error for BodyError {
 /// The status of an error that is the client's fault.
 pub(crate) fn client_fault(err: &crate::Error) -> Option<StatusCode> {
     let of_body = err.downcast_ref().map(BodyError::status);
+    #[cfg(feature = "app")]
     let of_pairs = || err.downcast_ref().map(TooManyPairs::status);
+    #[cfg(not(feature = "app"))]
+    let of_pairs = || None;
     let of_peer = || err.downcast_ref().filter(|err: &&HttpError| err.fault() == Fault::Peer).map(HttpError::status);
     of_body.or_else(of_pairs).or_else(of_peer)
 }

@@ -75,7 +75,7 @@ impl fmt::Debug for Cookies<'_> {
 }
 
 /// The value without the quotes around it, if there are two, and with what is escaped between them.
-fn unquoted(value: &[u8]) -> Cow<'_, str> {
+pub(crate) fn unquoted(value: &[u8]) -> Cow<'_, str> {
     let Some(inner) = value.strip_prefix(b"\"").and_then(|rest| rest.strip_suffix(b"\"")) else {
         return String::from_utf8_lossy(value);
     };

@@ -76,6 +76,8 @@ pub use ::http::{HeaderName, HeaderValue, Method, StatusCode, Version, header};
 
 pub(crate) use body::{BodySource, BodyWriter, client_fault};
 pub(crate) use byte_set::{ByteSet, IN_TOKEN};
+#[cfg(all(feature = "app", feature = "testing"))]
+pub(crate) use cookies::unquoted;
 #[cfg(feature = "tower")]
 pub(crate) use foreign_body::ForeignBody;
 #[cfg(feature = "websocket")]
@@ -87,6 +89,8 @@ pub(crate) use host::is_host;
 pub(crate) use quoted::{parameter, split_quoted};
 #[cfg(feature = "websocket")]
 pub(crate) use recycled::changed_copy_of;
+#[cfg(all(feature = "app", feature = "testing"))]
+pub(crate) use redirect::to_uri;
 pub(crate) use response::BodyKind;
 #[cfg(feature = "app")]
 pub(crate) use response::Chunks;

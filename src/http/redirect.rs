@@ -49,7 +49,7 @@ pub fn redirect_with(location: impl AsRef<str>, status: StatusCode) -> Result<Re
 }
 
 fn to(location: &str, status: StatusCode) -> Response {
-    let location = percent_encode(location, &IN_URL);
+    let location = to_uri(location);
     let link = escape(&location);
     let page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<title>Moved</title>\n<p>Go on to <a href=\"{link}\">{link}</a>.\n"
@@ -59,6 +59,11 @@ fn to(location: &str, status: StatusCode) -> Response {
     response.set_status(status);
     response.headers_mut().append(header::LOCATION, location);
     response
+}
+
+/// A URL with what may not stand in one percent-encoded: Werkzeug's `iri_to_uri`, but for the host.
+pub(crate) fn to_uri(text: &str) -> String {
+    percent_encode(text, &IN_URL)
 }
 
 /// What a URI is made of: the unreserved and the reserved characters (RFC 3986, 2.2 and 2.3) and the percent sign.

@@ -205,6 +205,15 @@ impl ResponseBody {
         matches!(self.kind, BodyKind::Full(_))
     }
 
+    /// The bytes, if they are there as a whole.
+    #[cfg(all(feature = "app", feature = "testing"))]
+    pub(crate) fn into_whole(self) -> Option<Bytes> {
+        match self.kind {
+            BodyKind::Full(bytes) => Some(bytes),
+            BodyKind::Stream(_) | BodyKind::Incoming(_) => None,
+        }
+    }
+
     /// The same, with what `wrap` makes of its pieces if it is made while it is sent.
     #[cfg(any(feature = "app", feature = "tower"))]
     pub(crate) fn map_stream<S>(self, wrap: impl FnOnce(Chunks) -> S) -> Self

@@ -1,4 +1,5 @@
-//! Services of tower as handlers: an axum `Router` serves from a loop of Foster's as it is.
+//! Services of tower as handlers, and handlers as services: an axum `Router` serves from a loop of Foster's as it is, by
+//! itself or [mounted](crate::app::App::mount) in an application, and an application stands [behind layers](layered).
 //!
 //! ```
 //! use axum::Router;
@@ -19,8 +20,9 @@
 //! A router asks for futures that are `Send`, which Foster's own are not: its handlers wait for what tokio has, as
 //! `tokio::time::sleep`, or `tokio::spawn`. A loop is a runtime of tokio's with one thread.
 //!
-//! Not there: upgrades, which hyper does with a type of its own, so that axum's `WebSocketUpgrade` and `CONNECT` cannot
-//! work; and axum's `ConnectInfo`, in whose place `Extension<ConnectionInfo>` says more.
+//! Not there for such a router: upgrades, which hyper does with a type of its own, so that axum's `WebSocketUpgrade` and
+//! `CONNECT` cannot work; and axum's `ConnectInfo`, in whose place `Extension<ConnectionInfo>` says more. A handler behind
+//! layers has them: what it is called with finds its connection again.
 
 mod connection;
 mod handoff;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use foster::app::{App, Request, State, WebSocket, websocket};
-use foster::websocket::{CloseFrame, Config, Message, WebSocketError};
+use foster::app::{App, HttpException, Request, State, WebSocket, abort, websocket};
+use foster::websocket::{CloseFrame, Config, ConnectError, Message, WebSocketError};
 use foster::{Error, Result};
 
 use crate::site::at;
@@ -72,6 +72,28 @@ fn check_14_a_message_of_17_mib_closes_with_1009_and_the_view_is_told() {
         assert_eq!(closed(client.receive().await).code, 1009.into());
         until(|| log.len() == 2).await;
         assert_eq!(log.words(), ["before", "a message is larger than 16777216 bytes"]);
+        Ok(())
+    });
+}
+
+#[test]
+fn the_status_and_the_body_of_an_error_before_it_is_accepted_reach_the_client() {
+    let mut app = App::new();
+    app.errorhandler(404, async |err: HttpException| {
+        (format!("sorry: {}", err.get_description().unwrap_or_default()), 404, [("x-page", "1")])
+    });
+    app.websocket("/rooms", async || Err::<(), _>(abort(404).description("no such room")));
+    app.websocket("/full", async || Some(("come back later", 503)));
+    at(app, async |site| {
+        for (path, status, said) in [("/rooms", 404, "sorry: no such room"), ("/full", 503, "come back later")] {
+            match site.connect(path).await {
+                Err(ConnectError::Rejected { rejected, body }) => {
+                    assert_eq!((rejected.status().as_u16(), &*body), (status, said.as_bytes()));
+                    assert_eq!(rejected.headers().contains("x-page"), status == 404);
+                }
+                other => panic!("{other:?} instead of a refusal"),
+            }
+        }
         Ok(())
     });
 }

@@ -36,7 +36,7 @@ use crate::nursery::move_on_after;
 /// use foster_compat::{run, sleep};
 ///
 /// run(async {
-///     let tasks = [1, 5].map(|ms| asyncio::create_task(async move { Ok(sleep(Duration::from_millis(ms)).await) }));
+///     let tasks = [1, 1000].map(|ms| asyncio::create_task(async move { Ok(sleep(Duration::from_millis(ms)).await) }));
 ///     let (done, pending) = asyncio::wait(tasks).return_when(FIRST_COMPLETED).await?;
 ///     assert_eq!((done.len(), pending.len()), (1, 1));
 ///     foster_compat::Ok(())

@@ -38,7 +38,7 @@ impl MemoryStream {
         let wire = Rc::new(RefCell::new(Wire::new()));
         let stream =
             MemoryStream { wire: wire.clone(), peer_port, read_timer: Timer::default(), write_timer: Timer::default() };
-        (stream, Peer::new(wire))
+        (stream, Peer::new(wire, peer_port))
     }
 
     fn write(&self, pieces: &[&[u8]]) -> io::Result<usize> {

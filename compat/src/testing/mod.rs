@@ -100,6 +100,7 @@ mod in_memory_server;
 mod memory_datagrams;
 mod memory_stream;
 mod peer;
+mod peer_stream;
 mod script;
 mod script_error;
 mod trace;

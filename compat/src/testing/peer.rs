@@ -18,12 +18,18 @@ pub const DEFAULT_CAPACITY: usize = 212_992;
 /// What it does reaches the protocol in the next turn of the loop, as it would from a socket. Dropping it closes it: the
 /// protocol sees the end of the stream, or a reset if the peer has left bytes unread.
 pub struct Peer {
-    wire: Rc<RefCell<Wire>>,
+    pub(super) wire: Rc<RefCell<Wire>>,
+    port: u16,
 }
 
 impl Peer {
-    pub(super) fn new(wire: Rc<RefCell<Wire>>) -> Self {
-        Peer { wire }
+    pub(super) fn new(wire: Rc<RefCell<Wire>>, port: u16) -> Self {
+        Peer { wire, port }
+    }
+
+    /// The port of this end, as the protocol sees it in its `peername`.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     // ---- sending
@@ -178,7 +184,7 @@ impl Peer {
     }
 
     /// Changes the state, then tells everybody whom it may concern.
-    fn change<R>(&self, change: impl FnOnce(&mut Wire) -> R) -> R {
+    pub(super) fn change<R>(&self, change: impl FnOnce(&mut Wire) -> R) -> R {
         let mut wire = self.wire.borrow_mut();
         let result = change(&mut wire);
         let wakers = wire.take_wakers();

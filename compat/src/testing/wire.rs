@@ -131,6 +131,20 @@ impl Wire {
         self.has_fin || self.is_peer_reset || self.has_peer_reset || self.is_peer_gone || self.reset != Reset::None
     }
 
+    /// How much more of the peer the transport's kernel would take, if `capacity` is its buffer.
+    pub(super) fn peer_room(&self, capacity: usize) -> usize {
+        let n_in_flight = self.in_flight.iter().map(|(_, arrival)| match arrival {
+            Arrival::Bytes(data) => data.len(),
+            Arrival::Eof | Arrival::Reset => 0,
+        });
+        capacity.saturating_sub(self.inbound.len() + n_in_flight.sum::<usize>())
+    }
+
+    /// Whether the peer can send no more, or nobody takes what it sends.
+    pub(super) fn is_peer_mute(&self) -> bool {
+        self.is_peer_done || self.is_closed || self.is_peer_reset
+    }
+
     fn dispatch(&mut self, arrival: Arrival) {
         if self.faults.delay.is_zero() && self.in_flight.is_empty() {
             return self.arrive(arrival);

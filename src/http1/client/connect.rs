@@ -149,6 +149,25 @@ impl<'n> Connect<'n> {
     }
 }
 
+#[cfg(all(feature = "app", feature = "testing"))]
+impl Client {
+    /// One on a connection in memory, whose requests are for `host`.
+    pub(crate) async fn over_peer(
+        nursery: &Nursery,
+        peer: crate::testing::Peer,
+        host: HeaderValue,
+        limits: Limits,
+    ) -> Result<Client, ClientError> {
+        let mut machine = ClientConnection::new(Rc::new(limits));
+        machine.set_host(Some(host));
+        let connection = Connection::new(machine);
+        peer.connect(nursery, Shared(ClientProtocol { connection: connection.clone() }));
+        // The turn in which it is made.
+        crate::checkpoint().await;
+        into_client(connection)
+    }
+}
+
 /// The client, unless the server has chosen a protocol that it does not speak.
 fn into_client(connection: Rc<Connection>) -> Result<Client, ClientError> {
     let client = Client { connection };

@@ -54,6 +54,8 @@ pub fn connect(nursery: &Nursery, url: impl Into<String>) -> Connect<'_> {
         headers: HeaderList::new(),
         limits: Limits::default().max_body_size(None),
         open_timeout: Some(DEFAULT_OPEN_TIMEOUT),
+        #[cfg(all(feature = "app", feature = "testing"))]
+        peer: None,
         #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
         ssl: None,
         #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
@@ -70,6 +72,8 @@ pub struct Connect<'n> {
     headers: HeaderList,
     limits: Limits,
     open_timeout: Option<Duration>,
+    #[cfg(all(feature = "app", feature = "testing"))]
+    peer: Option<crate::testing::Peer>,
     #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
     ssl: Option<SslContext>,
     #[cfg(any(feature = "tls", feature = "tls-aws-lc"))]
@@ -143,6 +147,13 @@ impl Connect<'_> {
         self
     }
 
+    /// Over a connection in memory: the URL only says what is asked for.
+    #[cfg(all(feature = "app", feature = "testing"))]
+    pub(crate) fn over_peer(mut self, peer: crate::testing::Peer) -> Self {
+        self.peer = Some(peer);
+        self
+    }
+
     /// Connects and asks for the WebSocket, for a protocol of one's own. Compression is not offered.
     ///
     /// # Cancel safety
@@ -203,6 +214,15 @@ impl Connect<'_> {
     }
 
     async fn ask(self, url: &WebSocketUrl, headers: HeaderList) -> Result<ClientResponse, ClientError> {
+        let client = self.client(url).await?;
+        client.request(Opening::Upgrade.method(), url.target()).headers(headers).await
+    }
+
+    async fn client(self, url: &WebSocketUrl) -> Result<Client, ClientError> {
+        #[cfg(all(feature = "app", feature = "testing"))]
+        if let Some(peer) = self.peer {
+            return Client::over_peer(self.nursery, peer, url.host_header().clone(), self.limits).await;
+        }
         let scheme = if url.is_secure() { "https" } else { "http" };
         let host = url.host_header().to_str().unwrap_or_default();
         let connecting = Client::connect(self.nursery, format!("{scheme}://{host}")).limits(self.limits);
@@ -216,8 +236,7 @@ impl Connect<'_> {
             Some(name) => connecting.server_hostname(name),
             None => connecting,
         };
-        let client = connecting.await?;
-        client.request(Opening::Upgrade.method(), url.target()).headers(headers).await
+        connecting.await
     }
 }
 

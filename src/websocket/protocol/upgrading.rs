@@ -5,6 +5,7 @@ use std::future::Future;
 use std::rc::Rc;
 
 use foster_compat::{CancelScope, Error, NurseryError};
+use futures::FutureExt;
 
 use super::config::Config;
 use super::session::Session;
@@ -54,10 +55,9 @@ impl Upgrading {
 
     /// Runs the handler to its end; `None` if it was cancelled before, which happens once the WebSocket has been closed for
     /// as long as the handler may go on.
-    pub(crate) async fn run<F: Future>(&self, handler: F) -> Option<F::Output> {
-        let ended = self.scope.run(handler).await;
-        self.is_over.set(true);
-        ended
+    // No `async fn`, which would keep the room for the handler twice.
+    pub(crate) fn run<F: Future>(&self, handler: F) -> impl Future<Output = Option<F::Output>> {
+        self.scope.run(handler).inspect(|_| self.is_over.set(true))
     }
 
     /// The answer to a handshake that the handler has not accepted; `None` if it has.
