@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use futures::future::{LocalBoxFuture, select};
 
-use super::context::AppContext;
+use super::context::{AppContext, has_request_context};
 use super::isolated::{Isolated, report};
 use super::shared::Shared;
 use crate::{
@@ -22,7 +22,8 @@ use crate::{
 ///
 /// A task that is started before the application serves waits until the hooks of
 /// [`before_serving`](super::App::before_serving) and [`while_serving`](super::App::while_serving) are through; one that
-/// they start, or a request, begins at once. When the server has stopped, tasks have
+/// they start, or a request, begins at once, also where there was no startup: a service of tower has none. When the
+/// server has stopped, tasks have
 /// [`background_task_shutdown_timeout`](super::App::background_task_shutdown_timeout) to end, those included that are
 /// started meanwhile; then they are cancelled.
 ///
@@ -146,6 +147,7 @@ impl AppNursery {
         match self.state.running.get() {
             Some(running) => running.start(name, task(self.clone())),
             None if self.state.over.is_set() => Err(Closed),
+            None if has_request_context() => start_unserved(name, task(self.clone())),
             None => {
                 let task = Box::new(|nursery| -> LocalBoxFuture<'static, ()> { Box::pin(task(nursery)) });
                 self.state.waiting.borrow_mut().push(Waiting { name, task });
@@ -262,10 +264,24 @@ impl AppNursery {
 impl Running {
     fn start(&self, name: &str, task: impl Future<Output = ()> + 'static) -> Result<(), Closed> {
         let shared = self.shared.upgrade().filter(|_| !self.nursery.is_closed()).ok_or(Closed)?;
-        let mut context = AppContext::new(shared, None).enter(Context::new());
-        context.run(|| self.nursery.start_soon_named(name, task));
+        start_apart(&shared, &self.nursery, name, task);
         Ok(())
     }
+}
+
+/// Starts a task of a request that is answered without a startup, as by a service of tower: there is no later for it to
+/// wait for, and it goes to the loop's nursery.
+fn start_unserved(name: &str, task: impl Future<Output = ()> + 'static) -> Result<(), Closed> {
+    let context = AppContext::current().ok_or(Closed)?;
+    let running = get_running_loop().map_err(|_| Closed)?;
+    start_apart(&context.shared, running.nursery(), name, task);
+    Ok(())
+}
+
+/// Starts a task in a context of its own.
+fn start_apart(shared: &Rc<Shared>, nursery: &Nursery, name: &str, task: impl Future<Output = ()> + 'static) {
+    let mut context = AppContext::new(shared.clone(), None).enter(Context::new());
+    context.run(|| nursery.start_soon_named(name, task));
 }
 
 /// How long tasks that were cancelled are waited for: as long as a clean-up may take.

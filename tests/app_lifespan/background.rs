@@ -287,3 +287,25 @@ fn the_teardown_of_a_request_is_called_when_all_is_cancelled_at_once() {
         assert_eq!(log.words(), ["begun", "/"], "{has_lifespan}");
     }
 }
+
+#[test]
+fn a_task_of_a_request_begins_also_where_there_was_no_startup() {
+    let log = Log::default();
+    let mut app = App::new();
+    let told = log.clone();
+    app.get("/", async move || {
+        let told = told.clone();
+        current_app().nursery().start_soon(async move {
+            told.say(format!("worked, with a request: {}, with g: {}", has_request_context(), has_app_context()));
+        });
+        "Started"
+    });
+    paused(async |nursery| {
+        let server = serve_http(&nursery, app.into_handler()?, stage::config());
+        let client = server.connect();
+        client.send(get("/"));
+        turns(20).await;
+        assert_eq!(log.words(), ["worked, with a request: false, with g: true"]);
+        Ok(())
+    });
+}
