@@ -8,7 +8,7 @@ use bytes::{Bytes, BytesMut};
 use super::exception::HttpException;
 use super::request::Request;
 use crate::http::{Body, BodyError, HttpError, StatusCode};
-use crate::{Result, fail_after};
+use crate::{Error, Result, fail_after};
 
 /// A body in one of its states.
 pub(super) struct RequestBody {
@@ -38,9 +38,13 @@ impl RequestBody {
                 self.state.replace(State::Kept(bytes.clone()));
                 Ok(Body::from(bytes))
             }
+            State::Unread(start, body) => {
+                self.state.replace(State::Unread(start, body));
+                Err(HttpError::State("the body was read in part: get_data() reads the rest and gives all of it").into())
+            }
             other => {
                 self.state.replace(other);
-                Err(HttpError::State("the body is being read, or was taken, by somebody else").into())
+                Err(taken())
             }
         }
     }
@@ -57,7 +61,7 @@ impl RequestBody {
             }
             other => {
                 self.state.replace(other);
-                return Err(HttpError::State("the body is being read, or was taken, by somebody else").into());
+                return Err(taken());
             }
         };
         let bytes = reading.read_to_end().await?;
@@ -65,6 +69,10 @@ impl RequestBody {
         self.state.replace(State::Kept(bytes.clone()));
         Ok(bytes)
     }
+}
+
+fn taken() -> Error {
+    HttpError::State("the body is being read, or was taken, by somebody else").into()
 }
 
 /// A body that is being read; dropped before its end, what was read is kept.
