@@ -108,12 +108,14 @@ WS = {
     "actix-web": HTTP["actix-web"],
 }
 
-# With routing, extractors and, for foster, hooks before and behind each request.
+# With routing and extractors; the plain ones have no hooks, or middleware, before and behind each request.
 APP = {
     "foster": Server("{release}/foster-app --port {port}", "foster-app"),
     "foster-plain": Server("{release}/foster-app --port {port} --plain", "foster-app"),
-    "axum": Server("{extra}/peers-axum --port {port}", "peers-axum"),
-    "actix-web": HTTP["actix-web"],
+    "axum": Server("{extra}/peers-axum --port {port} --middleware", "peers-axum"),
+    "axum-plain": Server("{extra}/peers-axum --port {port}", "peers-axum"),
+    "actix-web": Server("{extra}/peers-actix --port {port} --middleware", "peers-actix"),
+    "actix-web-plain": HTTP["actix-web"],
     "hyper": HTTP["hyper"],
 }
 

@@ -1,5 +1,5 @@
-//! `peers-actix --port P`: a server of HTTP/1.1 and WebSocket on actix-web with one worker, on 127.0.0.1. Ended by a
-//! signal.
+//! `peers-actix --port P [--middleware]`: a server of HTTP/1.1 and WebSocket on actix-web with one worker, on 127.0.0.1.
+//! Ended by a signal. With `--middleware` there is a function before and behind each request, which notes a value in it.
 
 mod chunks;
 mod websocket;
@@ -7,9 +7,11 @@ mod websocket;
 use std::io;
 use std::time::Duration;
 
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::ContentType;
 use actix_web::web::{self, Bytes, Path};
-use actix_web::{App, HttpResponse, HttpServer, Responder};
+use actix_web::{App, HttpMessage, HttpResponse, HttpServer, Responder, middleware};
 
 use chunks::Chunks;
 
@@ -17,8 +19,11 @@ fn main() -> io::Result<()> {
     let port = std::env::args().skip_while(|argument| argument != "--port").nth(1);
     let port: u16 = port.and_then(|port| port.parse().ok()).ok_or_else(|| io::Error::other("--port needs a number"))?;
     actix_web::rt::System::new().block_on(async {
-        let server = HttpServer::new(|| {
+        let has_middleware = std::env::args().any(|argument| argument == "--middleware");
+        let server = HttpServer::new(move || {
+            let note = middleware::from_fn(note);
             App::new()
+                .wrap(middleware::Condition::new(has_middleware, note))
                 .route("/", web::get().to(hello))
                 .route("/json", web::get().to(json))
                 .route("/users/{id}", web::get().to(user))
@@ -37,6 +42,17 @@ fn main() -> io::Result<()> {
             .run()
             .await
     })
+}
+
+/// What a request notes before its handler.
+struct Seen;
+
+async fn note(
+    request: ServiceRequest,
+    next: middleware::Next<impl MessageBody>,
+) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    request.extensions_mut().insert(Seen);
+    next.call(request).await
 }
 
 async fn hello() -> &'static str {

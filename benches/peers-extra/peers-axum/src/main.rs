@@ -1,13 +1,17 @@
-//! `peers-axum --port P [--routes N]`: a server of HTTP/1.1 on axum, on one thread, on 127.0.0.1. Ended by a signal.
+//! `peers-axum --port P [--routes N] [--middleware]`: a server of HTTP/1.1 on axum, on one thread, on 127.0.0.1. Ended by
+//! a signal.
 //!
-//! With `--routes` it has that many more, of several segments each.
+//! With `--routes` it has that many more, of several segments each; with `--middleware` a function before and behind each
+//! request, which notes a value in it.
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::{Json, Path};
+use axum::extract::{Json, Path, Request};
+use axum::middleware::{self, Next};
+use axum::response::Response;
 use axum::routing::{get, post};
 use axum::serve::ListenerExt;
 use serde::Serialize;
@@ -26,8 +30,22 @@ fn main() -> io::Result<()> {
     let n_routes = number("--routes").unwrap_or(0);
     Builder::new_current_thread().enable_all().build()?.block_on(async {
         let listener = TcpListener::from_std(listen(port)?)?;
-        axum::serve(listener.tap_io(|stream| drop(stream.set_nodelay(true))), routes(n_routes)).await
+        let routes = if std::env::args().any(|argument| argument == "--middleware") {
+            routes(n_routes).layer(middleware::from_fn(note))
+        } else {
+            routes(n_routes)
+        };
+        axum::serve(listener.tap_io(|stream| drop(stream.set_nodelay(true))), routes).await
     })
+}
+
+/// What a request notes before its handler.
+#[derive(Clone)]
+struct Seen;
+
+async fn note(mut request: Request, next: Next) -> Response {
+    request.extensions_mut().insert(Seen);
+    next.run(request).await
 }
 
 fn routes(n_more: u16) -> Router {
