@@ -14,8 +14,8 @@ mod options;
 use std::time::Duration;
 
 use foster::app::{App, current_app};
-use foster::{Config, HttpServer, Result, run, sleep};
-use options::Options;
+use foster::{Config, Result, run, sleep};
+use options::{Options, announce_all};
 
 /// Three seconds of work.
 async fn background_task() {
@@ -33,16 +33,10 @@ fn app() -> App {
     app
 }
 
-fn announce(server: &HttpServer) {
-    for address in server.addresses() {
-        println!("serving on {address}");
-    }
-}
-
 fn main() -> Result<()> {
     let options = Options::from_args("background_job", 5000);
     let config = Config::new().bind(options.bind());
-    run(app().run_task(config).on_serving(|server| announce(&server)))
+    run(app().run_task(config).on_serving(|server| announce_all(server.addresses())))
 }
 
 #[cfg(test)]

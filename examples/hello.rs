@@ -11,7 +11,7 @@ mod options;
 
 use foster::app::App;
 use foster::{Config, Result, run};
-use options::Options;
+use options::{Options, announce_all};
 
 fn app() -> App {
     let mut app = App::new();
@@ -22,11 +22,7 @@ fn app() -> App {
 fn main() -> Result<()> {
     let options = Options::from_args("hello", 5000);
     let config = Config::new().bind(options.bind());
-    run(app().run_task(config).on_serving(|server| {
-        for address in server.addresses() {
-            println!("serving on {address}");
-        }
-    }))
+    run(app().run_task(config).on_serving(|server| announce_all(server.addresses())))
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use foster::app::{App, g, request};
 use foster::{Config, Result, open_nursery, run, sleep, sleep_forever};
-use options::Options;
+use options::{Options, announce_all};
 
 const MOMENT: Duration = Duration::from_millis(10);
 
@@ -53,11 +53,7 @@ fn app() -> App {
 fn main() -> Result<()> {
     let options = Options::from_args("index", 5000);
     let config = Config::new().bind(options.bind());
-    run(app().run_task(config).on_serving(|server| {
-        for address in server.addresses() {
-            println!("serving on {address}");
-        }
-    }))
+    run(app().run_task(config).on_serving(|server| announce_all(server.addresses())))
 }
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use foster::app::App;
 use foster::{Config, Result, open_nursery, run, sleep};
-use options::Options;
+use options::{Options, announce_all};
 
 /// A shelf that nobody answers for.
 #[derive(Debug)]
@@ -67,11 +67,7 @@ fn app() -> App {
 fn main() -> Result<()> {
     let options = Options::from_args("multi_error", 5000);
     let config = Config::new().bind(options.bind());
-    run(app().run_task(config).on_serving(|server| {
-        for address in server.addresses() {
-            println!("serving on {address}");
-        }
-    }))
+    run(app().run_task(config).on_serving(|server| announce_all(server.addresses())))
 }
 
 #[cfg(test)]

@@ -19,9 +19,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use foster::http::{HeaderValue, Limits, Method, Response, ResponseBody};
 use foster::websocket::{self, Broadcast, WebSocket};
-use foster::{AccessLog, Config, Handler, HttpServer, Request, Result, run, serve, serve_workers};
+use foster::{AccessLog, Config, Handler, Request, Result, run, serve, serve_workers};
 use futures::stream;
-use options::{Options, Own, wrong_arguments};
+use options::{Options, Own, announce_all, wrong_arguments};
 
 const CHUNK_SIZE: usize = 16 * 1024;
 const N_CHUNKS: usize = 64;
@@ -160,21 +160,14 @@ fn seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|_| format!("{text:?} is not a number of seconds"))
 }
 
-fn announce(server: &HttpServer) {
-    for address in server.addresses() {
-        println!("serving on {address}");
-    }
-}
-
 fn main() -> Result<()> {
     let (options, values) = Options::from_args_and("probe", 8080, OPTIONS);
     let config = config(&options, &values).unwrap_or_else(|message| wrong_arguments("probe", &message));
     match values[0] {
-        Some(_) => {
-            run(serve_workers(|| Probe::handler(websocket::Config::new()), config)
-                .on_serving(|server| announce(&server)))
-        }
-        None => run(serve(Probe::handler(websocket::Config::new()), config).on_serving(|server| announce(&server))),
+        Some(_) => run(serve_workers(|| Probe::handler(websocket::Config::new()), config)
+            .on_serving(|server| announce_all(server.addresses()))),
+        None => run(serve(Probe::handler(websocket::Config::new()), config)
+            .on_serving(|server| announce_all(server.addresses()))),
     }
 }
 

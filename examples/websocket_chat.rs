@@ -28,8 +28,8 @@ use std::time::Duration;
 use foster::app::{App, State, WebSocket, websocket};
 use foster::http::{Html, header};
 use foster::websocket::{Broadcast, CloseCode, Config, Membership, Slow};
-use foster::{HttpServer, Result, open_nursery, run, sleep};
-use options::Options;
+use foster::{Result, open_nursery, run, sleep};
+use options::{Options, announce_all};
 use serde_json::json;
 
 const PAGE: &str = include_str!("websocket_chat/page.html");
@@ -169,14 +169,8 @@ fn app() -> App {
     app
 }
 
-fn announce(server: &HttpServer) {
-    for address in server.addresses() {
-        println!("serving on {address}");
-    }
-}
-
 fn main() -> Result<()> {
     let options = Options::from_args("websocket_chat", 8765);
     let config = foster::Config::new().bind(options.bind()).max_connections(MAX_CONNECTIONS);
-    run(app().run_task(config).on_serving(|server| announce(&server)))
+    run(app().run_task(config).on_serving(|server| announce_all(server.addresses())))
 }

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::io::{Write, stdout};
 use std::process;
 
-use foster::{Result, Server};
+use foster::{Address, Result, Server};
 
 /// Where to serve.
 #[derive(Debug, PartialEq, Eq)]
@@ -131,4 +131,13 @@ pub(crate) fn announce(server: &Server) -> Result<()> {
         writeln!(stdout(), "serving on {}", socket.getsockname()?)?;
     }
     Ok(())
+}
+
+/// As [`announce`], of a server of HTTP, whose output nobody need read.
+#[allow(dead_code, reason = "for servers of HTTP")]
+pub(crate) fn announce_all(addresses: &[Address]) {
+    for address in addresses {
+        // Nobody is left to be told that the output is closed.
+        let _ = writeln!(stdout(), "serving on {address}");
+    }
 }
