@@ -72,3 +72,8 @@ struct Porting;
 #[cfg(all(doctest, feature = "app"))]
 #[doc = include_str!("../docs/quart.md")]
 struct Quart;
+
+/// Compiles the Rust blocks of the guide to production with the documentation tests.
+#[cfg(all(doctest, feature = "app"))]
+#[doc = include_str!("../DEPLOYMENT.md")]
+struct Deployment;
