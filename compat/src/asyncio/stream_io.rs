@@ -31,7 +31,10 @@ pub(crate) trait StreamIo: 'static {
     /// Reads what there is. A read that comes back short has also found that there is no more until the next event.
     fn try_read(&self, buffer: &mut [u8]) -> io::Result<usize>;
 
-    fn try_write(&self, data: &[u8]) -> io::Result<usize>;
+    fn try_write(&self, data: &[u8]) -> io::Result<usize> {
+        self.try_write_vectored(&[IoSlice::new(data)])
+    }
+
     fn try_write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize>;
 
     /// Has the system send a part of a file; an error of kind `Unsupported` where it does not.

@@ -41,10 +41,6 @@ impl MemoryStream {
         (stream, Peer::new(wire, peer_port))
     }
 
-    fn write(&self, pieces: &[&[u8]]) -> io::Result<usize> {
-        self.change(|wire| wire.write(pieces))
-    }
-
     fn change<R>(&self, change: impl FnOnce(&mut Wire) -> R) -> R {
         let mut wire = self.wire.borrow_mut();
         let result = change(&mut wire);
@@ -94,13 +90,8 @@ impl StreamIo for MemoryStream {
         self.change(|wire| wire.read(buffer))
     }
 
-    fn try_write(&self, data: &[u8]) -> io::Result<usize> {
-        self.write(&[data])
-    }
-
     fn try_write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        let pieces: Vec<&[u8]> = pieces.iter().map(|piece| &**piece).collect();
-        self.write(&pieces)
+        self.change(|wire| wire.write(pieces))
     }
 
     fn shutdown_write(&self) -> io::Result<()> {

@@ -96,7 +96,7 @@ impl PeerStream {
         Poll::Pending
     }
 
-    fn write(&self, pieces: &[&[u8]]) -> io::Result<usize> {
+    fn write(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         let n_wanted = pieces.iter().map(|piece| piece.len()).sum::<usize>();
         let mut room = {
             let wire = self.peer.wire.borrow();
@@ -150,13 +150,8 @@ impl StreamIo for PeerStream {
         self.peer.change(|wire| wire.outbound.read(buffer))
     }
 
-    fn try_write(&self, data: &[u8]) -> io::Result<usize> {
-        self.write(&[data])
-    }
-
     fn try_write_vectored(&self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        let pieces: Vec<&[u8]> = pieces.iter().map(|piece| &**piece).collect();
-        self.write(&pieces)
+        self.write(pieces)
     }
 
     fn shutdown_write(&self) -> io::Result<()> {

@@ -1,7 +1,7 @@
 //! What lies between the two ends of a connection in memory.
 
 use std::collections::VecDeque;
-use std::io;
+use std::io::{self, IoSlice};
 use std::task::Waker;
 
 use tokio::time::Instant;
@@ -200,7 +200,7 @@ impl Wire {
         }
     }
 
-    pub(super) fn write(&mut self, pieces: &[&[u8]]) -> io::Result<usize> {
+    pub(super) fn write(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
         self.deliver();
         match self.reset {
             Reset::None if self.has_fin => return Err(io::ErrorKind::BrokenPipe.into()),
@@ -223,7 +223,7 @@ impl Wire {
                 self.has_peer_reset = true;
                 self.dispatch(Arrival::Reset);
             } else {
-                self.outbound.extend(pieces.iter().copied().flatten().take(n));
+                self.outbound.extend(pieces.iter().flat_map(|piece| piece.iter().copied()).take(n));
             }
         }
         self.n_writes += 1;
