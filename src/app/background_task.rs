@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::background::{AppNursery, expect_open};
 use super::isolated::{Isolated, Procedure, report};
+use crate::serve::Backoff;
 use crate::{Outcome, get_running_loop, move_on_after};
 
 /// What is done when a background task fails, by an error or a panic. One that ends well has ended, whatever stands here.
@@ -38,15 +39,6 @@ impl BackgroundTask {
     }
 }
 
-/// How long a task that failed is out for, the first time: as a worker that died.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-
-/// A task that fails again and again is out for twice as long each time, up to this.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
-/// In seconds: a task that has lived for so long is none that fails again and again.
-const LONG_LIFE: f64 = 10.0;
-
 impl AppNursery {
     /// Adds what [`App::add_background_task`](super::App::add_background_task) says.
     #[track_caller]
@@ -64,7 +56,7 @@ impl AppNursery {
 }
 
 async fn supervise(nursery: AppNursery, task: Rc<dyn Procedure>, policy: Rc<Cell<BackgroundPolicy>>) {
-    let mut pause = FIRST_PAUSE;
+    let mut backoff = Backoff::new();
     loop {
         let began = now();
         let life = {
@@ -77,18 +69,15 @@ async fn supervise(nursery: AppNursery, task: Rc<dyn Procedure>, policy: Rc<Cell
             BackgroundPolicy::Restart if !nursery.stopping().is_set() => {}
             BackgroundPolicy::Restart | BackgroundPolicy::Isolate => return report("a background task failed", err),
         }
-        if now() - began >= LONG_LIFE {
-            pause = FIRST_PAUSE;
-        }
+        let pause = backoff.pause_after(now().saturating_sub(began));
         report(format!("a background task failed, and is started again in {pause:?}"), err);
         if move_on_after(pause, nursery.stopping().wait()).await.is_some() {
             return;
         }
-        pause = (2 * pause).min(LONGEST_PAUSE);
     }
 }
 
-/// The time of the loop, in seconds.
-fn now() -> f64 {
-    get_running_loop().map_or(0.0, |running| running.time())
+/// The time of the loop.
+fn now() -> Duration {
+    get_running_loop().map_or(Duration::ZERO, |running| Duration::from_secs_f64(running.time()))
 }

@@ -13,6 +13,7 @@ use super::lifespan::Lifespan;
 use super::setup_error::SetupError;
 use super::shared::Shared;
 use crate::http::Response;
+use crate::serve::{Options, serve_options};
 use crate::{Config, Handler, HttpServer, Nursery, Request, Result, serve, serve_workers};
 
 /// An application as a handler of requests.
@@ -49,20 +50,6 @@ where
         self.shared.mounts.limit_bodies(limit);
         None
     }
-}
-
-/// A builder of a server with these options.
-macro_rules! configured {
-    ($serving:expr, $options:expr) => {{
-        let (mut serving, Options { shutdown_trigger, on_serving }) = ($serving, $options);
-        if let Some(trigger) = shutdown_trigger {
-            serving = serving.shutdown_trigger(trigger);
-        }
-        if let Some(call) = on_serving {
-            serving = serving.on_serving(call);
-        }
-        serving
-    }};
 }
 
 impl App {
@@ -134,7 +121,7 @@ impl App {
         let config = with_an_address(config);
         RunTask::new(|options| async {
             let handler = self.into_handler()?;
-            configured!(serve(handler, config), options).await
+            serve(handler, config).with_options(options).await
         })
     }
 
@@ -172,7 +159,7 @@ impl App {
                 let handler = factory().into_handler();
                 handler.unwrap_or_else(|err| panic!("the factory makes different applications: {err}"))
             };
-            configured!(serve_workers(handlers, config), options).await
+            serve_workers(handlers, config).with_options(options).await
         })
     }
 
@@ -204,12 +191,6 @@ pub struct RunTask {
     options: Options,
 }
 
-#[derive(Default)]
-struct Options {
-    shutdown_trigger: Option<LocalBoxFuture<'static, ()>>,
-    on_serving: Option<Box<dyn FnOnce(HttpServer)>>,
-}
-
 impl RunTask {
     fn new<F>(serve: impl FnOnce(Options) -> F + 'static) -> Self
     where
@@ -218,17 +199,7 @@ impl RunTask {
         RunTask { serve: Box::new(|options| Box::pin(serve(options))), options: Options::default() }
     }
 
-    /// Stops when `trigger` is ready, instead of on signals: Quart's `shutdown_trigger`.
-    pub fn shutdown_trigger(mut self, trigger: impl Future<Output = ()> + 'static) -> Self {
-        self.options.shutdown_trigger = Some(Box::pin(trigger));
-        self
-    }
-
-    /// Called once it accepts connections: to print its addresses, or to keep the handle.
-    pub fn on_serving(mut self, call: impl FnOnce(HttpServer) + 'static) -> Self {
-        self.options.on_serving = Some(Box::new(call));
-        self
-    }
+    serve_options!();
 }
 
 impl IntoFuture for RunTask {

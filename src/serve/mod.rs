@@ -2,6 +2,7 @@
 
 mod access_log;
 mod alarms;
+mod backoff;
 mod config;
 mod http_server;
 mod lifespan;
@@ -23,7 +24,11 @@ pub use workers::{ServeWorkers, serve_workers};
 
 pub(crate) use access_log::{Entry, Known, Logger};
 pub(crate) use alarms::{Alarm, Alarmed, Alarms};
+#[cfg(feature = "app")]
+pub(crate) use backoff::Backoff;
 #[cfg(feature = "testing")]
 pub(crate) use lifespan::{shut_down, start_up};
 pub(crate) use roster::{Drain, Roster, Seat};
+#[cfg(feature = "app")]
+pub(crate) use serve::{Options, serve_options};
 pub(crate) use stats::{Count, Counters};

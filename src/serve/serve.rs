@@ -59,11 +59,12 @@ pub struct Serve<H> {
 
 /// What a server has beside its handler and its configuration.
 #[derive(Default)]
-pub(super) struct Options {
-    pub(super) shutdown_trigger: Option<Pin<Box<dyn Future<Output = ()>>>>,
-    pub(super) on_serving: Option<Box<dyn FnOnce(HttpServer)>>,
+pub(crate) struct Options {
+    pub(crate) shutdown_trigger: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    pub(crate) on_serving: Option<Box<dyn FnOnce(HttpServer)>>,
 }
 
+/// The methods of a builder that set its `options`.
 macro_rules! serve_options {
     () => {
         /// Stops when `trigger` is ready, instead of on signals: Hypercorn's `shutdown_trigger`.
@@ -79,10 +80,15 @@ macro_rules! serve_options {
         }
     };
 }
-pub(super) use serve_options;
+pub(crate) use serve_options;
 
 impl<H: Handler> Serve<H> {
     serve_options!();
+
+    #[cfg(feature = "app")]
+    pub(crate) fn with_options(self, options: Options) -> Self {
+        Serve { options, ..self }
+    }
 
     async fn run(self) -> Result<()> {
         let Serve { handler, config, options } = self;

@@ -18,6 +18,7 @@ use futures::future::{Either, select, try_join_all};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::backoff::Backoff;
 use super::config::Config;
 use super::http_server::HttpServer;
 use super::lifespan::serve_within;
@@ -26,15 +27,6 @@ use super::serve::{Options, logged, serve_options};
 use super::stats::Counters;
 use super::worker::Worker;
 use crate::handler::Handler;
-
-/// How long a worker that died is out for, the first time.
-const FIRST_PAUSE: Duration = Duration::from_millis(100);
-
-/// A worker that dies again and again is out for twice as long each time, up to this.
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-
-/// A worker that has lived for so long is none that dies again and again.
-const LONG_LIFE: Duration = Duration::from_secs(10);
 
 /// How long workers that were cancelled may take to end: three times the bound of one clean-up
 /// ([`DEFAULT_CLEANUP_TIMEOUT`](foster_compat::DEFAULT_CLEANUP_TIMEOUT)), because those of the connections and the shutdown
@@ -104,6 +96,11 @@ where
 {
     serve_options!();
 
+    #[cfg(feature = "app")]
+    pub(crate) fn with_options(self, options: Options) -> Self {
+        ServeWorkers { options, ..self }
+    }
+
     async fn run(self) -> Result<()> {
         let ServeWorkers { factory, config, options } = self;
         let access_log = config.access_log.clone();
@@ -165,7 +162,7 @@ where
     /// Watches over one worker until the server stops. `started` is told how its first start went.
     async fn keep_running(self: Rc<Self>, number: usize, started: Started) {
         let mut started = Some(started);
-        let mut pause = FIRST_PAUSE;
+        let mut backoff = Backoff::new();
         loop {
             let began = Instant::now();
             let ended = self.run_worker(&mut started).await;
@@ -184,14 +181,11 @@ where
                 tracing::error!("worker {number} died while the server was stopping: {err:#}");
                 return;
             }
-            if began.elapsed() >= LONG_LIFE {
-                pause = FIRST_PAUSE;
-            }
+            let pause = backoff.pause_after(began.elapsed());
             tracing::error!("worker {number} died, and is started again in {pause:?}: {err:#}");
             if move_on_after(pause, self.server.told_to_stop()).await.is_some() {
                 return;
             }
-            pause = (2 * pause).min(LONGEST_PAUSE);
         }
     }
 
