@@ -8,7 +8,7 @@ use futures::future::LocalBoxFuture;
 
 use super::app::App;
 use super::isolated::report;
-use crate::http::{IntoResponse, Response, client_fault};
+use crate::http::{IntoResponse, Response, StatusCode, client_fault, hex_pair};
 use crate::{Error, Handler, HttpServer, Nursery, Result, finally_with, handler};
 
 impl App {
@@ -185,8 +185,7 @@ impl Mount {
             if fault.is_none() {
                 connection.report(FAILED, err);
             }
-            let status = fault.unwrap_or(crate::http::StatusCode::INTERNAL_SERVER_ERROR);
-            Response::text(status.canonical_reason().unwrap_or_default()).with_status(status)
+            Response::reason(fault.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
         })
     }
 
@@ -233,7 +232,7 @@ fn prefix_len(path: &str, prefix: &str) -> Option<usize> {
     let mut rest = path.as_bytes();
     for &wanted in prefix.as_bytes() {
         let (byte, behind) = match *rest {
-            [b'%', high, low, ref behind @ ..] => (hex(high)? << 4 | hex(low)?, behind),
+            [b'%', high, low, ref behind @ ..] => (hex_pair(high, low)?, behind),
             [byte, ref behind @ ..] => (byte, behind),
             [] => return None,
         };
@@ -244,8 +243,4 @@ fn prefix_len(path: &str, prefix: &str) -> Option<usize> {
         rest = behind;
     }
     matches!(rest, [] | [b'/', ..]).then_some(path.len() - rest.len())
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).map(|value| value as u8)
 }

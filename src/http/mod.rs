@@ -86,6 +86,8 @@ pub(crate) use head::{Field, HeadBuffer, RequestLine, Span};
 pub(crate) use headers::tokens;
 pub(crate) use host::is_host;
 #[cfg(feature = "app")]
+pub(crate) use percent::{hex_pair, push_encoded};
+#[cfg(feature = "app")]
 pub(crate) use quoted::{parameter, split_quoted};
 #[cfg(feature = "websocket")]
 pub(crate) use recycled::changed_copy_of;

@@ -48,7 +48,7 @@ fn decode_bytes(text: &str) -> (Vec<u8>, bool) {
     let mut decoded = Vec::with_capacity(bytes.len());
     let (mut n, mut is_clean) = (0, true);
     while let Some(&byte) = bytes.get(n) {
-        let escaped = (byte == b'%').then(|| Some(hex(*bytes.get(n + 1)?)? << 4 | hex(*bytes.get(n + 2)?)?));
+        let escaped = (byte == b'%').then(|| hex_pair(*bytes.get(n + 1)?, *bytes.get(n + 2)?));
         match escaped {
             Some(Some(byte)) => {
                 decoded.push(byte);
@@ -64,15 +64,23 @@ fn decode_bytes(text: &str) -> (Vec<u8>, bool) {
     (decoded, is_clean)
 }
 
-fn hex(digit: u8) -> Option<u8> {
-    char::from(digit).to_digit(16).map(|value| value as u8)
+/// The byte that stands behind a percent sign.
+pub(crate) fn hex_pair(high: u8, low: u8) -> Option<u8> {
+    let hex = |digit: u8| char::from(digit).to_digit(16);
+    Some((hex(high)? << 4 | hex(low)?) as u8)
 }
 
 /// Encodes each byte that is not in the set: the others are ASCII, and so is the result.
 pub(super) fn percent_encode(text: &str, kept: &ByteSet) -> String {
     let mut encoded = String::with_capacity(text.len());
+    push_encoded(text, |byte| kept.contains(byte), &mut encoded);
+    encoded
+}
+
+/// Adds text with each byte encoded that is not kept: those that are have to be ASCII.
+pub(crate) fn push_encoded(text: &str, is_kept: impl Fn(u8) -> bool, encoded: &mut String) {
     for byte in text.bytes() {
-        if kept.contains(byte) {
+        if is_kept(byte) {
             encoded.push(char::from(byte));
         } else {
             encoded.push('%');
@@ -80,7 +88,6 @@ pub(super) fn percent_encode(text: &str, kept: &ByteSet) -> String {
             encoded.push(char::from(HEX[usize::from(byte & 15)]));
         }
     }
-    encoded
 }
 
 const HEX: [u8; 16] = *b"0123456789ABCDEF";

@@ -43,6 +43,11 @@ impl Response {
         Response::with_type(HeaderValue::from_static("text/plain; charset=utf-8"), body)
     }
 
+    /// A status, and its name for a text.
+    pub(crate) fn reason(status: StatusCode) -> Self {
+        Response::text(status.canonical_reason().unwrap_or_default()).with_status(status)
+    }
+
     /// 200 with bytes of any kind.
     pub fn bytes(body: impl Into<ResponseBody>) -> Self {
         Response::with_type(HeaderValue::from_static("application/octet-stream"), body)

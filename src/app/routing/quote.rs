@@ -1,5 +1,7 @@
 //! Percent-encoding (RFC 3986, 2.1) for the places of a URL.
 
+use crate::http::push_encoded;
+
 /// Text of one segment: what RFC 3986 calls `pchar` stays, everything else is encoded, slashes, too.
 pub(super) fn push_segment(text: &str, url: &mut String) {
     push_encoded(text, is_pchar, url);
@@ -31,21 +33,7 @@ pub(super) fn push_again(text: &str, url: &mut String) {
     push_encoded(text, |byte| is_pchar(byte) || matches!(byte, b'%' | b'/' | b'?'), url);
 }
 
-fn push_encoded(text: &str, is_kept: impl Fn(u8) -> bool, url: &mut String) {
-    for byte in text.bytes() {
-        if is_kept(byte) {
-            url.push(char::from(byte));
-        } else {
-            url.push('%');
-            url.push(char::from(HEX[usize::from(byte >> 4)]));
-            url.push(char::from(HEX[usize::from(byte & 15)]));
-        }
-    }
-}
-
 /// `pchar` of RFC 3986, 3.3, but for the percent sign.
 fn is_pchar(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte)
 }
-
-const HEX: [u8; 16] = *b"0123456789ABCDEF";

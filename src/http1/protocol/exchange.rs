@@ -155,9 +155,7 @@ impl<H: Handler> Connection<H> {
             self.report(FAILED, err);
             StatusCode::INTERNAL_SERVER_ERROR
         });
-        let mut response = Response::text(status.canonical_reason().unwrap_or_default());
-        response.set_status(status);
-        response
+        Response::reason(status)
     }
 
     /// Counts what is the handler's fault, and tells the exception handler of the loop.
