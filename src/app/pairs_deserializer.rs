@@ -4,8 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use serde::de::value::{MapDeserializer, SeqDeserializer, StrDeserializer};
-use serde::de::{self, DeserializeSeed, Deserializer, Expected, IntoDeserializer, MapAccess, Unexpected, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, MapAccess, Unexpected, Visitor};
 
+use super::one_value::as_one_value;
+use super::pairs_error::PairsError;
 use crate::http::MultiDict;
 
 /// Reads all pairs: those of one name are one entry.
@@ -148,13 +150,7 @@ impl<'de> Deserializer<'de> for Entry<'_> {
         if self.pairs.len() == 1 { self.first().deserialize_any(visitor) } else { self.deserialize_seq(visitor) }
     }
 
-    fn deserialize_option<Z: Visitor<'de>>(self, visitor: Z) -> Result<Z::Value, PairsError> {
-        visitor.visit_some(self)
-    }
-
-    fn deserialize_newtype_struct<Z: Visitor<'de>>(self, _: &'static str, visitor: Z) -> Result<Z::Value, PairsError> {
-        visitor.visit_newtype_struct(self)
-    }
+    as_one_value!(PairsError);
 
     fn deserialize_enum<Z: Visitor<'de>>(
         self,
@@ -180,10 +176,6 @@ impl<'de> Deserializer<'de> for Entry<'_> {
         visitor: Z,
     ) -> Result<Z::Value, PairsError> {
         self.deserialize_seq(visitor)
-    }
-
-    fn deserialize_ignored_any<Z: Visitor<'de>>(self, visitor: Z) -> Result<Z::Value, PairsError> {
-        visitor.visit_unit()
     }
 
     read_first! {
@@ -257,13 +249,7 @@ impl<'de> Deserializer<'de> for Text<'_> {
         visitor.visit_f64(self.float()?)
     }
 
-    fn deserialize_option<Z: Visitor<'de>>(self, visitor: Z) -> Result<Z::Value, PairsError> {
-        visitor.visit_some(self)
-    }
-
-    fn deserialize_newtype_struct<Z: Visitor<'de>>(self, _: &'static str, visitor: Z) -> Result<Z::Value, PairsError> {
-        visitor.visit_newtype_struct(self)
-    }
+    as_one_value!(PairsError);
 
     fn deserialize_enum<Z: Visitor<'de>>(
         self,
@@ -272,10 +258,6 @@ impl<'de> Deserializer<'de> for Text<'_> {
         visitor: Z,
     ) -> Result<Z::Value, PairsError> {
         visitor.visit_enum(StrDeserializer::new(self.0))
-    }
-
-    fn deserialize_ignored_any<Z: Visitor<'de>>(self, visitor: Z) -> Result<Z::Value, PairsError> {
-        visitor.visit_unit()
     }
 
     serde::forward_to_deserialize_any! {
@@ -290,88 +272,3 @@ impl<'de> IntoDeserializer<'de, PairsError> for Text<'_> {
         self
     }
 }
-
-/// Why pairs are no `T`. Serde's own constructors tell the two apart.
-#[derive(Debug)]
-pub(super) enum PairsError {
-    /// No request could have them: the type is at fault.
-    Mismatch(String),
-    /// Others could: the client is at fault.
-    Refused(Refused),
-}
-
-/// What is refused, and why.
-#[derive(Debug)]
-pub(super) struct Refused {
-    name: Option<String>,
-    what: String,
-}
-
-impl PairsError {
-    fn refused(what: String) -> Self {
-        PairsError::Refused(Refused { name: None, what })
-    }
-
-    /// Says which name it is about, unless it does.
-    fn of(mut self, name: &str) -> Self {
-        if let PairsError::Refused(Refused { name: unknown @ None, .. }) = &mut self {
-            *unknown = Some(name.to_owned());
-        }
-        self
-    }
-}
-
-impl de::Error for PairsError {
-    fn custom<D: fmt::Display>(message: D) -> Self {
-        PairsError::refused(format!("is refused: {message}"))
-    }
-
-    fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let found = match found {
-            Unexpected::Map => "names with values".to_owned(),
-            Unexpected::Str(_) => "a value".to_owned(),
-            other => other.to_string(),
-        };
-        PairsError::Mismatch(format!("found {found} where {expected} is expected"))
-    }
-
-    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        PairsError::refused(format!("is {found} where {expected} is expected"))
-    }
-
-    fn invalid_length(n_values: usize, expected: &dyn Expected) -> Self {
-        PairsError::refused(format!("has {n_values} values where {expected} is expected"))
-    }
-
-    fn unknown_variant(found: &str, variants: &'static [&'static str]) -> Self {
-        PairsError::refused(format!("is {found:?} where one of {} is expected", variants.join(", ")))
-    }
-
-    fn unknown_field(name: &str, _: &'static [&'static str]) -> Self {
-        PairsError::refused("is not expected".to_owned()).of(name)
-    }
-
-    fn missing_field(name: &'static str) -> Self {
-        PairsError::refused("is missing".to_owned()).of(name)
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "{name:?} {}", self.what),
-            None => write!(f, "a value {}", self.what),
-        }
-    }
-}
-
-impl fmt::Display for PairsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            PairsError::Mismatch(mismatch) => f.write_str(mismatch),
-            PairsError::Refused(refused) => refused.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for PairsError {}

@@ -7,7 +7,8 @@ use serde::de::DeserializeOwned;
 
 use super::exception::HttpException;
 use super::from_request::{FromRequest, Requirements};
-use super::pairs_deserializer::{PairsDeserializer, PairsError};
+use super::pairs_deserializer::PairsDeserializer;
+use super::pairs_error::PairsError;
 use super::request::Request;
 use crate::http::{MultiDict, StatusCode};
 use crate::{Error, Result};
