@@ -10,7 +10,7 @@ use std::time::Duration;
 use futures::future::{LocalBoxFuture, select};
 
 use super::context::{AppContext, has_request_context};
-use super::isolated::{Isolated, report};
+use super::isolated::{report, reporting};
 use super::shared::Shared;
 use crate::{
     Closed, Context, DEFAULT_CLEANUP_TIMEOUT, Error, Event, HttpServer, Nursery, Outcome, get_running_loop,
@@ -127,12 +127,8 @@ impl AppNursery {
         F: Future + 'static,
         F::Output: Outcome,
     {
-        let task = Isolated::new(async { task.await.into_result() });
-        self.start(std::any::type_name::<F>(), |_| async {
-            if let Err(err) = task.await {
-                report("a background task failed", err);
-            }
-        })
+        let task = reporting("a background task failed", async { task.await.into_result() });
+        self.start(std::any::type_name::<F>(), |_| task)
     }
 
     /// Starts a task that reports its failure itself, in a context of its own.
@@ -158,15 +154,10 @@ impl AppNursery {
 
     /// Starts a task with what a request is worked on with; where the application does not run, in the loop's nursery.
     pub(super) fn start_in(&self, context: &Rc<AppContext>, task: impl Future<Output = ()> + 'static) {
-        let task = Isolated::new(async {
+        let task = reporting("a task of a request that is over failed", async {
             task.await;
             Ok(())
         });
-        let task = async move {
-            if let Err(err) = task.await {
-                report("a task of a request that is over failed", err);
-            }
-        };
         let own = self.state.running.get().map(|running| running.nursery.clone());
         let own = own.filter(|nursery| !nursery.is_closed());
         // Without a loop there is nobody who could work on it.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures::future::LocalBoxFuture;
 
-use super::view::View;
+use super::view::{View, for_each_arity};
 use crate::to_thread;
 
 /// Makes a view of a function that is not `async` and may block: it is called on a thread of the pool, without holding up
@@ -119,14 +119,4 @@ macro_rules! arities {
     )*};
 }
 
-arities! {
-    ()
-    (A)
-    (A B)
-    (A B C)
-    (A B C D)
-    (A B C D E)
-    (A B C D E G)
-    (A B C D E G H)
-    (A B C D E G H I)
-}
+for_each_arity!(arities);

@@ -124,13 +124,13 @@ async fn view(request: &Request) -> Result<Response> {
     let scope = request.scope();
     preprocess(request, scope);
     for hook in &scope.hooks.http.before {
-        if let Some(response) = hook.call(request.clone()).await? {
+        if let Some(response) = hook.call(request).await? {
             return Ok(response);
         }
     }
     match request.entry().map(|entry| &entry.target) {
         Some(Target::View(_)) if request.state().routed.is_automatic_options => Ok(options(request)),
-        Some(Target::View(view)) => view.call(request.clone()).await,
+        Some(Target::View(view)) => view.call(request).await,
         Some(Target::WebSocket(_) | Target::Nothing) | None => unrouted(request),
     }
 }
@@ -198,7 +198,7 @@ pub(super) async fn stand_in(request: &Request, scope: &Scope, err: Error) -> (R
         Ok(Some(response)) => return (response, None),
         Ok(None) => err,
         Err(failure) => {
-            if HttpException::of(&err).is_none() {
+            if HttpException::status_of(&err).is_none() {
                 request.report("the error that a handler of errors has failed at", err);
             }
             failure
@@ -241,8 +241,9 @@ async fn known(scope: &Scope, err: &Error) -> Result<Option<Response>> {
 fn choose(request: &Request, scope: &Scope, err: &Error) -> Error {
     let Some(group) = err.downcast_ref::<NurseryError>() else { return err.clone() };
     let mut leaves: Vec<Error> = group.leaves().into_iter().cloned().collect();
-    let is_known =
-        |leaf: &Error| ErrorHandlers::find(&scope.error_handlers, leaf).is_some() || HttpException::of(leaf).is_some();
+    let is_known = |leaf: &Error| {
+        HttpException::status_of(leaf).is_some() || ErrorHandlers::find(&scope.error_handlers, leaf).is_some()
+    };
     let Some(nth) = leaves.iter().position(is_known) else { return err.clone() };
     let chosen = leaves.remove(nth);
     for other in leaves {

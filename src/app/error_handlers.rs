@@ -35,9 +35,12 @@ impl ErrorHandlers {
     }
 
     pub(super) fn add_type<E: std::error::Error + 'static>(&mut self, handler: Rc<dyn Answers>) {
-        let key = TypeId::of::<E>();
-        self.by_type.retain(|(other, ..)| *other != key);
-        self.by_type.push((key, Error::is::<E>, handler));
+        self.put_type((TypeId::of::<E>(), Error::is::<E>, handler));
+    }
+
+    fn put_type(&mut self, of_type: ByType) {
+        self.by_type.retain(|(other, ..)| *other != of_type.0);
+        self.by_type.push(of_type);
     }
 
     pub(super) fn add_predicate(&mut self, predicate: Rc<Predicate>, handler: Rc<dyn Answers>) {
@@ -50,8 +53,7 @@ impl ErrorHandlers {
             self.add_status(*status, handler.clone());
         }
         for of_type in &other.by_type {
-            self.by_type.retain(|(key, ..)| *key != of_type.0);
-            self.by_type.push(of_type.clone());
+            self.put_type(of_type.clone());
         }
         for (predicate, handler) in &other.by_predicate {
             self.by_predicate.retain(|(there, _)| !Rc::ptr_eq(there, predicate));

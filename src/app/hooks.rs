@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use futures::future::LocalBoxFuture;
 
+use super::maybe_response::MaybeResponse;
 use super::request::Request;
 use super::view::Callable;
 use super::view_args::ViewArgs;
@@ -125,7 +126,7 @@ pub(super) struct AfterWebSocket<F>(pub(super) F);
 impl<F, R> After for AfterWebSocket<F>
 where
     F: AsyncFn(Option<Response>) -> R,
-    R: super::maybe_response::MaybeResponse,
+    R: MaybeResponse,
 {
     fn call<'a>(&'a self, response: &'a mut Option<Response>) -> LocalBoxFuture<'a, Result<()>> {
         Box::pin(async move {

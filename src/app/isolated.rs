@@ -22,7 +22,7 @@ impl Isolated {
 
     fn drop_work(&mut self) -> Result<()> {
         let work = self.work.take();
-        caught(|| drop(work))
+        catch(|| drop(work))
     }
 }
 
@@ -31,7 +31,7 @@ impl Future for Isolated {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let Some(work) = &mut self.work else { return Poll::Pending };
-        let ended = match caught(|| work.as_mut().poll(cx)) {
+        let ended = match catch(|| work.as_mut().poll(cx)) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(ended)) => ended,
             Err(panicked) => Err(panicked),
@@ -44,6 +44,19 @@ impl Drop for Isolated {
     fn drop(&mut self) {
         if let Err(err) = self.drop_work() {
             report("a background task that was cancelled failed", err);
+        }
+    }
+}
+
+/// Work that nobody waits for: its failure is reported.
+pub(super) fn reporting(
+    message: &'static str,
+    work: impl Future<Output = Result<()>> + 'static,
+) -> impl Future<Output = ()> {
+    let work = Isolated::new(work);
+    async move {
+        if let Err(err) = work.await {
+            report(message, err);
         }
     }
 }
@@ -63,7 +76,8 @@ where
     }
 }
 
-fn caught<T>(call: impl FnOnce() -> T) -> Result<T> {
+/// A panic is one more way to fail.
+pub(super) fn catch<T>(call: impl FnOnce() -> T) -> Result<T> {
     catch_unwind(AssertUnwindSafe(call)).map_err(|payload| Panicked::new(payload).into())
 }
 

@@ -165,6 +165,10 @@ impl Place {
     fn dotted(&self, name: &str) -> String {
         if self.name.is_empty() { name.to_owned() } else { format!("{}.{name}", self.name) }
     }
+
+    fn described(&self) -> String {
+        described(&self.name)
+    }
 }
 
 impl Setup {
@@ -256,12 +260,6 @@ impl Setup {
             let number = self.add(blueprint.scaffold, &place, Some(parent));
             self.add_blueprints(blueprint.blueprints, &place, number);
         }
-    }
-}
-
-impl Place {
-    fn described(&self) -> String {
-        described(&self.name)
     }
 }
 

@@ -1,6 +1,5 @@
 //! The body of a response, made in the context of its request.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll, ready};
 
@@ -8,9 +7,10 @@ use bytes::Bytes;
 use futures::Stream;
 use futures::future::LocalBoxFuture;
 
+use super::isolated::catch;
 use super::teardown::Teardown;
 use crate::http::{Chunks, ResponseBody};
-use crate::{Cancelled, Context, Error, Panicked, Result, copy_context};
+use crate::{Cancelled, Context, Error, Result, copy_context};
 
 /// The same body, whose maker, and that of its trailers, find the context of now, and behind which the request is over:
 /// with `unknown`, or else with the error of the body.
@@ -50,8 +50,8 @@ impl Stream for InContext {
             if let Some(making) = chunks {
                 *is_begun = true;
                 // A panic is the error of the body, too.
-                let polled = catch_unwind(AssertUnwindSafe(|| making.as_mut().poll_next(cx)));
-                let polled = polled.unwrap_or_else(|payload| Poll::Ready(Some(Err(Panicked::new(payload).into()))));
+                let polled = catch(|| making.as_mut().poll_next(cx));
+                let polled = polled.unwrap_or_else(|panicked| Poll::Ready(Some(Err(panicked))));
                 let failure = match ready!(polled) {
                     Some(Ok(chunk)) => return Poll::Ready(Some(Ok(chunk))),
                     Some(Err(failure)) => Some(failure),

@@ -76,24 +76,32 @@ macro_rules! arities {
     )*};
 }
 
-arities! {
-    ()
-    (A)
-    (A B)
-    (A B C)
-    (A B C D)
-    (A B C D E)
-    (A B C D E G)
-    (A B C D E G H)
-    (A B C D E G H I)
+/// Has a macro make what it makes for all numbers of arguments that a view may have.
+macro_rules! for_each_arity {
+    ($make:ident) => {
+        $make! {
+            ()
+            (A)
+            (A B)
+            (A B C)
+            (A B C D)
+            (A B C D E)
+            (A B C D E G)
+            (A B C D E G H)
+            (A B C D E G H I)
+        }
+    };
 }
+pub(super) use for_each_arity;
+
+for_each_arity!(arities);
 
 /// A call of something that takes its arguments from the request.
 pub(super) type Calling<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
 
 /// A view without its types: it gives a `T`, made of what the function gives.
 pub(super) trait Callable<T> {
-    fn call(&self, request: Request) -> Calling<'_, T>;
+    fn call<'a>(&'a self, request: &'a Request) -> Calling<'a, T>;
     fn require(&self, requirements: &mut Requirements<'_>);
 }
 
@@ -116,10 +124,9 @@ where
     Args: Arguments,
     C: Fn(F::Output) -> Result<T>,
 {
-    fn call(&self, request: Request) -> Calling<'_, T> {
+    fn call<'a>(&'a self, request: &'a Request) -> Calling<'a, T> {
         Box::pin(async move {
-            let args = Args::extract(&request).await?;
-            drop(request);
+            let args = Args::extract(request).await?;
             (self.convert)(self.view.call(args).await)
         })
     }

@@ -203,12 +203,12 @@ async fn call(request: &Request, view: Option<&View>) -> Result<Option<Response>
     let scope = request.scope();
     preprocess(request, scope);
     for hook in &scope.hooks.websocket.before {
-        if let Some(response) = hook.call(request.clone()).await? {
+        if let Some(response) = hook.call(request).await? {
             return Ok(Some(response));
         }
     }
     match view {
-        Some(view) => view.call(request.clone()).await,
+        Some(view) => view.call(request).await,
         None => unrouted(request).map(Some),
     }
 }
