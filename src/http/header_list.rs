@@ -77,8 +77,7 @@ impl HeaderList {
     /// [`HttpError::Framing`] if it is no number.
     pub(crate) fn content_length(&self) -> Result<Option<u64>, HttpError> {
         let Some(value) = self.get(&header::CONTENT_LENGTH) else { return Ok(None) };
-        let digits = value.to_str().ok().filter(|value| value.bytes().all(|byte| byte.is_ascii_digit()));
-        digits.and_then(|digits| digits.parse().ok()).map(Some).ok_or(HttpError::Framing)
+        length_in(value).map(Some).ok_or(HttpError::Framing)
     }
 
     /// The fields in order.
@@ -95,6 +94,12 @@ impl HeaderList {
     pub fn is_empty(&self) -> bool {
         self.fields.is_empty()
     }
+}
+
+/// The number that a `Content-Length` is.
+pub(crate) fn length_in(value: &HeaderValue) -> Option<u64> {
+    let digits = value.to_str().ok().filter(|value| value.bytes().all(|byte| byte.is_ascii_digit()))?;
+    digits.parse().ok()
 }
 
 impl FromIterator<(HeaderName, HeaderValue)> for HeaderList {

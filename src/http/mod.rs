@@ -83,6 +83,8 @@ pub(crate) use foreign_body::ForeignBody;
 #[cfg(feature = "websocket")]
 pub(crate) use head::SharedHead;
 pub(crate) use head::{Field, HeadBuffer, RequestLine, Span};
+#[cfg(all(feature = "app", feature = "testing"))]
+pub(crate) use header_list::length_in;
 pub(crate) use headers::tokens;
 pub(crate) use host::is_host;
 #[cfg(feature = "app")]

@@ -9,7 +9,9 @@ use bytes::Bytes;
 use super::error::TestClientError;
 use super::url::Url;
 use crate::Address;
-use crate::http::{HeaderList, HeaderName, HeaderValue, HttpError, Method, Version, header, is_host, to_uri};
+use crate::http::{
+    HeaderList, HeaderName, HeaderValue, HttpError, Method, Version, header, is_host, length_in, to_uri,
+};
 
 /// What a test says of a request, or of a WebSocket.
 pub(super) struct Options {
@@ -82,13 +84,10 @@ impl Options {
                 Ok(host) => self.host = Some(host.to_owned()),
                 Err(_) => self.fail(TestClientError::HeaderValue(parsed)),
             },
-            header::CONTENT_LENGTH => {
-                let digits = value.to_str().ok().filter(|value| value.bytes().all(|byte| byte.is_ascii_digit()));
-                match digits.and_then(|digits| digits.parse().ok()) {
-                    Some(declared) if self.declared.is_none() => self.declared = Some(declared),
-                    _ => self.fail(TestClientError::Head(HttpError::ContentLength)),
-                }
-            }
+            header::CONTENT_LENGTH => match length_in(&value) {
+                Some(declared) if self.declared.is_none() => self.declared = Some(declared),
+                _ => self.fail(TestClientError::Head(HttpError::ContentLength)),
+            },
             header::TRANSFER_ENCODING => self.fail(TestClientError::OwnHeader(parsed)),
             _ => self.headers.append(parsed, value),
         }
