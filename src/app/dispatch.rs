@@ -20,11 +20,24 @@ use super::websocket::serve_websocket;
 use crate::http::{HeaderValue, Response, StatusCode, header, redirect_with};
 use crate::{Error, NurseryError, Panicked, Result, handler};
 
-/// What a request has come to.
+/// What a request has come to. It stays in its place while it is made: most of what a small request would cost here is
+/// moving it.
+#[derive(Default)]
 pub(super) struct Answered {
-    pub(super) response: Response,
+    /// There is one in the end, unless a hook of WebSockets keeps it for itself.
+    pub(super) response: Option<Response>,
     /// The first error that nothing knew; the response stands in for it. Later ones are reported.
     pub(super) unknown: Option<Error>,
+}
+
+impl Answered {
+    pub(super) fn with(response: Response) -> Self {
+        Answered { response: Some(response), unknown: None }
+    }
+
+    pub(super) fn into_response(self) -> Response {
+        self.response.unwrap_or_else(|| HttpException::new(StatusCode::FORBIDDEN).to_response())
+    }
 }
 
 /// Answers a request, in a context of its own, and reports what nothing knew; or has it answered by what is mounted there.
@@ -33,17 +46,18 @@ pub(super) async fn answer(shared: Rc<Shared>, request: handler::Request) -> Res
         return mount.answer(n, request).await;
     }
     let request = Request::new(shared, request);
-    let answered = answer_unreported(&request).await;
-    if let Some(err) = answered.unknown {
+    let mut answered = Answered::default();
+    answer_unreported(&request, &mut answered).await;
+    if let Some(err) = answered.unknown.take() {
         request.report(UNKNOWN, err);
     }
-    answered.response
+    answered.into_response()
 }
 
 /// Answers a request, in a context of its own.
-pub(super) async fn answer_unreported(request: &Request) -> Answered {
+pub(super) async fn answer_unreported(request: &Request, answered: &mut Answered) {
     let _closing = Closing(request);
-    request.context().within(pin!(Some(respond(request)))).await
+    request.context().within(pin!(Some(respond(request, answered)))).await;
 }
 
 /// Nobody calls what comes after this request any more, be it that it was cancelled.
@@ -55,64 +69,60 @@ impl Drop for Closing<'_> {
     }
 }
 
-async fn respond(request: &Request) -> Answered {
+async fn respond(request: &Request, answered: &mut Answered) {
+    let (entry, scope) = (request.entry(), request.scope());
+    let target = entry.map_or(&Target::Nothing, |entry| &entry.target);
     // In a box, so that not every request is as large as this.
-    match request.entry().map(|entry| &entry.target) {
-        Some(Target::WebSocket(view)) => return Box::pin(serve_websocket(request, Some(&**view))).await,
-        None if request.is_websocket() => return Box::pin(serve_websocket(request, None)).await,
-        Some(Target::View(_) | Target::Nothing) | None => {}
+    match target {
+        Target::WebSocket(view) => return Box::pin(serve_websocket(request, Some(&**view), answered)).await,
+        Target::Nothing if request.is_websocket() => return Box::pin(serve_websocket(request, None, answered)).await,
+        Target::View(_) | Target::Nothing => {}
     }
-    let teardown = Teardown::of(request, Kind::Http);
-    let mut answered = work(request).await;
-    tear_down(&mut answered, teardown).await;
-    answered
+    let teardown = Teardown::of(request, scope, Kind::Http);
+    if let Err(err) = caught(view(request, scope, target, &mut answered.response)).await {
+        *answered = Box::pin(stand_in(request, scope, err)).await;
+    }
+    if !scope.hooks.http.after.is_empty() || !request.context().is_after_this_empty() {
+        process_or_stand_in(request, scope, Kind::Http, answered).await;
+    }
+    tear_down(answered, teardown).await;
 }
 
 /// Calls the hooks that come when all is over, behind the last piece of the body.
 pub(super) async fn tear_down(answered: &mut Answered, teardown: Option<Teardown>) {
-    if answered.response.body().is_whole() {
-        if let Some(teardown) = teardown {
-            // In a box, as all that is rare: a request is moved about in the size of all that it may come to.
-            Box::pin(teardown.run(answered.unknown.clone())).await;
+    match &mut answered.response {
+        Some(response) if !response.body().is_whole() => {
+            let body = in_context(response.take_body(), teardown, answered.unknown.clone());
+            response.set_body(body);
         }
-    } else {
-        let body = in_context(answered.response.take_body(), teardown, answered.unknown.clone());
-        answered.response.set_body(body);
+        _ => {
+            if let Some(teardown) = teardown {
+                // In a box, as all that is rare: a request is moved about in the size of all that it may come to.
+                Box::pin(teardown.run(answered.unknown.clone())).await;
+            }
+        }
     }
 }
 
-/// From the hooks before the view to those behind it.
-async fn work(request: &Request) -> Answered {
-    let (response, unknown) = match caught(view(request)).await {
-        Ok(response) => (response, None),
-        Err(err) => Box::pin(stand_in(request, request.scope(), err)).await,
-    };
-    if request.scope().hooks.http.after.is_empty() && request.context().is_after_this_empty() {
-        return Answered { response, unknown };
-    }
-    match caught(process(request, Kind::Http, Some(response))).await {
-        Ok(response) => Answered { response: of_hooks(response), unknown },
-        Err(err) => Box::pin(work_again(request, Kind::Http, err, unknown)).await,
+/// Has the response pass the hooks that come after the view.
+pub(super) async fn process_or_stand_in(request: &Request, scope: &Scope, kind: Kind, answered: &mut Answered) {
+    if let Err(err) = caught(process(request, scope, kind, &mut answered.response)).await {
+        Box::pin(process_again(request, scope, kind, err, answered)).await;
     }
 }
 
 /// When a hook behind the view has failed, and the response is gone with it: what stands in for it goes the same way. If
 /// that fails, too, no hook sees what is sent.
-pub(super) async fn work_again(request: &Request, kind: Kind, err: Error, unknown: Option<Error>) -> Answered {
-    let (response, failed) = stand_in(request, request.scope(), err).await;
-    let (response, failed_again) = match caught(process(request, kind, Some(response))).await {
-        Ok(response) => (of_hooks(response), None),
-        Err(err) => (HttpException::new(StatusCode::INTERNAL_SERVER_ERROR).to_response(), Some(err)),
-    };
-    let mut unknown = [unknown, failed, failed_again].into_iter().flatten();
-    let first = unknown.next();
+async fn process_again(request: &Request, scope: &Scope, kind: Kind, err: Error, answered: &mut Answered) {
+    let unknown = answered.unknown.take();
+    *answered = stand_in(request, scope, err).await;
+    let failed_again = caught(process(request, scope, kind, &mut answered.response)).await.err();
+    if failed_again.is_some() {
+        answered.response = Some(HttpException::new(StatusCode::INTERNAL_SERVER_ERROR).to_response());
+    }
+    let mut unknown = [unknown, answered.unknown.take(), failed_again].into_iter().flatten();
+    answered.unknown = unknown.next();
     unknown.for_each(|err| request.report(UNKNOWN, err));
-    Answered { response, unknown: first }
-}
-
-/// What is answered when the hooks behind the view are through. Only one of WebSockets may keep the response for itself.
-pub(super) fn of_hooks(response: Option<Response>) -> Response {
-    response.unwrap_or_else(|| HttpException::new(StatusCode::FORBIDDEN).to_response())
 }
 
 /// A panic is one more way to fail.
@@ -120,32 +130,41 @@ pub(super) async fn caught<T>(call: impl Future<Output = Result<T>>) -> Result<T
     AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|payload| Err(Panicked::new(payload).into()))
 }
 
-async fn view(request: &Request) -> Result<Response> {
-    let scope = request.scope();
-    preprocess(request, scope);
-    for hook in &scope.hooks.http.before {
-        if let Some(response) = hook.call(request).await? {
-            return Ok(response);
-        }
+async fn view(request: &Request, scope: &Scope, target: &Target, answer: &mut Option<Response>) -> Result<()> {
+    if preprocess(request, scope, Kind::Http, answer).await? {
+        return Ok(());
     }
-    match request.entry().map(|entry| &entry.target) {
-        Some(Target::View(_)) if request.state().routed.is_automatic_options => Ok(options(request)),
-        Some(Target::View(view)) => view.call(request).await,
-        Some(Target::WebSocket(_) | Target::Nothing) | None => unrouted(request),
+    match target {
+        Target::View(_) if request.state().routed.is_automatic_options => *answer = Some(options(request)),
+        Target::View(view) => view.call(request, answer).await?,
+        Target::WebSocket(_) | Target::Nothing => *answer = Some(unrouted(request)?),
     }
+    Ok(())
 }
 
-/// Shows the values of the path to those that may change them.
-pub(super) fn preprocess(request: &Request, scope: &Scope) {
-    if scope.hooks.url_value_preprocessors.is_empty() {
-        return;
+/// Shows the values of the path to those that may change them, and calls the hooks that come before the view: Quart's
+/// `preprocess_request`. Says whether one of them has answered.
+pub(super) async fn preprocess(
+    request: &Request,
+    scope: &Scope,
+    kind: Kind,
+    answer: &mut Option<Response>,
+) -> Result<bool> {
+    if !scope.hooks.url_value_preprocessors.is_empty() {
+        let values = &request.state().routed.values;
+        let mut args = values.take();
+        for hook in &scope.hooks.url_value_preprocessors {
+            hook(request, &mut args);
+        }
+        values.replace(args);
     }
-    let values = &request.state().routed.values;
-    let mut args = values.take();
-    for hook in &scope.hooks.url_value_preprocessors {
-        hook(request, &mut args);
+    for hook in &scope.hooks.around(kind).before {
+        hook.call(request, answer).await?;
+        if answer.is_some() {
+            return Ok(true);
+        }
     }
-    values.replace(args);
+    Ok(false)
 }
 
 /// What is said to a request that no rule takes.
@@ -180,22 +199,28 @@ fn allow(methods: &Methods) -> HeaderValue {
     HeaderValue::from_str(&methods.to_string()).unwrap_or_else(|_| HeaderValue::from_static(""))
 }
 
-/// Has the response pass the hooks that come after the view.
-pub(super) async fn process(request: &Request, kind: Kind, response: Option<Response>) -> Result<Option<Response>> {
-    let mut response = response;
-    for call in request.context().take_after_this() {
-        call.call(&mut response).await?;
+/// Calls the hooks that come after the view.
+pub(super) async fn process(
+    request: &Request,
+    scope: &Scope,
+    kind: Kind,
+    response: &mut Option<Response>,
+) -> Result<()> {
+    if !request.context().is_after_this_empty() {
+        for call in request.context().take_after_this() {
+            call.call(response).await?;
+        }
     }
-    for hook in &request.scope().hooks.around(kind).after {
-        hook.call(&mut response).await?;
+    for hook in &scope.hooks.around(kind).after {
+        hook.call(response).await?;
     }
-    Ok(response)
+    Ok(())
 }
 
 /// The response for an error, and the error if nothing knows it. What else went wrong is reported.
-pub(super) async fn stand_in(request: &Request, scope: &Scope, err: Error) -> (Response, Option<Error>) {
+pub(super) async fn stand_in(request: &Request, scope: &Scope, err: Error) -> Answered {
     let unknown = match caught(handle(request, scope, &err)).await {
-        Ok(Some(response)) => return (response, None),
+        Ok(Some(response)) => return Answered::with(response),
         Ok(None) => err,
         Err(failure) => {
             if HttpException::status_of(&err).is_none() {
@@ -206,7 +231,8 @@ pub(super) async fn stand_in(request: &Request, scope: &Scope, err: Error) -> (R
     };
     let exception = HttpException::internal(unknown.clone());
     if request.context().shared.options.debug {
-        return (super::debug_page::debug_page(request, &unknown), Some(unknown));
+        let page = super::debug_page::debug_page(request, &unknown);
+        return Answered { response: Some(page), unknown: Some(unknown) };
     }
     let response = match caught(known(scope, &exception.clone().into())).await {
         Ok(response) => response,
@@ -215,7 +241,7 @@ pub(super) async fn stand_in(request: &Request, scope: &Scope, err: Error) -> (R
             None
         }
     };
-    (response.unwrap_or_else(|| exception.to_response()), Some(unknown))
+    Answered { response: Some(response.unwrap_or_else(|| exception.to_response())), unknown: Some(unknown) }
 }
 
 /// The answer to an error; `None` if nothing knows it.

@@ -23,7 +23,7 @@ pub(super) struct Hooks {
 /// Those of requests, or those of WebSockets.
 #[derive(Clone, Default)]
 pub(super) struct AroundHooks {
-    pub(super) before: Vec<Rc<dyn Callable<Option<Response>>>>,
+    pub(super) before: Vec<Rc<dyn Callable>>,
     pub(super) after: Vec<Rc<dyn After>>,
     pub(super) teardown: Vec<Rc<dyn Teardown>>,
 }

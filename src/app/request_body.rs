@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::exception::HttpException;
 use super::request::Request;
@@ -17,7 +17,7 @@ pub(super) struct RequestBody {
 
 enum State {
     /// What was read before a reader gave up, and the rest.
-    Unread(BytesMut, Body),
+    Unread(Vec<u8>, Body),
     Kept(Bytes),
     Reading,
     Taken,
@@ -25,7 +25,7 @@ enum State {
 
 impl RequestBody {
     pub(super) fn new(body: Body) -> Self {
-        RequestBody { state: RefCell::new(State::Unread(BytesMut::new(), body)) }
+        RequestBody { state: RefCell::new(State::Unread(Vec::new(), body)) }
     }
 
     pub(super) fn take(&self, limit: Option<u64>) -> Result<Body> {
@@ -78,7 +78,7 @@ fn taken() -> Error {
 /// A body that is being read; dropped before its end, what was read is kept.
 struct Reading<'a> {
     of: &'a RequestBody,
-    parts: Option<(BytesMut, Body)>,
+    parts: Option<(Vec<u8>, Body)>,
 }
 
 impl Reading<'_> {
@@ -94,7 +94,7 @@ impl Reading<'_> {
         while let Some(chunk) = body.chunk().await? {
             start.extend_from_slice(&chunk);
         }
-        Ok(std::mem::take(start).freeze())
+        Ok(std::mem::take(start).into())
     }
 }
 

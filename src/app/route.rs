@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::routing::{PathValue, Rule};
 use super::view::Callable;
-use crate::http::{Method, Response};
+use crate::http::Method;
 use crate::websocket;
 
 /// A rule and its view, as they are added: what can be said of them besides, with the names of Quart's keyword
@@ -37,8 +37,8 @@ pub struct Route {
 /// What answers the requests of a route.
 #[derive(Clone)]
 pub(super) enum Target {
-    View(Rc<dyn Callable<Response>>),
-    WebSocket(Rc<dyn Callable<Option<Response>>>),
+    View(Rc<dyn Callable>),
+    WebSocket(Rc<dyn Callable>),
     /// There are no requests: the rule redirects, or builds URLs only.
     Nothing,
 }

@@ -177,10 +177,7 @@ impl App {
 /// An application that is set up, as a handler.
 pub(super) fn handler(shared: Rc<Shared>) -> impl Handler {
     let (lifespan, for_calls) = (Lifespan::new(shared.clone()), shared.clone());
-    let call = move |request: Request| {
-        let shared = for_calls.clone();
-        async move { answer(shared, request).await }
-    };
+    let call = move |request: Request| answer(for_calls.clone(), request);
     Served { shared, lifespan, call }
 }
 

@@ -34,7 +34,7 @@ impl Scaffold {
             None => rule,
         };
         let function = Function::of::<F>(view.type_name());
-        let view: Erased<F, Args, _> = Erased::new(view, |output: F::Output| output.into_response());
+        let view: Erased<F, Args, _> = Erased::new(view, |output: F::Output| output.into_response().map(Some));
         self.push(Route::new(rule, function, Target::View(Rc::new(view))))
     }
 
@@ -144,7 +144,7 @@ impl Scaffold {
 }
 
 /// A view, or a hook, that may give a response.
-fn maybe_responding<F, Args>(view: F) -> Rc<dyn Callable<Option<Response>>>
+fn maybe_responding<F, Args>(view: F) -> Rc<dyn Callable>
 where
     F: View<Args>,
     Args: Arguments,

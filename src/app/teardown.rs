@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::dispatch::caught;
 use super::hooks::Kind;
 use super::request::Request;
+use super::shared::Scope;
 use crate::{Cancelled, Error, TooSlow, move_on_after, shield};
 
 /// How long the hooks of one request have.
@@ -20,8 +21,8 @@ pub(super) struct Teardown {
 
 impl Teardown {
     /// `None` where there are no hooks.
-    pub(super) fn of(request: &Request, kind: Kind) -> Option<Self> {
-        let is_empty = request.scope().hooks.around(kind).teardown.is_empty();
+    pub(super) fn of(request: &Request, scope: &Scope, kind: Kind) -> Option<Self> {
+        let is_empty = scope.hooks.around(kind).teardown.is_empty();
         (!is_empty).then(|| Teardown { request: Some(request.clone()), kind })
     }
 

@@ -2,11 +2,13 @@
 
 use std::future::Future;
 use std::marker::PhantomData;
-use std::pin::Pin;
+
+use futures::future::LocalBoxFuture;
 
 use super::from_request::{FromRequest, Requirements};
 use super::request::Request;
 use crate::Result;
+use crate::http::Response;
 
 /// A view function: an `async fn` of up to eight arguments, each of which is taken [from the request](FromRequest).
 ///
@@ -96,16 +98,14 @@ pub(super) use for_each_arity;
 
 for_each_arity!(arities);
 
-/// A call of something that takes its arguments from the request.
-pub(super) type Calling<'a, T> = Pin<Box<dyn Future<Output = Result<T>> + 'a>>;
-
-/// A view without its types: it gives a `T`, made of what the function gives.
-pub(super) trait Callable<T> {
-    fn call<'a>(&'a self, request: &'a Request) -> Calling<'a, T>;
+/// A view, or a hook before it, without its types.
+pub(super) trait Callable {
+    /// Calls it with its arguments. What it answers is put where it is to be, so that it is not moved about.
+    fn call<'a>(&'a self, request: &'a Request, answer: &'a mut Option<Response>) -> LocalBoxFuture<'a, Result<()>>;
     fn require(&self, requirements: &mut Requirements<'_>);
 }
 
-/// Erases the types of a view; `convert` makes the `T` of what it gives.
+/// Erases the types of a view; `convert` makes a response of what it gives.
 pub(super) struct Erased<F, Args, C> {
     view: F,
     convert: C,
@@ -118,16 +118,17 @@ impl<F, Args, C> Erased<F, Args, C> {
     }
 }
 
-impl<F, Args, C, T> Callable<T> for Erased<F, Args, C>
+impl<F, Args, C> Callable for Erased<F, Args, C>
 where
     F: View<Args>,
     Args: Arguments,
-    C: Fn(F::Output) -> Result<T>,
+    C: Fn(F::Output) -> Result<Option<Response>>,
 {
-    fn call<'a>(&'a self, request: &'a Request) -> Calling<'a, T> {
+    fn call<'a>(&'a self, request: &'a Request, answer: &'a mut Option<Response>) -> LocalBoxFuture<'a, Result<()>> {
         Box::pin(async move {
             let args = Args::extract(request).await?;
-            (self.convert)(self.view.call(args).await)
+            *answer = (self.convert)(self.view.call(args).await)?;
+            Ok(())
         })
     }
 

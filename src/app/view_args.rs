@@ -12,7 +12,6 @@ pub struct ViewArgs {
 }
 
 #[derive(Clone)]
-#[expect(clippy::large_enum_variant, reason = "nearly every request has the large one, and no box is made for it")]
 enum Values {
     Matched(PathValues<'static>),
     /// Somebody has changed them, or there was no rule.

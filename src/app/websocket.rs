@@ -6,7 +6,7 @@ use std::ops::Deref;
 use std::rc::Rc;
 
 use super::context::AppContext;
-use super::dispatch::{Answered, caught, of_hooks, preprocess, process, stand_in, tear_down, unrouted, work_again};
+use super::dispatch::{Answered, caught, preprocess, process, process_or_stand_in, stand_in, tear_down, unrouted};
 use super::exception::{HttpException, abort};
 use super::from_request::{FromRequest, Requirements};
 use super::hooks::Kind;
@@ -120,31 +120,29 @@ impl FromRequest for websocket::WebSocket {
 
 /// Serves a WebSocket with its view, or without one where no route takes it. A request whose handshake is wrong is none:
 /// it is answered by handlers of errors, and no hooks are called.
-pub(super) async fn serve_websocket(request: &Request, view: Option<&View>) -> Answered {
-    let (state, shared) = (request.state(), &request.context().shared);
+pub(super) async fn serve_websocket(request: &Request, view: Option<&dyn Callable>, answered: &mut Answered) {
+    let (state, scope, shared) = (request.state(), request.scope(), &request.context().shared);
     let config = request.entry().map_or(&shared.options.websocket, |entry| &entry.websocket_config);
     let upgrading = match Upgrading::read(state.head.clone(), state.connection.clone(), config) {
         Ok(upgrading) => upgrading,
-        Err(err) => return Box::pin(refuse(request, &err)).await,
-    };
-    let handle = request.context().websocket.get_or_init(|| upgrading.websocket());
-    let teardown = Teardown::of(request, Kind::WebSocket);
-    let err = upgrading.run(talk(request, view, handle)).await.flatten();
-    let mut answered = match upgrading.take_rejection() {
-        Some(response) => Answered { response, unknown: err },
-        None => {
-            let mut unknown = None;
-            upgrading.close(err, |err| unknown = Some(err));
-            // The connection was given away, and nobody sends this: unless there was none to be given.
-            Answered { response: Response::new(StatusCode::NOT_IMPLEMENTED), unknown }
+        Err(err) => {
+            *answered = Box::pin(refuse(request, &err)).await;
+            return;
         }
     };
-    tear_down(&mut answered, teardown).await;
-    answered
+    let handle = request.context().websocket.get_or_init(|| upgrading.websocket());
+    let teardown = Teardown::of(request, scope, Kind::WebSocket);
+    let err = upgrading.run(talk(request, view, handle, &mut answered.response)).await.flatten();
+    answered.response = upgrading.take_rejection();
+    if answered.response.is_some() {
+        answered.unknown = err;
+    } else {
+        // The connection was given away, and nobody sends this: unless there was none to be given.
+        answered.response = Some(Response::new(StatusCode::NOT_IMPLEMENTED));
+        upgrading.close(err, |err| answered.unknown = Some(err));
+    }
+    tear_down(answered, teardown).await;
 }
-
-/// A view of WebSockets.
-type View = dyn Callable<Option<Response>>;
 
 /// Says what is wrong with a handshake; where no route would take it if it were right, that comes first.
 async fn refuse(request: &Request, err: &HandshakeError) -> Answered {
@@ -159,36 +157,38 @@ async fn refuse(request: &Request, err: &HandshakeError) -> Answered {
             Err(headers.iter().fold(exception, with_header).into())
         }
     };
-    let (response, unknown) = match refused {
-        Ok(response) => (response, None),
+    match refused {
+        Ok(response) => Answered::with(response),
         Err(err) => stand_in(request, request.scope(), err).await,
-    };
-    Answered { response, unknown }
+    }
 }
 
 /// From the hooks before the view to those behind it. Gives the error that nothing knew, or that ended an open WebSocket.
-async fn talk(request: &Request, view: Option<&View>, handle: &websocket::WebSocket) -> Option<Error> {
-    let ended = caught(call(request, view)).await;
+async fn talk(
+    request: &Request,
+    view: Option<&dyn Callable>,
+    handle: &websocket::WebSocket,
+    answer: &mut Option<Response>,
+) -> Option<Error> {
+    let ended = caught(call(request, view, answer)).await;
     // In a box, so that no open WebSocket keeps the room for what comes at its end.
-    Box::pin(finish(request, handle, ended)).await
+    Box::pin(finish(request, handle, ended, answer.take())).await
 }
 
 /// What comes behind the view.
 async fn finish(
     request: &Request,
     handle: &websocket::WebSocket,
-    mut ended: Result<Option<Response>>,
+    ended: Result<()>,
+    answer: Option<Response>,
 ) -> Option<Error> {
     // What it was rejected with by hand passes the hooks as any other response; an error takes its place.
     let rejection = handle.withdraw();
-    if let Ok(response) = &mut ended {
-        *response = response.take().or(rejection);
-    }
     if handle.is_connecting() {
-        return answer_handshake(request, handle, ended).await;
+        return answer_handshake(request, handle, ended.map(|()| answer.or(rejection))).await;
     }
     let unknown = ended.err();
-    match (caught(process(request, Kind::WebSocket, None)).await, unknown) {
+    match (caught(process(request, request.scope(), Kind::WebSocket, &mut None)).await, unknown) {
         (Ok(_), unknown) => unknown,
         (Err(err), Some(unknown)) if !is_end(&unknown) => {
             request.report("a hook after a WebSocket failed", err);
@@ -199,18 +199,16 @@ async fn finish(
 }
 
 /// Calls the hooks before the view, and the view.
-async fn call(request: &Request, view: Option<&View>) -> Result<Option<Response>> {
+async fn call(request: &Request, view: Option<&dyn Callable>, answer: &mut Option<Response>) -> Result<()> {
     let scope = request.scope();
-    preprocess(request, scope);
-    for hook in &scope.hooks.websocket.before {
-        if let Some(response) = hook.call(request).await? {
-            return Ok(Some(response));
-        }
+    if preprocess(request, scope, Kind::WebSocket, answer).await? {
+        return Ok(());
     }
     match view {
-        Some(view) => view.call(request).await,
-        None => unrouted(request).map(Some),
+        Some(view) => view.call(request, answer).await?,
+        None => *answer = Some(unrouted(request)?),
     }
+    Ok(())
 }
 
 /// Rejects what was not accepted, with what has come of it. Gives the error that nothing knew.
@@ -220,15 +218,14 @@ async fn answer_handshake(
     ended: Result<Option<Response>>,
 ) -> Option<Error> {
     let not_accepted = || abort(403).description("The WebSocket was not accepted.").into();
-    let (response, unknown) = match ended.and_then(|response| response.ok_or_else(not_accepted)) {
-        Ok(response) => (response, None),
-        Err(err) => stand_in(request, request.scope(), err).await,
+    let scope = request.scope();
+    let mut answered = match ended.and_then(|response| response.ok_or_else(not_accepted)) {
+        Ok(response) => Answered::with(response),
+        Err(err) => stand_in(request, scope, err).await,
     };
-    let Answered { response, unknown } = match caught(process(request, Kind::WebSocket, Some(response))).await {
-        Ok(response) => Answered { response: of_hooks(response), unknown },
-        Err(err) => work_again(request, Kind::WebSocket, err, unknown).await,
-    };
+    process_or_stand_in(request, scope, Kind::WebSocket, &mut answered).await;
+    let unknown = answered.unknown.take();
     // It fails if a hook has answered by itself meanwhile.
-    let _ = handle.reject(response);
+    let _ = handle.reject(answered.into_response());
     unknown
 }

@@ -15,7 +15,7 @@ use super::no_match::NoMatch;
 use super::path_text::PathText;
 use super::request::MatchRequest;
 use super::state::States;
-use super::values::PathValues;
+use super::values::{PathValues, Texts};
 use crate::http::Method;
 
 /// Rules, each with a value of the application's: Werkzeug's `Map`. It does not change once it is built.
@@ -76,8 +76,8 @@ impl<T> Map<T> {
             None => return Err(self.merge(&host, path, request, &mut seen)),
         };
         let rule = &self.rules[nth];
-        let (host, path) = (host.into_text(), text.into_text());
-        let values = PathValues { rule: Rc::clone(rule), host, path, captures: seen.captures };
+        let texts = Texts::new(host.into_text(), text.into_text());
+        let values = PathValues { rule: Rc::clone(rule), captures: seen.captures, texts };
         if rule.is_alias() || !rule.canonical.is_empty() || rule.redirect.is_some() {
             if let Some(location) = self.location(&values, request) {
                 return Err(NoMatch::Redirect { location });

@@ -15,7 +15,7 @@ pub(super) struct PathText<'p> {
 impl<'p> PathText<'p> {
     /// `None` if a `%` is not followed by two digits, or if the decoded bytes are not UTF-8.
     pub(super) fn decode(path: &'p str) -> Option<Self> {
-        if memchr::memchr(b'%', path.as_bytes()).is_none() {
+        if !path.contains('%') {
             return Some(PathText::plain(Cow::Borrowed(path)));
         }
         let mut text = String::with_capacity(path.len());

@@ -14,9 +14,53 @@ use super::value::PathValue;
 #[derive(Clone)]
 pub struct PathValues<'p> {
     pub(super) rule: Rc<BoundRule>,
-    pub(super) host: Cow<'p, str>,
-    pub(super) path: Cow<'p, str>,
     pub(super) captures: Captures,
+    pub(super) texts: Texts<'p>,
+}
+
+/// What was matched, decoded. Owned texts are in a box: they are rare, and a match is moved about.
+#[derive(Clone)]
+pub(super) enum Texts<'p> {
+    Borrowed { host: &'p str, path: &'p str },
+    Owned(Box<OwnedTexts>),
+}
+
+#[derive(Clone)]
+pub(super) struct OwnedTexts {
+    host: String,
+    path: String,
+}
+
+impl<'p> Texts<'p> {
+    pub(super) fn new(host: Cow<'p, str>, path: Cow<'p, str>) -> Self {
+        match (host, path) {
+            (Cow::Borrowed(host), Cow::Borrowed(path)) => Texts::Borrowed { host, path },
+            (host, path) => Texts::Owned(Box::new(OwnedTexts { host: host.into_owned(), path: path.into_owned() })),
+        }
+    }
+
+    fn host(&self) -> &str {
+        match self {
+            Texts::Borrowed { host, .. } => host,
+            Texts::Owned(texts) => &texts.host,
+        }
+    }
+
+    fn path(&self) -> &str {
+        match self {
+            Texts::Borrowed { path, .. } => path,
+            Texts::Owned(texts) => &texts.path,
+        }
+    }
+
+    fn into_owned(self) -> Texts<'static> {
+        match self {
+            Texts::Borrowed { host, path } => {
+                Texts::Owned(Box::new(OwnedTexts { host: host.to_owned(), path: path.to_owned() }))
+            }
+            Texts::Owned(texts) => Texts::Owned(texts),
+        }
+    }
 }
 
 impl PathValues<'_> {
@@ -26,7 +70,7 @@ impl PathValues<'_> {
             Some(default) => Some(default.borrowed()),
             None => {
                 let nth = self.position(name)?;
-                self.captures.value(nth, &self.host, &self.path)
+                self.captured_value(nth)
             }
         }
     }
@@ -37,7 +81,7 @@ impl PathValues<'_> {
             Some(variable) => {
                 let value = match self.rule.default(&variable.name) {
                     Some(default) => default.borrowed(),
-                    None => self.captures.value(nth, &self.host, &self.path)?,
+                    None => self.captured_value(nth)?,
                 };
                 Some((&variable.name, value))
             }
@@ -80,12 +124,7 @@ impl PathValues<'_> {
 
     /// A copy that borrows nothing.
     pub fn into_owned(self) -> PathValues<'static> {
-        PathValues {
-            rule: self.rule,
-            host: Cow::Owned(self.host.into_owned()),
-            path: Cow::Owned(self.path.into_owned()),
-            captures: self.captures,
-        }
+        PathValues { rule: self.rule, captures: self.captures, texts: self.texts.into_owned() }
     }
 
     /// The values alone, which borrow nothing: there is a copy of the texts only if one of them is a value.
@@ -93,8 +132,7 @@ impl PathValues<'_> {
         if self.captures.has_text() {
             return self.into_owned();
         }
-        let none = Cow::Borrowed("");
-        PathValues { rule: self.rule, host: none.clone(), path: none, captures: self.captures }
+        PathValues { rule: self.rule, captures: self.captures, texts: Texts::Borrowed { host: "", path: "" } }
     }
 
     fn position(&self, name: &str) -> Option<usize> {
@@ -103,7 +141,12 @@ impl PathValues<'_> {
 
     /// The text of a variable.
     fn captured(&self, nth: usize) -> Option<&str> {
-        self.captures.text(nth, &self.host, &self.path)
+        self.captures.text(nth, self.texts.host(), self.texts.path())
+    }
+
+    /// The value of a variable.
+    fn captured_value(&self, nth: usize) -> Option<PathValue<'_>> {
+        self.captures.value(nth, self.texts.host(), self.texts.path())
     }
 }
 

@@ -39,7 +39,9 @@ pub(super) async fn answer(shared: Rc<Shared>, request: handler::Request, overhe
         overheard.is_listening.set(overheard.is_wanted);
         let response = mount.answer(n, request).await;
         overheard.is_listening.set(false);
-        return Answered { response, unknown: overheard.err.take() };
+        return Answered { response: Some(response), unknown: overheard.err.take() };
     }
-    answer_unreported(&Request::new(shared, request)).await
+    let mut answered = Answered::default();
+    answer_unreported(&Request::new(shared, request), &mut answered).await;
+    answered
 }

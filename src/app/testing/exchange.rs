@@ -95,13 +95,14 @@ impl Exchange {
 
     /// Makes of what a view has answered what a client sees of it, by the rules of the connections that servers have.
     pub(super) fn settle(self: &Rc<Self>, answered: Answered) -> Result<Answer, Failure> {
-        let Answered { mut response, unknown } = answered;
-        match unknown {
+        let mut answered = answered;
+        match answered.unknown.take() {
             Some(err) if self.propagates => return Err(Failure::of(err)),
             Some(err) => self.report("a view failed", err),
             None => {}
         }
         self.is_answered.set(true);
+        let mut response = answered.into_response();
         let framed = match frame(&response, self.is_head) {
             Ok(framed) => framed,
             Err(err) if self.propagates => return Err(Failure::Error(err.into())),

@@ -102,15 +102,15 @@ async fn open(shared: Rc<Shared>, opening: Rc<Opening>, request: handler::Reques
     let overheard = Overheard::new(opening.propagates);
     let posed = Rc::new(Posed { inner, ends, overheard });
     let request = handler::Request::new(head, body, posed.clone());
-    let answered = answer(shared, request, &posed.overheard).await;
-    if let Some(err) = answered.unknown {
+    let mut answered = answer(shared, request, &posed.overheard).await;
+    if let Some(err) = answered.unknown.take() {
         if opening.propagates {
             opening.failure.replace(Some(Failure::of(err)));
         } else {
             opening.report(err);
         }
     }
-    answered.response
+    answered.into_response()
 }
 
 struct Over(Event);
