@@ -176,8 +176,8 @@ impl App {
         self
     }
 
-    /// What the application is mounted below, by a proxy that passes the whole path on: Quart's `APPLICATION_ROOT`. A
-    /// request for a path elsewhere is answered with 404.
+    /// What the application is mounted below, by a proxy that passes the whole path on: Quart's `APPLICATION_ROOT`. It is
+    /// written decoded, as rules are. A request for a path elsewhere is answered with 404.
     pub fn application_root(&mut self, path: &str) -> &mut Self {
         self.options.application_root = path.trim_end_matches('/').to_owned();
         self

@@ -42,7 +42,7 @@ impl Answered {
 
 /// Answers a request, in a context of its own, and reports what nothing knew; or has it answered by what is mounted there.
 pub(super) async fn answer(shared: Rc<Shared>, request: handler::Request) -> Response {
-    if let Some((mount, n)) = shared.mounts.find(&shared.options.application_root, || request.path()) {
+    if let Some((mount, n)) = shared.mounted(|| request.path()) {
         return mount.answer(n, request).await;
     }
     let request = Request::new(shared, request);
@@ -150,12 +150,10 @@ pub(super) async fn preprocess(
     kind: Kind,
     answer: &mut Option<Response>,
 ) -> Result<bool> {
-    if !scope.hooks.url_value_preprocessors.is_empty() {
-        let values = &request.state().routed.values;
-        let mut args = values.take();
-        for hook in &scope.hooks.url_value_preprocessors {
-            hook(request, &mut args);
-        }
+    let values = &request.state().routed.values;
+    for hook in &scope.hooks.url_value_preprocessors {
+        let mut args = values.borrow().clone();
+        hook(request, &mut args);
         values.replace(args);
     }
     for hook in &scope.hooks.around(kind).before {

@@ -73,7 +73,7 @@ impl Mounts {
         for (nth, Mount { prefix, .. }) in self.all.iter().enumerate() {
             if prefix.is_empty() {
                 mistakes.push("a handler is mounted at \"/\", where no route would be left".to_owned());
-            } else if !prefix.starts_with('/') || prefix.contains("//") || prefix.contains(['?', '#', '%', '<']) {
+            } else if !is_prefix(prefix) {
                 let rule = "a prefix begins with one slash, and is neither encoded nor a rule";
                 mistakes.push(format!("a handler is mounted at {prefix:?}: {rule}"));
             } else if self.all[..nth].iter().any(|other| other.prefix == *prefix) {
@@ -87,16 +87,15 @@ impl Mounts {
         mistakes
     }
 
-    /// The handler for a path below `root_path`, with the length of what it is mounted at. The path costs a look, and is
-    /// asked for only where something is mounted.
-    pub(super) fn find<'p>(&self, root_path: &str, path: impl FnOnce() -> &'p str) -> Option<(&Mount, usize)> {
-        if self.all.is_empty() {
-            return None;
-        }
-        let below = path().strip_prefix(root_path)?;
-        let found = self.all.iter().filter_map(|mount| Some((mount, prefix_len(below, &mount.prefix)?)));
-        let (mount, n) = found.max_by_key(|(mount, _)| mount.prefix.len())?;
-        Some((mount, root_path.len() + n))
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// The handler for a path, with the length of what it is mounted at.
+    pub(super) fn find(&self, path: &str) -> Option<(&Mount, usize)> {
+        let found = self.all.iter().filter_map(|mount| Some((mount, prefix_len(path, &mount.prefix)?)));
+        found.max_by_key(|(mount, _)| mount.prefix.len())
     }
 
     /// Tells each what the largest body is that the server lets through.
@@ -226,9 +225,14 @@ impl<H: Handler> Mounted for H {
     }
 }
 
+/// Whether paths can begin with it, as it is compared by [`prefix_len`].
+pub(super) fn is_prefix(prefix: &str) -> bool {
+    prefix.starts_with('/') && !prefix.contains("//") && !prefix.contains(['?', '#', '%', '<'])
+}
+
 /// How many bytes of a path, percent-encoded as it came, are this prefix, which is not; `None` if it goes on within a
 /// segment, or begins otherwise. An encoded slash is no slash.
-fn prefix_len(path: &str, prefix: &str) -> Option<usize> {
+pub(super) fn prefix_len(path: &str, prefix: &str) -> Option<usize> {
     let mut rest = path.as_bytes();
     for &wanted in prefix.as_bytes() {
         let (byte, behind) = match *rest {

@@ -50,11 +50,10 @@ impl Request {
     /// What the application is mounted below, without a slash at its end; empty if nothing: `/shop`.
     pub fn root_path(&self) -> &str {
         let (head, shared) = (self.head(), &self.context().shared);
-        let root = &shared.options.application_root;
-        match shared.below_root(head.path()) {
-            Some(_) => head.root_path_with(root.len()),
+        match shared.root_len(head.path()) {
+            Some(n) => head.root_path_with(n),
             // The request is for something else, and URLs are of the application all the same.
-            None if head.root_path().is_empty() => root,
+            None if head.root_path().is_empty() => &shared.root_path,
             None => head.root_path(),
         }
     }

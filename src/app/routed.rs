@@ -47,7 +47,8 @@ impl Shared {
     /// What a request is matched by; `None` for one from outside of what the application is mounted below. What rules do
     /// not look at is not there.
     fn asked<'a>(&'a self, head: &'a RequestHead, connection: &dyn Connected) -> Option<MatchRequest<'a>> {
-        let path = self.below_root(head.path())?;
+        let path = head.path();
+        let path = &path[self.root_len(path)?..];
         let asked = MatchRequest { is_websocket: is_websocket(head), ..MatchRequest::new(head.method(), path) };
         Some(if self.map.looks_at_hosts() { with_host(asked, head, connection) } else { asked })
     }
@@ -59,7 +60,7 @@ impl Shared {
         head: &'a RequestHead,
         connection: &dyn Connected,
     ) -> MatchRequest<'a> {
-        let root_path = head.root_path_with(self.options.application_root.len());
+        let root_path = head.root_path_with(self.root_len(head.path()).unwrap_or_default());
         MatchRequest { query: head.query(), root_path, ..with_host(asked, head, connection) }
     }
 }

@@ -10,8 +10,9 @@ use super::error_handlers::ErrorHandlers;
 use super::from_request::Requirements;
 use super::hooks::{Hooks, Kind};
 use super::lifespan::ServingHooks;
+use super::mount::is_prefix;
 use super::route::{Route, Target};
-use super::routing::{BoundRule, Map, MapError, Rule};
+use super::routing::{BoundRule, Map, MapError, Rule, root_path};
 use super::scaffold::Scaffold;
 use super::setup_error::SetupError;
 use super::shared::{Entry, Options, Scope, Shared};
@@ -61,6 +62,7 @@ impl App {
                 map,
                 entries,
                 scopes,
+                root_path: root_path(&options.application_root),
                 options,
                 states,
                 nursery,
@@ -178,8 +180,9 @@ impl Setup {
             self.mistakes.push(format!("the server_name is {name:?}: {cure}"));
         }
         let root = &options.application_root;
-        if !root.is_empty() && !root.starts_with('/') {
-            self.mistakes.push(format!("the application_root is {root:?}: a path begins with a slash"));
+        if !root.is_empty() && !is_prefix(root) {
+            let cure = "it begins with one slash, and is not percent-encoded";
+            self.mistakes.push(format!("the application_root is {root:?}: {cure}"));
         }
     }
 
@@ -188,7 +191,7 @@ impl Setup {
         let Scaffold { routes, hooks, error_handlers } = scaffold;
         let number = self.parts.len();
         self.parts.push(Part { name: place.name.clone(), parent, hooks, error_handlers: Rc::new(error_handlers) });
-        let mut functions: HashMap<String, (TypeId, String)> = HashMap::new();
+        let mut holders: HashMap<String, Vec<(TypeId, String)>> = HashMap::new();
         for mut route in routes {
             let named = route.endpoint.take().or_else(|| route.rule.get_endpoint().map(str::to_owned));
             let named = named.or_else(|| route.function.name.map(str::to_owned));
@@ -197,12 +200,14 @@ impl Setup {
                     self.look_at_endpoint(&named, &route, place);
                     let endpoint = place.dotted(&named);
                     let (function, pattern) = (route.function.of, route.rule.pattern());
-                    let other = functions.insert(named, (function, pattern.to_owned()));
+                    let holders = holders.entry(named).or_default();
                     // Views for the methods of one rule have one URL, as the methods of Quart's `MethodView`.
-                    if other.is_some_and(|other| other.0 != function && other.1 != pattern) {
+                    let is_known = holders.iter().any(|holder| holder.0 == function || holder.1 == pattern);
+                    if !holders.is_empty() && !is_known {
                         let cure = "give one of them another with .endpoint()";
                         self.mistakes.push(format!("two views have the endpoint {endpoint:?}: {cure}"));
                     }
+                    holders.push((function, pattern.to_owned()));
                     endpoint
                 }
                 // Closures have no names, and those for the methods of one rule are told apart by nobody.

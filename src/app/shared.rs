@@ -7,7 +7,7 @@ use super::background::OwnNursery;
 use super::error_handlers::ErrorHandlers;
 use super::hooks::Hooks;
 use super::lifespan::ServingHooks;
-use super::mount::Mounts;
+use super::mount::{Mount, Mounts, prefix_len};
 use super::route::{Settings, Target};
 use super::routing::Map;
 use super::type_map::TypeMap;
@@ -21,6 +21,8 @@ pub(super) struct Shared {
     /// The application's, then those of its blueprints.
     pub(super) scopes: Vec<Scope>,
     pub(super) options: Options,
+    /// The root of the application, percent-encoded.
+    pub(super) root_path: String,
     pub(super) states: TypeMap,
     pub(super) nursery: OwnNursery,
     pub(super) serving_hooks: ServingHooks,
@@ -55,7 +57,7 @@ pub(super) struct Options {
     pub(super) debug: bool,
     pub(super) max_content_length: Option<u64>,
     pub(super) body_timeout: Option<Duration>,
-    /// Without a slash at its end.
+    /// Not percent-encoded, and without a slash at its end.
     pub(super) application_root: String,
     pub(super) preferred_url_scheme: String,
     pub(super) server_name: Option<String>,
@@ -88,11 +90,22 @@ pub const DEFAULT_BODY_TIMEOUT: Duration = Duration::from_secs(60);
 pub const DEFAULT_BACKGROUND_TASK_SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Shared {
-    /// What of a path is below the root of the application; `None` if it lies elsewhere.
-    pub(super) fn below_root<'p>(&self, path: &'p str) -> Option<&'p str> {
+    /// How many bytes of a path, as it came, are the root of the application; `None` if it lies elsewhere.
+    pub(super) fn root_len(&self, path: &str) -> Option<usize> {
         let root = self.options.application_root.as_str();
-        let below = path.strip_prefix(root)?;
-        (root.is_empty() || below.is_empty() || below.starts_with('/')).then_some(below)
+        if root.is_empty() { Some(0) } else { prefix_len(path, root) }
+    }
+
+    /// What is mounted where a path leads, and how much of that is its prefix. The path costs a look, and is asked for
+    /// only where something is mounted.
+    pub(super) fn mounted<'p>(&self, path: impl FnOnce() -> &'p str) -> Option<(&Mount, usize)> {
+        if self.mounts.is_empty() {
+            return None;
+        }
+        let path = path();
+        let n_root = self.root_len(path)?;
+        let (mount, n) = self.mounts.find(&path[n_root..])?;
+        Some((mount, n_root + n))
     }
 
     pub(super) fn entry(&self, nth: usize) -> &Entry {

@@ -146,7 +146,7 @@ impl UrlFor {
     }
 
     fn build_from(&self, endpoint: &str, values: &ViewArgs) -> Result<String, BuildError> {
-        let Shared { map, options, .. } = &*self.shared;
+        let Shared { map, options, root_path, .. } = &*self.shared;
         let host = self.request.as_ref().map(Request::host);
         let of_request = self.request.as_ref().map(|request| if request.is_secure() { "https" } else { "http" });
         let scheme = self.scheme.as_deref().or(of_request).unwrap_or(&options.preferred_url_scheme);
@@ -157,7 +157,7 @@ impl UrlFor {
             // Where rules are for hosts, that of the request says which of them are here. Elsewhere it is only a name
             // that the client gives, and less worth than the application's own.
             host: if map.looks_at_hosts() { host } else { options.server_name.as_deref().or(host) },
-            root_path: self.request.as_ref().map_or(&options.application_root, Request::root_path),
+            root_path: self.request.as_ref().map_or(root_path, Request::root_path),
             anchor: self.anchor.as_deref(),
             external: is_external,
         };

@@ -227,6 +227,22 @@ fn a_preprocessor_takes_values_out_of_the_path_and_puts_some_in() {
 }
 
 #[test]
+fn a_preprocessor_sees_in_the_request_what_those_before_it_have_made_of_the_values() {
+    let mut app = App::new();
+    app.get("/<lang>/about", async || "a view");
+    let said = Log::default();
+    for name in ["first", "second"] {
+        let said = said.clone();
+        app.url_value_preprocessor(move |request, args| {
+            args.insert(name, 1);
+            said.say(format!("{:?}", request.view_args()));
+        });
+    }
+    assert_eq!(bodies(app, &["/de/about"]), ["a view"]);
+    assert_eq!(said.words(), [r#"{"lang": Str("de")}"#, r#"{"lang": Str("de"), "first": Int(1)}"#]);
+}
+
+#[test]
 fn a_preprocessor_that_panics_is_answered_with_500() {
     let mut app = App::new();
     app.get("/", async || "a view");

@@ -44,6 +44,28 @@ fn the_url_of_what_is_mounted_below_a_path() {
 }
 
 #[test]
+fn what_the_application_is_mounted_below_is_written_decoded_and_asked_for_as_clients_encode_it() {
+    let app = || {
+        let mut app = App::new();
+        app.application_root("/un café");
+        app.get("/menu/", async || foster::Ok([request().root_path(), &url_for("menu").build()?].join(" ")))
+            .endpoint("menu");
+        app
+    };
+    for target in ["/un%20caf%C3%A9/menu/", "/%75n%20caf%c3%a9/menu/"] {
+        let answer = get(app(), target);
+        let root = target.strip_suffix("/menu/").expect("it ends so");
+        assert_eq!((answer.status, answer.body), (200, format!("{root} {root}/menu/")), "{target}");
+    }
+    for target in ["/un%20caf%C3%A8/menu/", "/un%20caf%C3%A9%2Fmenu/", "/un%20caf/menu/"] {
+        assert_eq!(get(app(), target).status, 404, "{target}");
+    }
+    let mut outside = app();
+    outside.errorhandler(404, async |_| ([request().root_path(), &request().url_root()].join(" "), 404));
+    assert_eq!(get(outside, "/").body, "/un%20caf%C3%A9 http://example.org/un%20caf%C3%A9/");
+}
+
+#[test]
 fn a_request_from_outside_is_told_the_same_of_what_the_application_is_mounted_below() {
     let app = || {
         let mut app = App::new();

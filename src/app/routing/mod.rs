@@ -71,6 +71,7 @@ pub use methods::Methods;
 pub use no_match::NoMatch;
 pub use request::MatchRequest;
 pub use rule::Rule;
+pub(in crate::app) use url::root_path;
 pub use uuid::{BadUuid, Uuid};
 pub use value::PathValue;
 pub use values::PathValues;

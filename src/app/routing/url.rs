@@ -237,6 +237,13 @@ pub(super) fn push_variable(nth: usize, rule: &BoundRule, texts: &[String], path
     }
 }
 
+/// What the application is mounted below, percent-encoded and without a slash at its end.
+pub(in crate::app) fn root_path(root_path: &str) -> String {
+    let mut encoded = String::new();
+    push_root(root_path, &mut encoded);
+    encoded
+}
+
 /// What the application is mounted below, without a slash at its end.
 pub(super) fn push_root(root_path: &str, url: &mut String) {
     let root = root_path.trim_matches('/');

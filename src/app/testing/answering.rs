@@ -35,7 +35,7 @@ impl Overheard {
 
 /// Answers, and gives what nothing knew, also in what is mounted there.
 pub(super) async fn answer(shared: Rc<Shared>, request: handler::Request, overheard: &Overheard) -> Answered {
-    if let Some((mount, n)) = shared.mounts.find(&shared.options.application_root, || request.path()) {
+    if let Some((mount, n)) = shared.mounted(|| request.path()) {
         overheard.is_listening.set(overheard.is_wanted);
         let response = mount.answer(n, request).await;
         overheard.is_listening.set(false);
