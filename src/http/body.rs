@@ -32,7 +32,8 @@ pub struct Body {
 }
 
 enum Source {
-    Full(Option<Bytes>),
+    /// In a box, because few have one, and all that takes a request carries the room for it.
+    Full(Option<Box<Bytes>>),
     Queue(Rc<RefCell<Queue>>),
     #[cfg(feature = "tower")]
     Foreign(Box<Foreign>),
@@ -109,7 +110,7 @@ impl Body {
     /// As [`chunk`](Body::chunk), for futures written by hand.
     pub fn poll_chunk(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyError>> {
         let queue = match &mut self.source {
-            Source::Full(bytes) => return Poll::Ready(Ok(bytes.take().filter(|bytes| !bytes.is_empty()))),
+            Source::Full(bytes) => return Poll::Ready(Ok(bytes.take().map(|bytes| *bytes))),
             Source::Queue(queue) => queue,
             #[cfg(feature = "tower")]
             Source::Foreign(foreign) => return foreign.poll_chunk(cx),
@@ -187,7 +188,7 @@ impl Body {
     #[cfg(feature = "tower")]
     pub(crate) fn take_whole(&mut self) -> Option<(Option<Bytes>, Option<HeaderList>)> {
         match &mut self.source {
-            Source::Full(bytes) => Some((bytes.take(), None)),
+            Source::Full(bytes) => Some((bytes.take().map(|bytes| *bytes), None)),
             Source::Queue(queue) => {
                 let mut queue = queue.borrow_mut();
                 let is_whole = matches!(queue.end, Some(Ok(_))) && queue.chunks.is_one_piece() && queue.limit.is_none();
@@ -231,7 +232,7 @@ impl Default for Body {
 
 impl From<Bytes> for Body {
     fn from(bytes: Bytes) -> Self {
-        Body { source: Source::Full(Some(bytes).filter(|bytes| !bytes.is_empty())) }
+        Body { source: Source::Full((!bytes.is_empty()).then(|| Box::new(bytes))) }
     }
 }
 

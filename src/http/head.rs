@@ -119,6 +119,13 @@ impl HeadBuffer {
     pub(crate) fn headers(&self) -> Headers<'_> {
         Headers::new(&self.text, &self.fields)
     }
+
+    /// Gives back the room for more than it holds: it will be kept for long.
+    #[cfg(feature = "websocket")]
+    fn shrink_to_fit(&mut self) {
+        self.text.shrink_to_fit();
+        self.fields.shrink_to_fit();
+    }
 }
 
 impl Deref for HeadBuffer {
@@ -311,6 +318,21 @@ pub(crate) enum SharedHead {
     Alone(RequestHead),
     #[cfg_attr(not(feature = "app"), expect(dead_code, reason = "an application and its WebSocket have the same"))]
     Shared(Rc<RequestHead>),
+}
+
+#[cfg(feature = "websocket")]
+impl SharedHead {
+    /// Gives back the room for more than it holds, unless it has other owners.
+    pub(crate) fn shrink_to_fit(&mut self) {
+        match self {
+            SharedHead::Alone(head) => head.buffer.shrink_to_fit(),
+            SharedHead::Shared(head) => {
+                if let Some(head) = Rc::get_mut(head) {
+                    head.buffer.shrink_to_fit();
+                }
+            }
+        }
+    }
 }
 
 #[cfg(feature = "websocket")]

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::rc::{Rc, Weak};
+use std::time::Duration;
 
 use foster_compat::{Loop, TimerHandle};
 use slab::Slab;
@@ -39,8 +40,9 @@ pub(crate) struct Alarm {
     key: Cell<u32>,
 }
 
-#[derive(Default)]
 struct Queue {
+    /// What entries count from.
+    origin: Instant,
     places: Slab<Place>,
     entries: BinaryHeap<Reverse<Entry>>,
     n_set: u64,
@@ -55,7 +57,8 @@ struct Place {
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Entry {
-    at: Instant,
+    /// In nanoseconds, which is half the size of an instant: an idle connection has one entry or two.
+    at: u64,
     /// Those for the same moment fire in the order they were set.
     n: u64,
     key: u32,
@@ -66,7 +69,7 @@ impl Alarms {
         Rc::new_cyclic(|me| Alarms {
             me: me.clone(),
             loop_,
-            queue: RefCell::default(),
+            queue: RefCell::new(Queue::new()),
             timer: RefCell::default(),
             armed: Cell::new(None),
         })
@@ -140,14 +143,23 @@ struct Rearm<'a>(&'a Alarms);
 
 impl Drop for Rearm<'_> {
     fn drop(&mut self) {
-        let next = self.0.queue.borrow_mut().next();
+        let next = self.0.queue.borrow_mut().next_due();
         if let Some(next) = next {
-            self.0.arm(next.at);
+            self.0.arm(next);
         }
     }
 }
 
 impl Queue {
+    fn new() -> Self {
+        Queue { origin: Instant::now(), places: Slab::new(), entries: BinaryHeap::new(), n_set: 0, n_stale: 0 }
+    }
+
+    /// An instant as entries have it. What lies beyond 584 years is put off till then.
+    fn nanos(&self, at: Instant) -> u64 {
+        u64::try_from(at.saturating_duration_since(self.origin).as_nanos()).unwrap_or(u64::MAX)
+    }
+
     fn set(&mut self, alarm: &Alarm, at: Instant, is_set: bool, who: impl FnOnce() -> Weak<dyn Alarmed>) {
         self.n_set += 1;
         let n = self.n_set;
@@ -159,6 +171,7 @@ impl Queue {
         } else {
             alarm.key.set(self.places.insert(Place { n, who: who() }) as u32);
         }
+        let at = self.nanos(at);
         self.entries.push(Reverse(Entry { at, n, key: alarm.key.get() }));
     }
 
@@ -170,9 +183,16 @@ impl Queue {
 
     /// Takes the next one that is due and was one of the first `n_set`.
     fn take_due(&mut self, now: Instant, n_set: u64) -> Option<Weak<dyn Alarmed>> {
+        let now = self.nanos(now);
         let entry = self.next().filter(|entry| entry.at <= now && entry.n <= n_set)?;
         self.entries.pop();
         Some(self.places.remove(entry.key as usize).who)
+    }
+
+    /// When the next one is due.
+    fn next_due(&mut self) -> Option<Instant> {
+        let next = self.next()?;
+        Some(self.origin + Duration::from_nanos(next.at))
     }
 
     fn next(&mut self) -> Option<Entry> {

@@ -6,6 +6,7 @@ mod backoff;
 mod config;
 mod http_server;
 mod lifespan;
+mod nobody;
 mod place;
 mod reservation;
 mod roster;
@@ -28,6 +29,7 @@ pub(crate) use alarms::{Alarm, Alarmed, Alarms};
 pub(crate) use backoff::Backoff;
 #[cfg(feature = "testing")]
 pub(crate) use lifespan::{shut_down, start_up};
+pub(crate) use nobody::nobody;
 pub(crate) use roster::{Drain, Roster, Seat};
 #[cfg(feature = "app")]
 pub(crate) use serve::{Options, serve_options};

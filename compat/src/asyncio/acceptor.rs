@@ -18,9 +18,9 @@ pub(crate) trait Acceptor {
     /// Makes the protocol of an accepted connection; `None` if the server was closed since.
     fn make_protocol(&self) -> Option<Result<ProtocolCell, Failure>>;
     /// The connection is over; `client` is what `add_client` gave.
-    fn detach(&self, client: usize);
+    fn detach(&self, client: u32);
     /// Remembers an accepted connection.
-    fn add_client(&self, client: Weak<dyn Client>) -> usize;
+    fn add_client(&self, client: Weak<dyn Client>) -> u32;
     fn options(&self) -> &ConnectionOptions;
 }
 

@@ -47,9 +47,16 @@ impl Outgoing for Piece<'_> {
     }
 }
 
-/// A queue of bytes that is sent from its front with vectored writes.
+/// A queue of bytes that is sent from its front with vectored writes. An empty one is a pointer to nothing: that is what
+/// a connection keeps that waits for nothing to be sent.
 #[derive(Default)]
 pub(crate) struct OutBuffer {
+    queue: Option<Box<Queue>>,
+}
+
+/// Not empty, but while something is put into it.
+#[derive(Default)]
+struct Queue {
     pieces: VecDeque<Bytes>,
     /// Small writes since the last piece.
     tail: BytesMut,
@@ -58,14 +65,50 @@ pub(crate) struct OutBuffer {
 
 impl OutBuffer {
     pub(crate) fn len(&self) -> usize {
-        self.len
+        self.queue.as_ref().map_or(0, |queue| queue.len)
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.len == 0
+        self.queue.is_none()
     }
 
     pub(crate) fn push(&mut self, data: &[u8]) {
+        if !data.is_empty() {
+            self.queue.get_or_insert_default().push(data);
+        }
+    }
+
+    fn push_shared(&mut self, data: Bytes) {
+        self.queue.get_or_insert_default().push_shared(data);
+    }
+
+    /// Calls `send` with what one vectored write may take.
+    pub(crate) fn with_slices<R>(&self, send: impl FnOnce(&[IoSlice<'_>]) -> R) -> R {
+        let mut slices = [IoSlice::new(&[]); MAX_PIECES];
+        let mut n = 0;
+        for piece in self.queue.iter().flat_map(|queue| queue.pieces()).take(MAX_PIECES) {
+            slices[n] = IoSlice::new(piece);
+            n += 1;
+        }
+        send(&slices[..n])
+    }
+
+    /// Forgets the first `n` bytes, which were sent. An empty buffer holds no memory.
+    pub(crate) fn advance(&mut self, n: usize) {
+        if self.len() == n {
+            self.clear();
+        } else if let Some(queue) = &mut self.queue {
+            queue.advance(n);
+        }
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.queue = None;
+    }
+}
+
+impl Queue {
+    fn push(&mut self, data: &[u8]) {
         self.len += data.len();
         if data.len() < SMALL {
             self.tail.extend_from_slice(data);
@@ -84,24 +127,13 @@ impl OutBuffer {
         self.pieces.push_back(data);
     }
 
-    /// Calls `send` with what one vectored write may take.
-    pub(crate) fn with_slices<R>(&self, send: impl FnOnce(&[IoSlice<'_>]) -> R) -> R {
-        let mut slices = [IoSlice::new(&[]); MAX_PIECES];
-        let mut n = 0;
+    fn pieces(&self) -> impl Iterator<Item = &[u8]> {
         let tail = (!self.tail.is_empty()).then_some(&*self.tail);
-        for piece in self.pieces.iter().map(|piece| &**piece).chain(tail).take(MAX_PIECES) {
-            slices[n] = IoSlice::new(piece);
-            n += 1;
-        }
-        send(&slices[..n])
+        self.pieces.iter().map(|piece| &**piece).chain(tail)
     }
 
-    /// Forgets the first `n` bytes, which were sent. An empty buffer holds no memory.
-    pub(crate) fn advance(&mut self, mut n: usize) {
+    fn advance(&mut self, mut n: usize) {
         self.len -= n;
-        if self.len == 0 {
-            return self.clear();
-        }
         while let Some(first) = self.pieces.front_mut() {
             if n < first.len() {
                 first.advance(n);
@@ -111,10 +143,6 @@ impl OutBuffer {
             self.pieces.pop_front();
         }
         self.tail.advance(n);
-    }
-
-    pub(crate) fn clear(&mut self) {
-        *self = OutBuffer::default();
     }
 
     fn close_tail(&mut self) {
@@ -186,6 +214,6 @@ mod tests {
         let mut buffer = OutBuffer::default();
         buffer.push(b"some bytes");
         buffer.advance(10);
-        assert_eq!((buffer.tail.capacity(), buffer.pieces.capacity()), (0, 0));
+        assert!(buffer.queue.is_none());
     }
 }

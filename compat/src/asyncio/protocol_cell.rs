@@ -190,8 +190,20 @@ impl<P: SharedProtocol> IntoProtocol for Shared<P> {
     type Handle = Rc<P>;
 
     fn into_protocol(self) -> (ProtocolCell, Self::Handle) {
-        let protocol = Rc::new(self.0);
-        (ProtocolCell(Kind::Shared(protocol.clone()), Some(protocol.clone())), protocol)
+        Rc::new(self.0).into_protocol()
+    }
+
+    fn handle_of(object: Rc<dyn Any>) -> Option<Self::Handle> {
+        object.downcast().ok()
+    }
+}
+
+/// A [`SharedProtocol`] that is there already: its own handle.
+impl<P: SharedProtocol> IntoProtocol for Rc<P> {
+    type Handle = Rc<P>;
+
+    fn into_protocol(self) -> (ProtocolCell, Self::Handle) {
+        (ProtocolCell(Kind::Shared(self.clone()), Some(self.clone())), self)
     }
 
     fn handle_of(object: Rc<dyn Any>) -> Option<Self::Handle> {

@@ -297,12 +297,10 @@ impl Acceptor for ServerState {
         })
     }
 
-    fn detach(&self, client: usize) {
+    fn detach(&self, client: u32) {
         let was_full = self.is_full();
         let mut clients = self.clients.borrow_mut();
-        if clients.contains(client) {
-            clients.remove(client);
-        }
+        clients.try_remove(client as usize);
         let is_empty = clients.is_empty();
         drop(clients);
         if was_full {
@@ -315,8 +313,8 @@ impl Acceptor for ServerState {
         }
     }
 
-    fn add_client(&self, client: Weak<dyn Client>) -> usize {
-        self.clients.borrow_mut().insert(client)
+    fn add_client(&self, client: Weak<dyn Client>) -> u32 {
+        self.clients.borrow_mut().insert(client) as u32
     }
 
     fn options(&self) -> &ConnectionOptions {

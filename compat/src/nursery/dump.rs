@@ -38,11 +38,12 @@ fn describe(core: &Core, id: NodeId) -> String {
                 core.with_slot(*task, |slot| format!("{} waits for {}", slot.name.as_str(), wait(slot.waits_for)));
             described.unwrap_or_else(|| "task".to_owned())
         }
+        (Kind::Loop, _) => "loop".to_owned(),
         (Kind::Nursery, _) => "nursery".to_owned(),
         (Kind::Connection, _) => "connection".to_owned(),
         (Kind::Watcher, _) => "watcher".to_owned(),
         (Kind::Guard, _) => "shield".to_owned(),
-        (Kind::Scope | Kind::Task, _) => "scope".to_owned(),
+        (Kind::Scope | Kind::Task | Kind::Free, _) => "scope".to_owned(),
     };
     if node.cancelled {
         text.push_str(" (cancelled)");

@@ -206,7 +206,7 @@ impl Nursery {
         F: Future + 'static,
         F::Output: Outcome,
     {
-        self.expect_open(self.spawn(TaskName::Given(name.into()), false, child).map(drop));
+        self.expect_open(self.spawn(TaskName::given(name), false, child).map(drop));
     }
 
     /// Starts a child that is cancelled once the body and the ordinary children are done: quattro's
@@ -305,7 +305,7 @@ impl Nursery {
         let core = &state.core;
         core.n_members.set(core.n_members.get() + 1);
         let owner = Owner::Source(source.clone());
-        let node = core.tree.borrow_mut().insert(state.node, kind, owner, true, false);
+        let node = core.tree.borrow_mut().insert(state.node, kind, owner, false);
         if core.tree.borrow().is_cancelled(node) {
             core.push(Item::Event { source, event: Event::CANCELLED });
         }

@@ -48,8 +48,8 @@ impl Region {
         let core = current();
         let parent = core.scope();
         let mut tree = core.tree.borrow_mut();
-        let node = tree.insert(parent, kind, Owner::Task(core.current_task()), false, is_shielded);
-        tree[node].deadline = deadline;
+        let node = tree.insert(parent, kind, Owner::Task(core.current_task()), is_shielded);
+        tree.set_deadline(node, deadline);
         if is_guard {
             tree.raise_guards(parent, 1);
         }
@@ -119,6 +119,10 @@ impl Region {
         cx: &mut Context<'_>,
     ) -> Poll<Option<F::Output>> {
         let core = &*self.core;
+        // Most have no deadline, and are polled by their task itself.
+        if core.tree.borrow().is_plain(self.node) && core.is_own_waker(cx.waker()) {
+            return Poll::Pending;
+        }
         self.arm();
         if core.tree.borrow().must_drop(self.node) {
             let _inside = core.enter(self.node);
@@ -129,15 +133,11 @@ impl Region {
         Poll::Pending
     }
 
-    /// Leaves the waker for a cancellation.
+    /// Leaves the waker for a cancellation, if it is not the task's own.
     pub(crate) fn watch(&self, cx: &Context<'_>) {
-        let mut tree = self.core.tree.borrow_mut();
-        let node = &mut tree[self.node];
-        if !node.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            let old = node.waker.replace(cx.waker().clone());
-            drop(tree);
-            drop(old);
-        }
+        let waker = Some(cx.waker()).filter(|waker| !self.core.is_own_waker(waker));
+        let old = self.core.tree.borrow_mut().set_waker(self.node, waker);
+        drop(old);
     }
 
     /// Hides the cancellation of the scopes around the region from now on.
@@ -149,28 +149,36 @@ impl Region {
     /// Sets the timer for a deadline at the first suspension, and cancels at once if it has passed.
     fn arm(&self) {
         let mut tree = self.core.tree.borrow_mut();
-        let node = &mut tree[self.node];
-        let Some(deadline) = node.deadline.filter(|_| node.timer.is_none() && !node.own) else {
+        let node = &tree[self.node];
+        let (generation, own) = (node.generation, node.own);
+        let unarmed = tree.rest(self.node).filter(|rest| rest.timer.is_none() && !own);
+        let Some(deadline) = unarmed.and_then(|rest| rest.deadline) else {
             return;
         };
         if deadline <= Instant::now() {
             drop(tree);
             self.core.cancel(self.node, || CancelReason::new(CancelSource::Deadline));
         } else {
-            let alarm = Alarm::Cancel { node: self.node, generation: node.generation };
-            node.timer = Some(self.core.set_timer(deadline, alarm));
+            let alarm = Alarm::Cancel { node: self.node, generation };
+            tree.rest_mut(self.node).timer = Some(self.core.set_timer(deadline, alarm));
         }
     }
 
     /// Moves the region to where it is polled now: a future may be polled in one task and then handed to another.
+    #[inline]
     pub(crate) fn follow(&mut self) {
-        let core = &*self.core;
-        let (here, task) = (core.scope(), core.current_task());
-        let mut tree = core.tree.borrow_mut();
-        let parent = tree[self.node].parent;
-        if parent == here {
-            return;
+        let here = self.core.scope();
+        let parent = self.core.tree.borrow()[self.node].parent;
+        if parent != here {
+            self.move_from(parent, here);
         }
+    }
+
+    #[cold]
+    fn move_from(&mut self, parent: NodeId, here: NodeId) {
+        let core = &*self.core;
+        let task = core.current_task();
+        let mut tree = core.tree.borrow_mut();
         let n_guards = tree[self.node].guards + u32::from(self.is_guard);
         if n_guards > 0 {
             drop(tree);

@@ -1,6 +1,6 @@
 //! [`CancelScope`] and [`shield`].
 
-use std::cell::{Cell, RefCell};
+use std::cell::Cell;
 use std::future::{Future, poll_fn};
 use std::panic::resume_unwind;
 use std::pin::{Pin, pin};
@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
 use super::region::{Ended, Region};
-use crate::runtime::{Alarm, CancelReason, CancelSource, Core, Door, Kind, Knock, Node, NodeId, current, try_current};
+use crate::runtime::{Alarm, CancelReason, CancelSource, Core, Door, Kind, Knock, NodeId, Tree, current, try_current};
 
 /// Work that can be cancelled as a whole: `trio.CancelScope`.
 ///
@@ -51,19 +51,44 @@ pub struct CancelScope {
 
 #[derive(Default)]
 struct State {
-    /// Set while the scope is entered.
-    active: RefCell<Option<ScopeHandle>>,
-    is_used: Cell<bool>,
-    called: RefCell<Option<CancelReason>>,
+    place: Cell<Place>,
     caught: Cell<bool>,
     is_shielded: Cell<bool>,
-    deadline: Cell<Deadline>,
+}
+
+impl State {
+    /// Looks at where the scope stands, without asking the scope itself.
+    fn with_place<R>(&self, look: impl FnOnce(&mut Place) -> R) -> R {
+        let mut place = self.place.take();
+        let seen = look(&mut place);
+        self.place.set(place);
+        seen
+    }
+}
+
+/// Where a scope stands, and what it has become there.
+enum Place {
+    /// It was not entered, but may have been cancelled.
+    Before {
+        deadline: Deadline,
+        called: Option<Rc<CancelReason>>,
+    },
+    Inside(ScopeHandle),
+    Behind {
+        deadline: Option<Instant>,
+        called: Option<Rc<CancelReason>>,
+    },
+}
+
+impl Default for Place {
+    fn default() -> Self {
+        Place::Before { deadline: Deadline::Never, called: None }
+    }
 }
 
 /// A deadline as it was given.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 enum Deadline {
-    #[default]
     Never,
     At(Instant),
     /// Counted from entry.
@@ -77,6 +102,11 @@ impl Deadline {
             Deadline::At(at) => Some(at),
             Deadline::After(timeout) => after(timeout),
         }
+    }
+
+    /// `None` for never, and for a timeout that has not begun.
+    fn at(self) -> Option<Instant> {
+        if let Deadline::At(at) = self { Some(at) } else { None }
     }
 }
 
@@ -94,16 +124,17 @@ impl CancelScope {
 
     /// A scope that is cancelled at `deadline`; one in the past cancels at the first suspension.
     pub fn with_deadline(deadline: Instant) -> Self {
-        let scope = CancelScope::new();
-        scope.state.deadline.set(Deadline::At(deadline));
-        scope
+        CancelScope::until(Deadline::At(deadline))
     }
 
     /// A scope that is cancelled `timeout` after it was entered: trio's `relative_deadline`.
     pub fn with_timeout(timeout: Duration) -> Self {
-        let scope = CancelScope::new();
-        scope.state.deadline.set(Deadline::After(timeout));
-        scope
+        CancelScope::until(Deadline::After(timeout))
+    }
+
+    fn until(deadline: Deadline) -> Self {
+        let place = Cell::new(Place::Before { deadline, called: None });
+        CancelScope { state: Rc::new(State { place, ..State::default() }) }
     }
 
     /// The innermost scope or nursery of the running task; `None` outside a loop.
@@ -126,7 +157,7 @@ impl CancelScope {
     ///
     /// With one sentence if the scope was entered before, or outside a loop. Resumes a panic of the future.
     pub fn run<F: Future>(&self, future: F) -> impl Future<Output = Option<F::Output>> {
-        Run { state: &self.state, slot: Some(future), stage: Stage::New }
+        Run { slot: Some(future), stage: Stage::New(&self.state) }
     }
 
     /// Cancels the scope; nothing happens the second time. Before entry it is remembered.
@@ -140,25 +171,32 @@ impl CancelScope {
     }
 
     fn cancel_for(&self, reason: impl FnOnce() -> CancelReason) {
-        let active = self.state.active.borrow().clone();
-        match active {
-            Some(active) => active.core.cancel(active.node, reason),
-            None if self.state.is_used.get() => {}
-            None => {
-                self.state.called.borrow_mut().get_or_insert_with(reason);
-            }
+        if let Some(active) = self.active() {
+            return active.core.cancel(active.node, reason);
         }
+        self.state.with_place(|place| {
+            if let Place::Before { called, .. } = place {
+                called.get_or_insert_with(|| Rc::new(reason()));
+            }
+        });
+    }
+
+    /// The handle, while the scope is entered.
+    fn active(&self) -> Option<ScopeHandle> {
+        self.state.with_place(|place| match place {
+            Place::Inside(active) => Some(active.clone()),
+            Place::Before { .. } | Place::Behind { .. } => None,
+        })
     }
 
     /// Whether the scope was cancelled or its deadline has passed, whatever came of it. A deadline that passes after
     /// the scope was left does not count.
     pub fn cancel_called(&self) -> bool {
-        let active = self.state.active.borrow().clone();
-        match active {
-            Some(active) => active.cancel_called(),
-            None if self.state.called.borrow().is_some() => true,
-            None => !self.state.is_used.get() && has_passed(self.deadline()),
-        }
+        self.state.with_place(|place| match place {
+            Place::Before { deadline, called } => called.is_some() || has_passed(deadline.at()),
+            Place::Inside(active) => active.cancel_called(),
+            Place::Behind { called, .. } => called.is_some(),
+        })
     }
 
     /// Whether the scope stopped its work: true exactly when [`run`](CancelScope::run) gave `None`.
@@ -168,27 +206,31 @@ impl CancelScope {
 
     /// Why the scope was cancelled, if it was.
     pub fn reason(&self) -> Option<CancelReason> {
-        let active = self.state.active.borrow().clone();
-        active.and_then(|active| active.reason()).or_else(|| self.state.called.borrow().clone())
+        self.state.with_place(|place| match place {
+            Place::Inside(active) => active.reason(),
+            Place::Before { called, .. } | Place::Behind { called, .. } => called.as_deref().cloned(),
+        })
     }
 
     /// When the scope will be cancelled. `None` for never, and for a timeout that has not begun.
     pub fn deadline(&self) -> Option<Instant> {
-        let active = self.state.active.borrow().clone();
-        match (active, self.state.deadline.get()) {
-            (Some(active), _) => active.deadline(),
-            (None, Deadline::At(at)) => Some(at),
-            (None, Deadline::Never | Deadline::After(_)) => None,
-        }
+        self.state.with_place(|place| match place {
+            Place::Before { deadline, .. } => deadline.at(),
+            Place::Inside(active) => active.deadline(),
+            Place::Behind { deadline, .. } => *deadline,
+        })
     }
 
     /// Moves the deadline, at any time; `None` removes it. Moving it after it has passed does not un-cancel.
     pub fn set_deadline(&self, deadline: Option<Instant>) {
-        self.state.deadline.set(deadline.map_or(Deadline::Never, Deadline::At));
-        let active = self.state.active.borrow().clone();
-        if let Some(active) = active {
-            active.set_deadline(deadline);
+        if let Some(active) = self.active() {
+            return active.set_deadline(deadline);
         }
+        self.state.with_place(|place| match place {
+            Place::Before { deadline: known, .. } => *known = deadline.map_or(Deadline::Never, Deadline::At),
+            Place::Behind { deadline: known, .. } => *known = deadline,
+            Place::Inside(_) => {}
+        });
     }
 
     /// Whether the scope hides the cancellation of the scopes around it.
@@ -201,8 +243,7 @@ impl CancelScope {
         if self.state.is_shielded.replace(is_shielded) == is_shielded {
             return;
         }
-        let active = self.state.active.borrow().clone();
-        if let Some(ScopeHandle { core, node, .. }) = active {
+        if let Some(ScopeHandle { core, node, .. }) = self.active() {
             let parent = {
                 let mut tree = core.tree.borrow_mut();
                 tree[node].shield = is_shielded;
@@ -222,15 +263,13 @@ impl CancelScope {
     ///
     /// `None` unless the scope is entered.
     pub fn remote(&self) -> Option<RemoteScope> {
-        let active = self.state.active.borrow();
-        active.as_ref().map(ScopeHandle::remote)
+        self.active().map(|active| active.remote())
     }
 }
 
 pin_project! {
     /// Work in its scope. Written by hand, because an `async fn` has room for its argument twice.
     struct Run<'a, F> {
-        state: &'a State,
         #[pin]
         slot: Option<F>,
         // Dropped behind the future.
@@ -239,10 +278,10 @@ pin_project! {
 }
 
 enum Stage<'a> {
-    New,
+    New(&'a State),
     Entered(Entered<'a>),
     /// The future was dropped.
-    GivesWay(Rc<Core>),
+    GivesWay(&'a State, Rc<Core>),
     Over,
 }
 
@@ -251,23 +290,23 @@ impl<F: Future> Future for Run<'_, F> {
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let mut this = self.project();
-        if let Stage::New = this.stage {
-            *this.stage = Stage::Entered(Entered::enter(this.state));
+        if let Stage::New(state) = this.stage {
+            *this.stage = Stage::Entered(Entered::enter(state));
         }
         if let Stage::Entered(entered) = this.stage {
             let ended = ready!(entered.poll(this.slot.as_mut(), cx));
-            let core = entered.region.core().clone();
+            let (state, core) = (entered.state, entered.region.core().clone());
             this.slot.set(None);
             *this.stage = Stage::Over;
             match ended {
                 Ended::Value(value) => return Poll::Ready(Some(value)),
                 Ended::Panic(payload) => resume_unwind(payload),
-                Ended::Dropped => *this.stage = Stage::GivesWay(core),
+                Ended::Dropped => *this.stage = Stage::GivesWay(state, core),
             }
         }
-        if let Stage::GivesWay(core) = this.stage {
+        if let Stage::GivesWay(state, core) = this.stage {
             ready!(poll_give_way(core));
-            this.state.caught.set(true);
+            state.caught.set(true);
         }
         *this.stage = Stage::Over;
         Poll::Ready(None)
@@ -282,15 +321,19 @@ struct Entered<'a> {
 
 impl<'a> Entered<'a> {
     fn enter(state: &'a State) -> Self {
-        assert!(!state.is_used.replace(true), "this CancelScope was entered before: make a new one for each use");
-        let (deadline, is_shielded) = (state.deadline.get().counted_from_now(), state.is_shielded.get());
+        let before = state.with_place(|place| match place {
+            Place::Before { deadline, called } => Some((*deadline, called.take())),
+            Place::Inside(_) | Place::Behind { .. } => None,
+        });
+        let (deadline, called) = before.expect("this CancelScope was entered before: make a new one for each use");
+        let deadline = deadline.counted_from_now();
+        let is_shielded = state.is_shielded.get();
         let region = Region::enter_until(deadline, Kind::Scope, is_shielded, is_shielded);
-        let (core, node) = (region.core().clone(), region.node());
-        *state.active.borrow_mut() = ScopeHandle::new(core.clone(), node);
+        let active = ScopeHandle::of(&region);
+        state.place.replace(Place::Inside(active.clone()));
         let entered = Entered { state, region };
-        let called = state.called.borrow().clone();
         if let Some(reason) = called {
-            core.cancel(node, || reason);
+            active.core.cancel(active.node, || Rc::unwrap_or_clone(reason));
         }
         entered
     }
@@ -305,15 +348,13 @@ impl<'a> Entered<'a> {
 impl Drop for Entered<'_> {
     fn drop(&mut self) {
         self.region.adopt_guard(self.state.is_shielded.get());
-        let active = self.state.active.take();
-        if let Some(active) = active {
-            if let Some(deadline) = active.deadline() {
-                self.state.deadline.set(Deadline::At(deadline));
-            }
-            if let Some(reason) = active.reason() {
-                self.state.called.replace(Some(reason));
-            }
-        }
+        let (deadline, called) = {
+            let tree = self.region.core().tree.borrow();
+            let rest = tree.rest(self.region.node());
+            (rest.and_then(|rest| rest.deadline), rest.and_then(|rest| rest.reason.clone()))
+        };
+        let entered = self.state.place.replace(Place::Behind { deadline, called });
+        drop(entered);
     }
 }
 
@@ -329,6 +370,12 @@ impl ScopeHandle {
     pub(crate) fn new(core: Rc<Core>, node: NodeId) -> Option<Self> {
         let generation = core.tree.borrow().get(node)?.generation;
         Some(ScopeHandle { core, node, generation })
+    }
+
+    fn of(region: &Region) -> Self {
+        let (core, node) = (region.core().clone(), region.node());
+        let generation = core.tree.borrow()[node].generation;
+        ScopeHandle { core, node, generation }
     }
 
     pub(crate) fn from_parts(core: Rc<Core>, node: NodeId, generation: u32) -> Self {
@@ -353,17 +400,17 @@ impl ScopeHandle {
 
     /// Whether the scope was cancelled itself or its deadline has passed.
     pub fn cancel_called(&self) -> bool {
-        self.look(|node| node.own).unwrap_or(false) || has_passed(self.deadline())
+        self.look(|tree| tree[self.node].own).unwrap_or(false) || has_passed(self.deadline())
     }
 
     /// Why the scope was cancelled.
     pub fn reason(&self) -> Option<CancelReason> {
-        self.look(|node| node.reason.as_deref().cloned()).flatten()
+        self.look(|tree| tree.reason(self.node)).flatten()
     }
 
     /// When the scope will be cancelled.
     pub fn deadline(&self) -> Option<Instant> {
-        self.look(|node| node.deadline).flatten()
+        self.look(|tree| tree.deadline(self.node)).flatten()
     }
 
     /// Moves the deadline; `None` removes it.
@@ -372,9 +419,13 @@ impl ScopeHandle {
             return;
         }
         let (timer, is_cancelled) = {
-            let node = &mut self.core.tree.borrow_mut()[self.node];
-            node.deadline = deadline;
-            (if deadline.is_some() { node.timer } else { node.timer.take() }, node.own)
+            let mut tree = self.core.tree.borrow_mut();
+            tree.set_deadline(self.node, deadline);
+            let timer = match deadline {
+                Some(_) => tree.rest(self.node).and_then(|rest| rest.timer),
+                None => tree.take_timer(self.node),
+            };
+            (timer, tree[self.node].own)
         };
         match (timer, deadline) {
             (Some(timer), Some(deadline)) => self.core.reset_timer(timer, deadline),
@@ -382,7 +433,7 @@ impl ScopeHandle {
             (None, Some(deadline)) if !is_cancelled => {
                 let alarm = Alarm::Cancel { node: self.node, generation: self.generation };
                 let timer = self.core.set_timer(deadline, alarm);
-                self.core.tree.borrow_mut()[self.node].timer = Some(timer);
+                self.core.tree.borrow_mut().rest_mut(self.node).timer = Some(timer);
             }
             (None, _) => {}
         }
@@ -397,9 +448,10 @@ impl ScopeHandle {
         self.look(|_| ()).is_some()
     }
 
-    fn look<R>(&self, look: impl FnOnce(&Node) -> R) -> Option<R> {
+    fn look<R>(&self, look: impl FnOnce(&Tree) -> R) -> Option<R> {
         let tree = self.core.tree.borrow();
-        tree.get(self.node).filter(|node| node.generation == self.generation).map(look)
+        tree.get(self.node).filter(|node| node.generation == self.generation)?;
+        Some(look(&tree))
     }
 }
 
@@ -431,7 +483,7 @@ pub fn cancel_reason() -> Option<CancelReason> {
     let core = try_current()?;
     let scope = core.scope();
     let tree = core.tree.borrow();
-    tree.cancelled_by(scope).and_then(|node| node.reason.as_deref().cloned())
+    tree.cancelled_by(scope).and_then(|node| tree.reason(node))
 }
 
 /// Runs `future` to its end although the scopes around it are cancelled; they wait for it.

@@ -131,7 +131,7 @@ impl Nursery {
     where
         F: Future + 'static,
     {
-        match self.try_create_task(TaskName::Given(name.into()), child) {
+        match self.try_create_task(TaskName::given(name), child) {
             Ok(task) => task,
             Err(Closed) => panic!("{Closed}"),
         }

@@ -141,7 +141,7 @@ pub fn current_effective_deadline() -> EffectiveDeadline {
     }
     let mut earliest: Option<Instant> = None;
     while let Some(node) = tree.get(id) {
-        if let Some(deadline) = node.deadline {
+        if let Some(deadline) = tree.deadline(id) {
             earliest = Some(earliest.map_or(deadline, |other| other.min(deadline)));
         }
         if node.shield {

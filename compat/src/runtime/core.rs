@@ -17,7 +17,7 @@ use super::ready::{Callback, Event, Item, Source};
 use super::report::{ExceptionContext, ExceptionHandler, Failure, Panicked};
 use super::tasks::{Payload, Slot, TaskId};
 use super::timers::{TimerKey, Timers};
-use super::tree::{CancelReason, CancelSource, Kind, Node, NodeId, Owner, Tree};
+use super::tree::{CancelReason, CancelSource, Kind, NodeId, Owner, Tree};
 use super::wake::{Door, Knock, SourceKey, SourceWaker, TaskWaker};
 
 /// What happens when a timer is due.
@@ -42,11 +42,13 @@ pub(crate) struct Core {
     recheck: RefCell<Vec<(Rc<dyn Source>, u8)>>,
     spare_knocks: RefCell<Vec<Knock>>,
     spare_recheck: RefCell<Vec<(Rc<dyn Source>, u8)>>,
-    pub(super) waker_pool: RefCell<Vec<(Arc<TaskWaker>, Waker)>>,
+    pub(super) waker_pool: RefCell<Vec<Arc<TaskWaker>>>,
     pub(super) doomed: RefCell<VecDeque<TaskId>>,
     pub(super) is_killing: Cell<bool>,
     /// The waker of the future given to `run`.
     pub(super) root_waker: (Arc<TaskWaker>, Waker),
+    /// The task's own waker, by its address, while a step is taken.
+    pub(super) own_waker: Cell<*const ()>,
     /// Parent of everything: of the root task, and of what belongs to the loop itself.
     pub(crate) base: NodeId,
     /// The innermost scope, nursery or task of the code that runs.
@@ -180,7 +182,7 @@ impl Core {
         let door = Door::new();
         let root_waker = TaskWaker::new(TaskId::ROOT, &door);
         let mut tree = Tree::new();
-        let base = tree.insert(NodeId::NONE, Kind::Nursery, Owner::Task(TaskId::ROOT), true, false);
+        let base = tree.insert(NodeId::NONE, Kind::Loop, Owner::Task(TaskId::ROOT), false);
         Rc::new(Core {
             door,
             ready: RefCell::default(),
@@ -194,6 +196,7 @@ impl Core {
             waker_pool: RefCell::default(),
             doomed: RefCell::default(),
             is_killing: Cell::new(false),
+            own_waker: Cell::new(Arc::as_ptr(&root_waker).cast()),
             root_waker: (root_waker.clone(), root_waker.into()),
             base,
             scope: Cell::new(NodeId::NONE),
@@ -319,6 +322,7 @@ impl Core {
     }
 
     /// Runs one entry of the queue, except a step of the root, which is the caller's.
+    #[inline]
     pub(super) fn run_item(&self, item: Item) {
         match item {
             Item::Task { id, by_cancel } => self.step(id, by_cancel),
@@ -407,12 +411,10 @@ impl Core {
                 Some(Alarm::Event { source, event }) => self.push(Item::Event { source, event }),
                 Some(Alarm::Cancel { node, generation }) => {
                     let mut tree = self.tree.borrow_mut();
-                    let alive = tree.get_mut(node).filter(|node| node.generation == generation);
-                    if let Some(node) = alive {
-                        node.timer = None;
-                    } else {
+                    if tree.get(node).is_none_or(|node| node.generation != generation) {
                         continue;
                     }
+                    tree.take_timer(node);
                     drop(tree);
                     self.cancel(node, || CancelReason::new(CancelSource::Deadline));
                 }
@@ -452,6 +454,12 @@ impl Core {
         self.task.get()
     }
 
+    /// Whether a waker is that of the running task itself, and of nobody whom it polls its parts for.
+    #[inline]
+    pub(crate) fn is_own_waker(&self, waker: &Waker) -> bool {
+        waker.data() == self.own_waker.get()
+    }
+
     pub(crate) fn enter(&self, node: NodeId) -> Inside<'_> {
         Inside { core: self, previous: self.scope.replace(node) }
     }
@@ -477,7 +485,7 @@ impl Core {
                 return;
             }
             node.own = true;
-            node.reason = Some(Rc::new(reason()));
+            tree.rest_mut(id).reason = Some(Rc::new(reason()));
         }
         self.refresh(id);
     }
@@ -498,42 +506,42 @@ impl Core {
         if !released.is_empty() {
             self.summon(|tree, summon| {
                 for id in released {
-                    tree.get_mut(*id).into_iter().for_each(&mut *summon);
+                    if tree.get(*id).is_some() {
+                        summon(tree, *id);
+                    }
                 }
             });
         }
     }
 
     /// Lets `choose` name nodes, and gives each one's owner a step.
-    fn summon(&self, choose: impl FnOnce(&mut Tree, &mut dyn FnMut(&mut Node))) {
+    fn summon(&self, choose: impl FnOnce(&mut Tree, &mut dyn FnMut(&mut Tree, NodeId))) {
         let mut wakers = Vec::new();
         {
             let mut tree = self.tree.borrow_mut();
             let mut ready = self.ready.borrow_mut();
             let tasks = self.tasks.borrow();
-            choose(&mut tree, &mut |node| match &node.owner {
+            choose(&mut tree, &mut |tree, id| match &tree[id].owner {
                 Owner::Source(source) => {
-                    if node.cancelled {
+                    if tree[id].cancelled {
                         ready.push_back(Item::Event { source: source.clone(), event: Event::CANCELLED });
                     }
                 }
-                Owner::Nobody => {}
-                Owner::Task(id) => {
-                    let (task_waker, waker) = if *id == TaskId::ROOT {
-                        (&self.root_waker.0, &self.root_waker.1)
-                    } else if let Some(slot) = Slot::of(&tasks, *id) {
-                        (&slot.task_waker, &slot.waker)
+                Owner::Task(task) => {
+                    let (task, by_cancel) = (*task, tree[id].cancelled);
+                    let task_waker = if task == TaskId::ROOT {
+                        &self.root_waker.0
+                    } else if let Some(slot) = Slot::of(&tasks, task) {
+                        &slot.task_waker
                     } else {
                         return;
                     };
                     if task_waker.queue() {
-                        ready.push_back(Item::Task { id: *id, by_cancel: node.cancelled });
-                    } else if node.cancelled {
+                        ready.push_back(Item::Task { id: task, by_cancel });
+                    } else if by_cancel {
                         task_waker.cancel_late();
                     }
-                    if let Some(other) = node.waker.take().filter(|other| !other.will_wake(waker)) {
-                        wakers.push(other);
-                    }
+                    wakers.extend(tree.set_waker(id, None));
                 }
             });
         }
@@ -550,7 +558,6 @@ impl Core {
             let is_background = match self.tree.borrow()[child].owner {
                 Owner::Task(id) => self.with_slot(id, |slot| slot.is_background && slot.node == child),
                 Owner::Source(_) => Some(self.tree.borrow()[child].kind == Kind::Watcher),
-                Owner::Nobody => None,
             };
             if is_background == Some(true) {
                 self.cancel(child, || CancelReason::new(CancelSource::Nursery));
@@ -565,8 +572,8 @@ impl Core {
             let tree = self.tree.borrow();
             for child in tree.children(nursery) {
                 match &tree[child].owner {
-                    Owner::Task(id) if tree[child].is_root => tasks.push(*id),
-                    Owner::Task(_) | Owner::Nobody => {}
+                    Owner::Task(id) if tree[child].kind.is_root() => tasks.push(*id),
+                    Owner::Task(_) => {}
                     Owner::Source(source) => sources.push(source.clone()),
                 }
             }
@@ -580,7 +587,7 @@ impl Core {
     pub(crate) fn free_node(&self, id: NodeId) {
         let mut released = Vec::new();
         let leftovers = self.tree.borrow_mut().remove(id, &mut released);
-        if let Some(key) = leftovers.as_ref().and_then(|leftovers| leftovers.timer) {
+        if let Some(key) = leftovers.as_ref().and_then(|leftovers| leftovers.rest.as_ref()?.timer) {
             self.clear_timer(key);
         }
         if !released.is_empty() {

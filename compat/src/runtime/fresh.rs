@@ -52,8 +52,8 @@ impl Core {
         for n in 0..=index {
             if fresh[n].node.is_none() {
                 let parent = fresh[n].parent.fresh_index().map_or(fresh[n].parent, |above| fresh[above].node);
-                let node = tree.insert(parent, Kind::Scope, Owner::Task(self.current_task()), false, false);
-                tree[node].deadline = fresh[n].deadline;
+                let node = tree.insert(parent, Kind::Scope, Owner::Task(self.current_task()), false);
+                tree.set_deadline(node, fresh[n].deadline);
                 fresh[n].node = node;
             }
         }

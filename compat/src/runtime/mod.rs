@@ -30,7 +30,7 @@ pub(crate) use ready::{Callback, Event, Item, Source};
 pub(crate) use report::{ExceptionHandler, Failure};
 pub(crate) use tasks::{Exit, NewTask, Payload, Supervisor, TaskId, TaskName};
 pub(crate) use timers::TimerKey;
-pub(crate) use tree::{Kind, Node, NodeId, Owner};
+pub(crate) use tree::{Kind, NodeId, Owner, Tree};
 pub(crate) use wake::{Door, Knock, SourceKey};
 
 pub use context::{Context, ContextVar, copy_context};

@@ -178,7 +178,7 @@ pin_project! {
 impl<F: Future> Run<F> {
     pub(super) fn new(future: F, interrupts: Option<Interrupts>) -> Self {
         let core = Core::new();
-        let root_node = core.tree.borrow_mut().insert(core.base, Kind::Task, Owner::Task(TaskId::ROOT), true, false);
+        let root_node = core.tree.borrow_mut().insert(core.base, Kind::Task, Owner::Task(TaskId::ROOT), false);
         core.push(Item::Task { id: TaskId::ROOT, by_cancel: false });
         Run {
             core,

@@ -88,7 +88,14 @@ pub(crate) struct NewTask {
 #[derive(Clone)]
 pub(crate) enum TaskName {
     Type(&'static str),
-    Given(Rc<str>),
+    /// Behind two pointers: few tasks have one, and all carry the room for it.
+    Given(Rc<Box<str>>),
+}
+
+impl TaskName {
+    pub(crate) fn given(name: &str) -> Self {
+        TaskName::Given(Rc::new(name.into()))
+    }
 }
 
 impl TaskName {
@@ -101,12 +108,11 @@ impl TaskName {
 }
 
 pub(crate) struct Slot {
-    generation: u32,
     pub(crate) node: NodeId,
     /// Absent while it is polled or dropped.
     future: Option<TaskFuture>,
+    /// It knows which task the slot is of, too.
     pub(crate) task_waker: Arc<TaskWaker>,
-    pub(crate) waker: Waker,
     pub(crate) supervisor: Rc<dyn Supervisor>,
     context: Context,
     pub(crate) name: TaskName,
@@ -119,7 +125,7 @@ pub(crate) struct Slot {
 
 impl Slot {
     pub(super) fn of(tasks: &Slab<Slot>, id: TaskId) -> Option<&Slot> {
-        tasks.get(id.index as usize).filter(|slot| slot.generation == id.generation)
+        tasks.get(id.index as usize).filter(|slot| slot.task_waker.task() == id)
     }
 }
 
@@ -135,23 +141,18 @@ impl Core {
         let mut tasks = self.tasks.borrow_mut();
         let entry = tasks.vacant_entry();
         let id = TaskId { index: entry.key() as u32, generation };
-        let (task_waker, waker) = match self.waker_pool.borrow_mut().pop() {
-            Some((task_waker, waker)) => {
+        let task_waker = match self.waker_pool.borrow_mut().pop() {
+            Some(task_waker) => {
                 task_waker.recycle(id);
-                (task_waker, waker)
+                task_waker
             }
-            None => {
-                let task_waker = TaskWaker::new(id, &self.door);
-                (task_waker.clone(), task_waker.into())
-            }
+            None => TaskWaker::new(id, &self.door),
         };
-        let node = self.tree.borrow_mut().insert(new.parent, Kind::Task, Owner::Task(id), true, false);
+        let node = self.tree.borrow_mut().insert(new.parent, Kind::Task, Owner::Task(id), false);
         entry.insert(Slot {
-            generation,
             node,
             future: Some(new.future),
             task_waker,
-            waker,
             supervisor: new.supervisor,
             context,
             name: new.name,
@@ -180,7 +181,7 @@ impl Core {
 
     pub(crate) fn with_slot<R>(&self, id: TaskId, look: impl FnOnce(&mut Slot) -> R) -> Option<R> {
         let mut tasks = self.tasks.borrow_mut();
-        let slot = tasks.get_mut(id.index as usize).filter(|slot| slot.generation == id.generation)?;
+        let slot = tasks.get_mut(id.index as usize).filter(|slot| slot.task_waker.task() == id)?;
         Some(look(slot))
     }
 
@@ -190,17 +191,20 @@ impl Core {
     }
 
     /// Takes one step of a task. Whatever it ends with goes to its supervisor; nothing unwinds out of here.
+    #[inline(never)]
     pub(crate) fn step(&self, id: TaskId, by_cancel: bool) {
         let begun = self.with_slot(id, |slot| {
             let is_late = slot.task_waker.begin_step();
             let future = slot.future.take()?;
-            Some((future, slot.node, slot.waker.clone(), std::mem::take(&mut slot.context), is_late))
+            let waker = Waker::from(slot.task_waker.clone());
+            Some((future, slot.node, waker, std::mem::take(&mut slot.context), is_late))
         });
         let Some(Some((mut future, node, waker, context, is_late))) = begun else {
             return;
         };
         self.set_context(context);
         self.task.set(id);
+        self.own_waker.set(waker.data());
         self.by_cancel.set(by_cancel);
         self.keeps_result.set(is_late && !by_cancel);
         self.waits_for.set("");
@@ -218,6 +222,7 @@ impl Core {
         }
         drop(waker);
         self.task.set(TaskId::ROOT);
+        self.own_waker.set(self.root_waker.1.data());
         let context = self.take_context();
 
         if exit.is_none() {
@@ -268,7 +273,7 @@ impl Core {
     /// All tasks that are not being polled.
     pub(crate) fn all_tasks(&self) -> Vec<TaskId> {
         let tasks = self.tasks.borrow();
-        tasks.iter().map(|(index, slot)| TaskId { index: index as u32, generation: slot.generation }).collect()
+        tasks.iter().map(|(_, slot)| slot.task_waker.task()).collect()
     }
 
     /// Drops a future with its own scope current, so that a `Drop` inside sees where it is. A panic there counts as
@@ -284,11 +289,11 @@ impl Core {
     fn retire(&self, id: TaskId, exit: Exit) {
         let slot = self.tasks.borrow_mut().remove(id.index as usize);
         self.free_node(slot.node);
-        let Slot { task_waker, waker, supervisor, is_background, context, .. } = slot;
+        let Slot { task_waker, supervisor, is_background, context, .. } = slot;
         let mut pool = self.waker_pool.borrow_mut();
-        // Two references are ours; a third would let somebody wake the wrong task.
-        if Arc::strong_count(&task_waker) == 2 && pool.len() < MAX_POOLED_WAKERS {
-            pool.push((task_waker, waker));
+        // One reference is ours; another would let somebody wake the wrong task.
+        if Arc::strong_count(&task_waker) == 1 && pool.len() < MAX_POOLED_WAKERS {
+            pool.push(task_waker);
         }
         drop(pool);
         drop(context);

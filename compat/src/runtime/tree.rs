@@ -12,6 +12,7 @@
 use std::rc::Rc;
 use std::task::Waker;
 
+use slab::Slab;
 use tokio::time::Instant;
 
 use super::ready::Source;
@@ -46,6 +47,10 @@ impl NodeId {
 /// What a node stands for, as `dump` prints it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
+    /// Of nothing: the node is free.
+    Free,
+    /// What belongs to the loop itself.
+    Loop,
     Task,
     Scope,
     /// A shield or a `finally`: no scope that anybody could cancel.
@@ -56,14 +61,19 @@ pub(crate) enum Kind {
     Watcher,
 }
 
+impl Kind {
+    /// Whether it is the first node of a task or of a source: guards stop here.
+    pub(crate) fn is_root(self) -> bool {
+        matches!(self, Kind::Loop | Kind::Task | Kind::Connection | Kind::Watcher)
+    }
+}
+
 /// Whom a cancellation of the node concerns.
 pub(crate) enum Owner {
     /// The task whose future holds the node's region.
     Task(TaskId),
     /// A source that is told by `Event::CANCELLED`.
     Source(Rc<dyn Source>),
-    /// The node is free.
-    Nobody,
 }
 
 /// Why a scope was cancelled.
@@ -119,24 +129,31 @@ impl std::fmt::Display for CancelReason {
     }
 }
 
+/// An idle connection has one, its handler that waits another or two: what few have stands in [`Rest`].
 pub(crate) struct Node {
-    is_live: bool,
     pub(crate) parent: NodeId,
     pub(crate) first: NodeId,
     pub(crate) next: NodeId,
     previous: NodeId,
+    pub(crate) guards: u32,
+    /// Tells a reused slot from the node that a handle remembers.
+    pub(crate) generation: u32,
+    pub(crate) owner: Owner,
+    /// The place of its [`Rest`], or [`NO_REST`].
+    rest: u32,
     pub(crate) kind: Kind,
-    /// The first node of a task (or a connection): guards stop here.
-    pub(crate) is_root: bool,
     /// Cancelled by itself.
     pub(crate) own: bool,
     /// Effectively cancelled.
     pub(crate) cancelled: bool,
     pub(crate) shield: bool,
-    pub(crate) guards: u32,
-    /// Tells a reused slot from the node that a handle remembers.
-    pub(crate) generation: u32,
-    pub(crate) owner: Owner,
+}
+
+const NO_REST: u32 = u32::MAX;
+
+/// What few nodes have.
+#[derive(Default)]
+pub(crate) struct Rest {
     /// Of whoever polls the region, when that is not the task itself (`join!` passes the task's, a
     /// `FuturesUnordered` its own).
     pub(crate) waker: Option<Waker>,
@@ -145,37 +162,27 @@ pub(crate) struct Node {
     pub(crate) reason: Option<Rc<CancelReason>>,
 }
 
-impl Node {
-    /// What the node holds beyond numbers; most scopes hold nothing.
-    #[inline]
-    fn leftovers(&mut self) -> Option<Leftovers> {
-        let is_plain = self.waker.is_none() && self.timer.is_none() && self.reason.is_none();
-        if is_plain && matches!(self.owner, Owner::Task(_)) {
-            return None;
-        }
-        let owner = std::mem::replace(&mut self.owner, Owner::Nobody);
-        Some(Leftovers { timer: self.timer.take(), _held: (self.waker.take(), self.reason.take(), owner) })
+impl Rest {
+    fn is_empty(&self) -> bool {
+        self.waker.is_none() && self.deadline.is_none() && self.timer.is_none() && self.reason.is_none()
     }
+}
 
+impl Node {
     fn vacant() -> Self {
         Node {
-            is_live: false,
             parent: NodeId::NONE,
             first: NodeId::NONE,
             next: NodeId::NONE,
             previous: NodeId::NONE,
-            kind: Kind::Task,
-            is_root: false,
+            guards: 0,
+            generation: 0,
+            owner: Owner::Task(TaskId::ROOT),
+            rest: NO_REST,
+            kind: Kind::Free,
             own: false,
             cancelled: false,
             shield: false,
-            guards: 0,
-            generation: 0,
-            owner: Owner::Nobody,
-            waker: None,
-            deadline: None,
-            timer: None,
-            reason: None,
         }
     }
 }
@@ -184,6 +191,7 @@ impl Node {
 /// words of a node that is still in the cache.
 pub(crate) struct Tree {
     nodes: Vec<Node>,
+    rests: Slab<Rest>,
     /// The first freed node; `next` leads on.
     free: NodeId,
     n_made: u32,
@@ -191,16 +199,16 @@ pub(crate) struct Tree {
 
 /// What a freed node held, to be dropped when the tree is no longer borrowed.
 pub(crate) struct Leftovers {
-    pub(crate) timer: Option<TimerKey>,
-    _held: (Option<Waker>, Option<Rc<CancelReason>>, Owner),
+    pub(crate) rest: Option<Rest>,
+    _owner: Owner,
 }
 
 impl Tree {
     pub(crate) fn new() -> Self {
-        Tree { nodes: Vec::new(), free: NodeId::NONE, n_made: 0 }
+        Tree { nodes: Vec::new(), rests: Slab::new(), free: NodeId::NONE, n_made: 0 }
     }
 
-    pub(crate) fn insert(&mut self, parent: NodeId, kind: Kind, owner: Owner, is_root: bool, shield: bool) -> NodeId {
+    pub(crate) fn insert(&mut self, parent: NodeId, kind: Kind, owner: Owner, shield: bool) -> NodeId {
         let id = self.vacant();
         self.n_made = self.n_made.wrapping_add(1);
         let generation = self.n_made;
@@ -213,9 +221,8 @@ impl Tree {
             self[next].previous = id;
         }
         let node = &mut self[id];
-        node.is_live = true;
         (node.parent, node.first, node.next, node.previous) = (parent, NodeId::NONE, next, NodeId::NONE);
-        (node.kind, node.is_root, node.shield) = (kind, is_root, shield);
+        (node.kind, node.shield) = (kind, shield);
         (node.own, node.cancelled) = (false, above && !shield);
         (node.guards, node.generation) = (0, generation);
         node.owner = owner;
@@ -227,8 +234,8 @@ impl Tree {
     /// [`lower_guards`](Tree::lower_guards).
     pub(crate) fn remove(&mut self, id: NodeId, released: &mut Vec<NodeId>) -> Option<Leftovers> {
         let node = &self[id];
-        let (parent, guards, is_root) = (node.parent, node.guards, node.is_root);
-        if guards > 0 && !is_root {
+        let (parent, guards, kind) = (node.parent, node.guards, node.kind);
+        if guards > 0 && !kind.is_root() {
             self.lower_guards(parent, guards, released);
         }
         self.unlink(id);
@@ -241,10 +248,15 @@ impl Tree {
         }
         let free = std::mem::replace(&mut self.free, id);
         let node = &mut self[id];
-        node.is_live = false;
+        node.kind = Kind::Free;
         node.next = free;
-        node.deadline = None;
-        node.leftovers()
+        // Most scopes hold nothing beyond numbers.
+        if node.rest == NO_REST && matches!(node.owner, Owner::Task(_)) {
+            return None;
+        }
+        let owner = std::mem::replace(&mut node.owner, Owner::Task(TaskId::ROOT));
+        let key = std::mem::replace(&mut node.rest, NO_REST);
+        Some(Leftovers { rest: self.rests.try_remove(key as usize), _owner: owner })
     }
 
     fn vacant(&mut self) -> NodeId {
@@ -259,16 +271,75 @@ impl Tree {
 
     #[inline]
     pub(crate) fn get(&self, id: NodeId) -> Option<&Node> {
-        self.nodes.get(id.0 as usize).filter(|node| node.is_live)
+        self.nodes.get(id.0 as usize).filter(|node| node.kind != Kind::Free)
     }
 
     #[inline]
     pub(crate) fn get_mut(&mut self, id: NodeId) -> Option<&mut Node> {
-        self.nodes.get_mut(id.0 as usize).filter(|node| node.is_live)
+        self.nodes.get_mut(id.0 as usize).filter(|node| node.kind != Kind::Free)
+    }
+
+    /// What few nodes have, if it is there.
+    #[inline]
+    pub(crate) fn rest(&self, id: NodeId) -> Option<&Rest> {
+        let key = self[id].rest;
+        if key == NO_REST { None } else { self.rests.get(key as usize) }
+    }
+
+    /// What few nodes have, made if it is not there.
+    pub(crate) fn rest_mut(&mut self, id: NodeId) -> &mut Rest {
+        if self[id].rest == NO_REST {
+            self[id].rest = self.rests.insert(Rest::default()) as u32;
+        }
+        let key = self[id].rest;
+        &mut self.rests[key as usize]
+    }
+
+    pub(crate) fn deadline(&self, id: NodeId) -> Option<Instant> {
+        self.rest(id)?.deadline
+    }
+
+    pub(crate) fn set_deadline(&mut self, id: NodeId, deadline: Option<Instant>) {
+        if deadline.is_some() || self.rest(id).is_some() {
+            self.rest_mut(id).deadline = deadline;
+        }
+    }
+
+    pub(crate) fn take_timer(&mut self, id: NodeId) -> Option<TimerKey> {
+        if self.rest(id).is_some() { self.rest_mut(id).timer.take() } else { None }
+    }
+
+    /// Sets the waker of whoever polls the region, `None` for the task itself; gives the one that was there.
+    pub(crate) fn set_waker(&mut self, id: NodeId, waker: Option<&Waker>) -> Option<Waker> {
+        if waker.is_none() && self.rest(id).is_none() {
+            return None;
+        }
+        let rest = self.rest_mut(id);
+        if rest.waker.as_ref().zip(waker).is_some_and(|(known, waker)| known.will_wake(waker)) {
+            return None;
+        }
+        let old = std::mem::replace(&mut rest.waker, waker.cloned());
+        if rest.is_empty() {
+            let key = std::mem::replace(&mut self[id].rest, NO_REST);
+            self.rests.remove(key as usize);
+        }
+        old
+    }
+
+    /// Why the node was cancelled itself, if it was.
+    pub(crate) fn reason(&self, id: NodeId) -> Option<CancelReason> {
+        self.rest(id)?.reason.as_deref().cloned()
     }
 
     pub(crate) fn is_cancelled(&self, id: NodeId) -> bool {
         self.get(id).is_some_and(|node| node.cancelled)
+    }
+
+    /// Not cancelled, and without anything that few have.
+    #[inline]
+    pub(crate) fn is_plain(&self, id: NodeId) -> bool {
+        let node = &self[id];
+        node.rest == NO_REST && !node.cancelled
     }
 
     /// Cancelled, and nothing inside asks to be left alone.
@@ -307,7 +378,7 @@ impl Tree {
     pub(crate) fn set_task(&mut self, id: NodeId, task: TaskId) {
         let mut rest = vec![id];
         while let Some(id) = rest.pop() {
-            if !self[id].is_root {
+            if !self[id].kind.is_root() {
                 self[id].owner = Owner::Task(task);
                 self.push_children(id, &mut rest);
             }
@@ -316,9 +387,9 @@ impl Tree {
 
     /// Brings the effective flag of `id` and of everything below it up to date.
     ///
-    /// Calls `changed` for each node whose flag goes up, or down because a shield was raised. It runs under the borrow
-    /// of the tree: it may queue and collect, not call out.
-    pub(crate) fn refresh(&mut self, id: NodeId, mut changed: impl FnMut(&mut Node)) {
+    /// Calls `changed` for each node whose flag goes up, or down because a shield was raised. It may queue and collect,
+    /// not call out: the tree is borrowed.
+    pub(crate) fn refresh(&mut self, id: NodeId, mut changed: impl FnMut(&mut Tree, NodeId)) {
         let mut rest = vec![id];
         while let Some(id) = rest.pop() {
             let above = self.is_cancelled(self[id].parent);
@@ -328,16 +399,16 @@ impl Tree {
                 continue;
             }
             node.cancelled = cancelled;
-            changed(node);
+            changed(self, id);
             self.push_children(id, &mut rest);
         }
     }
 
     /// The innermost node at or above `id` that was cancelled itself.
-    pub(crate) fn cancelled_by(&self, mut id: NodeId) -> Option<&Node> {
+    pub(crate) fn cancelled_by(&self, mut id: NodeId) -> Option<NodeId> {
         while let Some(node) = self.get(id) {
             if node.own {
-                return Some(node);
+                return Some(id);
             }
             if node.shield {
                 return None;
@@ -357,7 +428,7 @@ impl Tree {
 
     /// Every node that is the first of a task or of a connection.
     pub(crate) fn roots(&self) -> Vec<NodeId> {
-        let roots = self.nodes.iter().enumerate().filter(|(_, node)| node.is_live && node.is_root);
+        let roots = self.nodes.iter().enumerate().filter(|(_, node)| node.kind.is_root());
         roots.map(|(index, _)| NodeId(index as u32)).collect()
     }
 
@@ -373,7 +444,7 @@ impl Tree {
     fn each_up_to_root(&mut self, mut id: NodeId, mut change: impl FnMut(&mut Node)) {
         while let Some(node) = self.get_mut(id) {
             change(node);
-            if node.is_root {
+            if node.kind.is_root() {
                 break;
             }
             id = node.parent;

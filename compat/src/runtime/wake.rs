@@ -140,6 +140,11 @@ impl TaskWaker {
         self.cancelled_late.store(false, Ordering::Relaxed);
     }
 
+    /// The task that it wakes.
+    pub(crate) fn task(&self) -> TaskId {
+        TaskId::from_bits(self.id.load(Ordering::Relaxed))
+    }
+
     /// Marks a step as queued; `true` if none was.
     pub(crate) fn queue(&self) -> bool {
         !self.queued.swap(true, Ordering::AcqRel)
@@ -168,7 +173,7 @@ impl Wake for TaskWaker {
 
     fn wake_by_ref(self: &Arc<Self>) {
         if self.queue() {
-            let id = TaskId::from_bits(self.id.load(Ordering::Relaxed));
+            let id = self.task();
             if !core::queue_step_locally(self.door.id, id) {
                 // A loop that has ended has no task left to wake.
                 let _ = self.door.push(Knock::Task(id));

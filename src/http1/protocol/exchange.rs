@@ -6,7 +6,7 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use foster_compat::{Error, Panicked, Result, TransportRef, checkpoint};
@@ -22,7 +22,7 @@ use crate::http::{
     BodyKind, HeaderList, HttpError, IntoResponse, Response, ResponseBody, StatusCode, client_fault, header,
 };
 use crate::http1::{BodySize, ServerConnection};
-use crate::serve::{Count, Roster};
+use crate::serve::{Count, Roster, nobody};
 
 /// A body in pieces is written before it is more than this, or when its maker waits: hyper keeps 400 KiB. Half of it
 /// costs the kernel more, and so does a little above: in a write of a few bytes more than 256 or 384 KiB they are a
@@ -44,43 +44,46 @@ pub(super) type Keeper<H> = Rc<RefCell<Option<Rc<Connection<H>>>>>;
 
 /// Notes that an exchange that had to wait was cancelled, and keeps its connection until then.
 struct Waiting<H: Handler> {
-    keeper: Keeper<H>,
+    /// None once the exchange is done, and for one that has given its connection away before it had to wait.
+    keeper: Option<Keeper<H>>,
     roster: Rc<Roster>,
-    is_done: bool,
 }
 
 impl<H: Handler> Waiting<H> {
     fn for_handler(connection: &Connection<H>) -> Self {
-        let waiting = Waiting::new(connection);
         if connection.is_given.get() {
             // In the first step of the handler.
-            waiting.keeper.take();
-        } else {
-            connection.keeper.replace(Some(waiting.keeper.clone()));
+            return Waiting { keeper: None, roster: connection.site.roster.clone() };
         }
+        let waiting = Waiting::new(connection);
+        connection.keeper.replace(waiting.keeper.clone());
         waiting
     }
 
     fn new(connection: &Connection<H>) -> Self {
         let keeper = Rc::new(RefCell::new(Some(connection.rc())));
-        Waiting { keeper, roster: connection.site.roster.clone(), is_done: false }
+        Waiting { keeper: Some(keeper), roster: connection.site.roster.clone() }
     }
 
     /// It was not cancelled. Gives the connection, if the exchange is still its own.
     fn done(mut self) -> Option<Rc<Connection<H>>> {
-        self.is_done = true;
-        self.keeper.borrow().clone()
+        self.take_connection()
+    }
+
+    fn take_connection(&mut self) -> Option<Rc<Connection<H>>> {
+        let connection = self.keeper.take()?.take()?;
+        connection.keeper.take();
+        Some(connection)
     }
 }
 
 impl<H: Handler> Drop for Waiting<H> {
     fn drop(&mut self) {
-        let Some(connection) = self.keeper.take() else { return };
-        if !self.is_done && !connection.is_given.get() {
+        let Some(connection) = self.take_connection() else { return };
+        if !connection.is_given.get() {
             self.roster.counters.add(Count::Cancelled);
             connection.count_end();
         }
-        connection.keeper.take();
     }
 }
 
@@ -100,8 +103,7 @@ impl<H: Handler> Connection<H> {
         // The call itself may panic, too, and so may what makes a response of its answer.
         let waiting = catch_unwind(AssertUnwindSafe(|| {
             let mut handling = self.site.begin_handling(request);
-            // The task that goes on asks everything again in its first step, so nobody has to be woken by this one.
-            answer = poll_handling(&mut handling, &mut Context::from_waker(Waker::noop()));
+            answer = poll_handling(&mut handling, &mut Context::from_waker(nobody()));
             if answer.is_pending() {
                 return Some(handling);
             }
@@ -112,8 +114,13 @@ impl<H: Handler> Connection<H> {
             (Err(panic), _) => self.answered(Err(panic)),
             (Ok(Some(handling)), _) => {
                 drop(entered);
-                let waiting = Waiting::for_handler(self);
-                transport.start_soon(Unanswered(Some((waiting, handling))).instrument(span));
+                let unanswered = Unanswered(Some((Waiting::for_handler(self), handling)));
+                // A span that nobody listens to would be most of what the task of an idle WebSocket holds.
+                if span.is_disabled() {
+                    transport.start_soon_boxed(std::any::type_name::<Unanswered<H>>(), Box::pin(unanswered));
+                } else {
+                    transport.start_soon(unanswered.instrument(span));
+                }
             }
             (Ok(None), Poll::Ready(Ok(response))) => self.respond(response),
             (Ok(None), answer) => {
@@ -381,16 +388,16 @@ impl<H: Handler> Connection<H> {
 struct Unanswered<H: Handler>(Option<(Waiting<H>, Handling<H>)>);
 
 impl<H: Handler> Future for Unanswered<H> {
-    type Output = ();
+    type Output = Result<()>;
 
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let Some((_, handling)) = &mut self.0 else { return Poll::Ready(()) };
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let Some((_, handling)) = &mut self.0 else { return Poll::Ready(Ok(())) };
         let answer = match catch_unwind(AssertUnwindSafe(|| poll_handling(handling, cx))) {
             Ok(Poll::Pending) => return Poll::Pending,
             Ok(Poll::Ready(answer)) => Ok(answer),
             Err(payload) => Err(payload),
         };
-        let Some((waiting, handling)) = self.0.take() else { return Poll::Ready(()) };
+        let Some((waiting, handling)) = self.0.take() else { return Poll::Ready(Ok(())) };
         drop(handling);
         let roster = waiting.roster.clone();
         match (waiting.done(), answer) {
@@ -400,7 +407,7 @@ impl<H: Handler> Future for Unanswered<H> {
             (None, Ok(Err(err))) => roster.report(FAILED, err, None),
             (None, Err(payload)) => roster.report(PANICKED, Panicked::new(payload).into(), None),
         }
-        Poll::Ready(())
+        Poll::Ready(Ok(()))
     }
 }
 

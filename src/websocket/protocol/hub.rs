@@ -5,12 +5,16 @@ use std::rc::{Rc, Weak};
 
 use foster_compat::Loop;
 
-use super::session::Session;
+use super::session::{Inbox, Session};
 use crate::outbox::Outbox;
 use crate::serve::Alarms;
 
 /// Outboxes that are kept for who has something to send next: a broadcast wants one for each member until the turn ends.
 const MAX_SPARE_OUTBOXES: usize = 128;
+
+/// Inboxes that are kept for whoever is sent a message next, and the most messages that one of them has room for.
+const MAX_SPARE_INBOXES: usize = 128;
+const MAX_SPARE_ROOM: usize = 16;
 
 /// Who has something to send, and where all are looked after.
 pub(crate) struct Hub {
@@ -20,6 +24,8 @@ pub(crate) struct Hub {
     unsent: RefCell<Vec<Rc<Session>>>,
     /// Empty ones, kept for who writes next: no session holds memory for it while it is idle.
     outboxes: RefCell<Vec<Outbox>>,
+    /// Empty ones, too.
+    inboxes: RefCell<Vec<Inbox>>,
     pub(super) alarms: Rc<Alarms>,
 }
 
@@ -30,6 +36,7 @@ impl Hub {
             loop_,
             unsent: RefCell::default(),
             outboxes: RefCell::default(),
+            inboxes: RefCell::default(),
             alarms,
         })
     }
@@ -74,6 +81,18 @@ impl Hub {
         let mut outboxes = self.outboxes.borrow_mut();
         if outboxes.len() < MAX_SPARE_OUTBOXES && outbox.clean() {
             outboxes.push(outbox);
+        }
+    }
+
+    pub(super) fn take_inbox(&self) -> Inbox {
+        self.inboxes.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Takes back an inbox that is empty.
+    pub(super) fn keep_inbox(&self, inbox: Inbox) {
+        let mut inboxes = self.inboxes.borrow_mut();
+        if inboxes.len() < MAX_SPARE_INBOXES && inbox.capacity() <= MAX_SPARE_ROOM {
+            inboxes.push(inbox);
         }
     }
 }

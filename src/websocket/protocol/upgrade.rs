@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use foster_compat::{Outcome, Panicked, Result};
 use futures::FutureExt;
+use futures::future::lazy;
 
 use super::config::Config;
 use super::upgrading::Upgrading;
@@ -91,23 +92,31 @@ where
     let (head, _, connection) = request.split();
     let upgrading = Upgrading::read(SharedHead::Alone(head), connection, config);
     // A box of its own: handlers that have other answers, too, and all requests for those, have no room for this one.
-    let talking = upgrading.map(|upgrading| Box::pin(talk(upgrading, handler))).map_err(Box::new);
-    async {
-        match talking {
-            Ok(talking) => talking.await,
-            Err(refusal) => Ok(Response::from(*refusal)),
+    match upgrading {
+        Ok(upgrading) => Box::pin(talk(upgrading, handler)).left_future(),
+        Err(refusal) => {
+            let refusal = Box::new(refusal);
+            lazy(|_| Ok(Response::from(*refusal))).right_future()
         }
     }
 }
 
 /// Runs a handler to its end.
-async fn talk<H, R>(upgrading: Upgrading, handler: H) -> Result<Response>
+#[expect(clippy::manual_async_fn, reason = "an async fn has room for what it is given twice")]
+fn talk<H, R>(upgrading: Upgrading, handler: H) -> impl Future<Output = Result<Response>> + use<H, R>
 where
     H: AsyncFnOnce(WebSocket) -> R,
     R: Outcome,
 {
-    let handling = handler(upgrading.websocket());
-    let ended = upgrading.run(AssertUnwindSafe(handling).catch_unwind()).await;
+    async move {
+        let handling = handler(upgrading.websocket());
+        let ended = upgrading.run(AssertUnwindSafe(handling).catch_unwind()).await;
+        answer(&upgrading, ended)
+    }
+}
+
+/// Answers with what a handler has rejected its WebSocket with, or closes the WebSocket.
+fn answer<R: Outcome>(upgrading: &Upgrading, ended: Option<std::thread::Result<R>>) -> Result<Response> {
     if let Some(rejection) = upgrading.take_rejection() {
         return match ended {
             Some(Err(panic)) => resume_unwind(panic),

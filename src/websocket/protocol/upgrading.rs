@@ -1,11 +1,9 @@
 //! [`Upgrading`]: a server's WebSocket, from its request to the end of its handler.
 
-use std::cell::Cell;
 use std::future::Future;
 use std::rc::Rc;
 
 use foster_compat::{CancelScope, Error, NurseryError};
-use futures::FutureExt;
 
 use super::config::Config;
 use super::session::Session;
@@ -27,7 +25,6 @@ use crate::websocket::handshake::{HandshakeError, Opening, ServerHandshake};
 pub(crate) struct Upgrading {
     session: Rc<Session>,
     scope: CancelScope,
-    is_over: Cell<bool>,
 }
 
 impl Upgrading {
@@ -46,7 +43,7 @@ impl Upgrading {
         let scope = CancelScope::new();
         let session = Session::connecting(head, connection, offer, config.clone(), scope.clone())
             .map_err(|_| HandshakeError::Extensions)?;
-        Ok(Upgrading { session, scope, is_over: Cell::new(false) })
+        Ok(Upgrading { session, scope })
     }
 
     pub(crate) fn websocket(&self) -> WebSocket {
@@ -57,7 +54,7 @@ impl Upgrading {
     /// as long as the handler may go on.
     // No `async fn`, which would keep the room for the handler twice.
     pub(crate) fn run<F: Future>(&self, handler: F) -> impl Future<Output = Option<F::Output>> {
-        self.scope.run(handler).inspect(|_| self.is_over.set(true))
+        self.scope.run(handler)
     }
 
     /// The answer to a handshake that the handler has not accepted; `None` if it has.
@@ -89,7 +86,7 @@ impl Upgrading {
 
 impl Drop for Upgrading {
     fn drop(&mut self) {
-        if !self.is_over.get() {
+        if !self.session.is_handler_over() {
             self.session.handler_ended(CloseFrame::new(CloseCode::GOING_AWAY, ""));
         }
     }

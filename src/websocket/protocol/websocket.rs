@@ -170,8 +170,9 @@ impl WebSocket {
     // Neither this nor `send` is an `async fn`, which would have room for its arguments twice.
     pub fn receive(&self) -> impl Future<Output = Result<Message, WebSocketError>> {
         poll_fn(|cx| {
-            self.session().accept_if_asked()?;
-            self.session().poll_receive(cx)
+            let session = self.session();
+            session.accept_if_asked()?;
+            session.poll_receive(cx)
         })
     }
 
@@ -188,9 +189,10 @@ impl WebSocket {
     pub fn send(&self, message: impl Into<Message>) -> impl Future<Output = Result<(), WebSocketError>> {
         let message = message.into();
         poll_fn(move |cx| {
-            self.session().accept_if_asked()?;
-            ready!(self.session().poll_writable(cx))?;
-            Poll::Ready(self.session().send(&message))
+            let session = self.session();
+            session.accept_if_asked()?;
+            ready!(session.poll_writable(cx))?;
+            Poll::Ready(session.send(&message))
         })
     }
 

@@ -19,7 +19,7 @@ impl<S: StreamIo> StreamTransport<S> {
             return;
         }
         if self.is_made.get() {
-            let exc = self.exc.borrow().clone();
+            let exc = self.exc();
             if let Err(failure) = self.call(Call::Lost(exc)) {
                 self.report("Exception in callback connection_lost", failure);
             }
@@ -60,7 +60,10 @@ impl<S: StreamIo> StreamTransport<S> {
         self.is_closing.set(true);
         self.reader.switch(false);
         self.n_lost.set(1);
-        self.exc.replace(exc);
+        if exc.is_some() {
+            let none = self.rest(|rest| std::mem::replace(&mut rest.exc, exc));
+            drop(none);
+        }
         self.push(LOST);
     }
 
@@ -125,9 +128,9 @@ impl<S: StreamIo> StreamTransport<S> {
         self.membership.leave();
     }
 
-    pub(super) fn take_client(&self) -> Option<usize> {
-        let client = self.client.replace(usize::MAX);
-        (client != usize::MAX).then_some(client)
+    pub(super) fn take_client(&self) -> Option<u32> {
+        let client = self.client.replace(u32::MAX);
+        (client != u32::MAX).then_some(client)
     }
 }
 

@@ -60,8 +60,8 @@ pub(crate) struct StreamTransport<S: StreamIo> {
     lp: Rc<LoopState>,
     membership: Membership,
     key: Cell<Option<SourceKey>>,
-    /// Set once the transport is registered.
-    wakers: OnceCell<[Waker; 2]>,
+    /// Set once the transport is registered. That for writing is made by the first write that has to wait.
+    on_read: OnceCell<Waker>,
     /// Closed when `connection_lost` has returned.
     io: RefCell<Option<S>>,
     protocol: RefCell<Option<ProtocolCell>>,
@@ -69,7 +69,7 @@ pub(crate) struct StreamTransport<S: StreamIo> {
     /// acceptor that there is in its place, and a program with `lto = "thin"` and `codegen-units = 1` that only connects
     /// would not link, because all else about servers was found unused before.
     acceptor: OnceCell<Rc<dyn Acceptor>>,
-    client: Cell<usize>,
+    client: Cell<u32>,
     reader: Watch,
     writer: Watch,
     out: RefCell<OutBuffer>,
@@ -90,13 +90,15 @@ pub(crate) struct StreamTransport<S: StreamIo> {
     is_sending_file: Cell<bool>,
     has_idle_timeout: Cell<bool>,
     is_flush_due: Cell<bool>,
-    exc: RefCell<Option<Error>>,
     rest: RefCell<Option<Box<Rest>>>,
 }
 
 /// What few connections have.
 #[derive(Default)]
 struct Rest {
+    on_write: Option<Waker>,
+    /// What the connection has ended with.
+    exc: Option<Error>,
     extras: OwnExtras,
     closed_waiters: Vec<Waker>,
     drain_waiters: Vec<Waker>,
@@ -142,7 +144,7 @@ impl<S: StreamIo> StreamTransport<S> {
             lp: lp.clone(),
             membership: Membership::new(nursery),
             key: Cell::new(None),
-            wakers: OnceCell::new(),
+            on_read: OnceCell::new(),
             io: RefCell::new(Some(io)),
             protocol: RefCell::new(None),
             acceptor: OnceCell::new(),
@@ -164,13 +166,12 @@ impl<S: StreamIo> StreamTransport<S> {
             is_sending_file: Cell::new(false),
             has_idle_timeout: Cell::new(false),
             is_flush_due: Cell::new(false),
-            exc: RefCell::new(None),
             rest: RefCell::new(None),
         });
         transport.membership.join(transport.clone())?;
         let key = lp.core.register(transport.clone());
         transport.key.set(Some(key));
-        transport.wakers.get_or_init(|| [lp.core.source_waker(key, READ), lp.core.source_waker(key, WRITE)]);
+        transport.on_read.get_or_init(|| lp.core.source_waker(key, READ));
         if let Some(timeout) = options.idle_timeout {
             transport.set_idle_timeout(Some(timeout));
         }
@@ -210,7 +211,7 @@ impl<S: StreamIo> StreamTransport<S> {
     fn on_made(&self) {
         if self.n_lost.get() > 0 {
             if let Some(layer) = self.layer() {
-                layer.connection_lost(self.exc.borrow().clone());
+                layer.connection_lost(self.exc());
             }
             return self.release();
         }
@@ -232,12 +233,22 @@ impl<S: StreamIo> StreamTransport<S> {
 
     fn poll_ready(&self, kind: u8) -> bool {
         let io = self.io.borrow();
-        let (Some(io), Some([on_read, on_write])) = (&*io, self.wakers.get()) else { return false };
+        let Some(io) = &*io else { return false };
         if kind == READ {
-            io.poll_read_ready(&mut Context::from_waker(on_read)).is_ready()
+            self.on_read.get().is_some_and(|waker| io.poll_read_ready(&mut Context::from_waker(waker)).is_ready())
         } else {
-            io.poll_write_ready(&mut Context::from_waker(on_write)).is_ready()
+            self.on_write_waker().is_some_and(|waker| io.poll_write_ready(&mut Context::from_waker(&waker)).is_ready())
         }
+    }
+
+    fn on_write_waker(&self) -> Option<Waker> {
+        let key = self.key.get()?;
+        Some(self.rest(|rest| rest.on_write.get_or_insert_with(|| self.lp.core.source_waker(key, WRITE)).clone()))
+    }
+
+    /// What the connection has ended with, if it has and it was something.
+    fn exc(&self) -> Option<Error> {
+        self.rest.borrow().as_ref().and_then(|rest| rest.exc.clone())
     }
 
     fn rest<R>(&self, use_rest: impl FnOnce(&mut Rest) -> R) -> R {
@@ -350,7 +361,7 @@ impl<S: StreamIo> BaseTransport for StreamTransport<S> {
 
     fn poll_closed(&self, cx: &mut Context<'_>) -> Poll<Option<Error>> {
         if self.is_lost.get() {
-            return Poll::Ready(self.exc.borrow().clone());
+            return Poll::Ready(self.exc());
         }
         self.rest(|rest| add_waiter(&mut rest.closed_waiters, cx.waker()));
         Poll::Pending

@@ -42,7 +42,7 @@ impl<S: StreamIo> StreamTransport<S> {
         count: usize,
     ) -> Poll<Result<usize>> {
         if self.is_closing.get() {
-            return Poll::Ready(Err(self.exc.borrow().clone().unwrap_or_else(connection_lost)));
+            return Poll::Ready(Err(self.exc().unwrap_or_else(connection_lost)));
         }
         // The end of the flush wakes it, and so does the end of the connection.
         self.rest(|rest| add_waiter(&mut rest.drain_waiters, cx.waker()));

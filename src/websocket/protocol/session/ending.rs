@@ -78,7 +78,7 @@ impl Session {
 
     /// Whether it has ended. Who asks, to wait for it, has said what it had to say to the last message.
     fn reaches_end(&self) -> bool {
-        if self.inbox.borrow().is_empty() && !self.has_held() {
+        if self.n_messages() == 0 && !self.has_held() {
             self.end_now();
         }
         self.phase.get() == Phase::Over || self.is_peer_gone.get()
@@ -95,7 +95,7 @@ impl Session {
         let now = Instant::now();
         let due = now.checked_add(self.settings().close_timeout);
         self.rest(|rest| rest.ending = Some(Ending { failure, due }));
-        if self.inbox.borrow().is_empty() || self.phase.get() != Phase::Open {
+        if self.n_messages() == 0 || self.phase.get() != Phase::Open {
             self.end_now();
         } else {
             self.plan_look(now);
@@ -248,6 +248,10 @@ impl Session {
         }
     }
 
+    pub(in crate::websocket::protocol) fn is_handler_over(&self) -> bool {
+        self.is_handler_over.get()
+    }
+
     /// The handler has ended, or was cancelled.
     pub(in crate::websocket::protocol) fn handler_ended(&self, frame: CloseFrame) {
         self.is_handler_over.set(true);
@@ -257,6 +261,9 @@ impl Session {
         }
         drop(self.take_rejection());
         self.abandon(frame);
+        if !self.is_awaited.get() {
+            drop(self.receiver.take());
+        }
         self.leave_if_done();
     }
 

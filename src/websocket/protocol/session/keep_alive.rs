@@ -16,8 +16,18 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(1);
 
 impl Session {
     pub(super) fn begin_pinging(&self, now: Instant) {
-        self.next_ping.set(self.settings().ping_interval.and_then(|interval| now.checked_add(interval)));
+        self.pinged_at.set(Some(now));
         self.plan_look(now);
+    }
+
+    fn next_ping(&self) -> Option<Instant> {
+        self.pinged_at.get()?.checked_add(self.settings().ping_interval?)
+    }
+
+    /// By when something must have been heard.
+    fn answer_due(&self) -> Option<Instant> {
+        let pinged_at = self.pinged_at.get().filter(|_| self.awaits_answer.get())?;
+        pinged_at.checked_add(self.settings().ping_timeout?)
     }
 
     /// The regular look at an open session.
@@ -30,18 +40,17 @@ impl Session {
             // Its pongs are not read either.
             self.has_heard.set(true);
         }
-        if let Some(due) = self.answer_due.get() {
+        if let Some(due) = self.answer_due() {
             if self.has_heard.get() {
-                self.answer_due.set(None);
+                self.awaits_answer.set(false);
             } else if now >= due {
                 return self.give_up();
             }
         }
-        if self.next_ping.get().is_some_and(|next| now >= next) && self.answer_due.get().is_none() {
-            let settings = self.settings();
+        if self.next_ping().is_some_and(|next| now >= next) && self.answer_due().is_none() {
             self.has_heard.set(false);
-            self.next_ping.set(settings.ping_interval.and_then(|interval| now.checked_add(interval)));
-            self.answer_due.set(settings.ping_timeout.and_then(|timeout| now.checked_add(timeout)));
+            self.pinged_at.set(Some(now));
+            self.awaits_answer.set(true);
             let _ = self.write_with(|machine, out| machine.send_ping(&[], out));
             self.flush_now();
         }
@@ -63,7 +72,7 @@ impl Session {
     /// Asks for the next look.
     pub(super) fn plan_look(&self, now: Instant) {
         let look = self.is_held.get().then(|| now + LOOK_INTERVAL);
-        let dues = [self.next_ping.get(), self.answer_due.get(), look].into_iter().flatten();
+        let dues = [self.next_ping(), self.answer_due(), look].into_iter().flatten();
         self.set_due(dues.filter(|due| *due > now).chain(self.end_due()).min());
     }
 

@@ -16,17 +16,18 @@ mod opening;
 mod receiving;
 mod sending;
 
+pub(super) use self::inbox::Inbox;
+
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 use std::task::Waker;
 
 use bytes::Bytes;
-use foster_compat::{CancelScope, Error, Shared, SharedProtocol, TransportRef};
+use foster_compat::{CancelScope, Error, SharedProtocol, TransportRef};
 use slab::Slab;
 use tokio::time::Instant;
 
 use self::ending::Ending;
-use self::inbox::Inbox;
 use self::opening::Handshake;
 use self::receiving::Held;
 use super::config::{Config, Settings};
@@ -59,15 +60,17 @@ pub(crate) struct Session {
     role: Role,
     phase: Cell<Phase>,
     /// Of a server, until it is answered.
-    handshake: RefCell<Option<Box<Handshake>>>,
+    handshake: Cell<Option<Box<Handshake>>>,
     /// Of the request that was accepted.
     head: OnceCell<SharedHead>,
-    subprotocol: OnceCell<Box<str>>,
+    #[expect(clippy::box_collection, reason = "few have it, and all carry the room for it")]
+    subprotocol: OnceCell<Box<String>>,
     machine: RefCell<Connection>,
     hub: OnceCell<Rc<Hub>>,
     transport: OnceCell<TransportRef>,
-    seat: RefCell<Option<Seat>>,
-    inbox: RefCell<Inbox>,
+    seat: Cell<Option<Seat>>,
+    inbox: Cell<Option<Inbox>>,
+    n_queued: Cell<u32>,
     /// Reading is paused because too much is held.
     is_held: Cell<bool>,
     /// Nobody will receive any more: messages are dropped.
@@ -80,20 +83,22 @@ pub(crate) struct Session {
     has_read_all: Cell<bool>,
     /// `connection_lost` was called.
     is_lost: Cell<bool>,
-    /// Tasks that wait for a message. The second place is for the task of a handler whose first step was taken with another
-    /// waker.
-    receivers: RefCell<[Option<Waker>; 2]>,
+    /// The task that waited for a message last: mostly it will wait for the next one, too.
+    receiver: Cell<Option<Waker>>,
+    /// It waits.
+    is_awaited: Cell<bool>,
     /// Only while there is something in it.
-    outbox: RefCell<Outbox>,
+    outbox: Cell<Outbox>,
     /// The hub will flush it.
     is_unsent: Cell<bool>,
     /// A message is being sent in pieces, of which none may have been sent yet.
     is_streaming: Cell<bool>,
     /// Something came since the last ping.
     has_heard: Cell<bool>,
-    next_ping: Cell<Option<Instant>>,
-    /// By when something must have been heard.
-    answer_due: Cell<Option<Instant>>,
+    /// When the last ping was sent, or the session opened.
+    pinged_at: Cell<Option<Instant>>,
+    /// The last ping has a time-out, and nothing was heard since.
+    awaits_answer: Cell<bool>,
     /// When it wants to be looked after.
     due: Cell<Option<Instant>>,
     alarm: Alarm,
@@ -102,8 +107,8 @@ pub(crate) struct Session {
     is_handler_over: Cell<bool>,
     /// The time of the handler is counted.
     is_lingering: Cell<bool>,
-    n_handles: Cell<usize>,
-    rest: RefCell<Option<Box<Rest>>>,
+    n_handles: Cell<u32>,
+    rest: OnceCell<Box<RefCell<Rest>>>,
 }
 
 /// What few sessions have, or only at their end.
@@ -111,7 +116,7 @@ pub(crate) struct Session {
 struct Rest {
     /// Bytes that the machine has not seen.
     held: Held,
-    /// Tasks that wait for a message beside those.
+    /// Tasks that wait for a message beside the one.
     receivers: Vec<Waker>,
     /// A pong that is owed once the peer takes what was written: only the last ping need be answered.
     owed_pong: Option<Bytes>,
@@ -147,42 +152,43 @@ impl Session {
             me: me.clone(),
             role,
             phase: Cell::new(Phase::Connecting),
-            handshake: RefCell::default(),
+            handshake: Cell::default(),
             head: OnceCell::new(),
             subprotocol: OnceCell::new(),
             machine: RefCell::new(Connection::new(role, config.settings().max_message_size, None)),
             config,
             hub: OnceCell::new(),
             transport: OnceCell::new(),
-            seat: RefCell::default(),
-            inbox: RefCell::default(),
+            seat: Cell::default(),
+            inbox: Cell::default(),
+            n_queued: Cell::new(0),
             is_held: Cell::new(false),
             is_deaf: Cell::new(false),
             drops_excess: Cell::new(false),
             is_peer_gone: Cell::new(false),
             has_read_all: Cell::new(false),
             is_lost: Cell::new(false),
-            receivers: RefCell::default(),
-            outbox: RefCell::default(),
+            receiver: Cell::default(),
+            is_awaited: Cell::new(false),
+            outbox: Cell::default(),
             is_unsent: Cell::new(false),
             is_streaming: Cell::new(false),
             has_heard: Cell::new(false),
-            next_ping: Cell::new(None),
-            answer_due: Cell::new(None),
+            pinged_at: Cell::new(None),
+            awaits_answer: Cell::new(false),
             due: Cell::new(None),
             alarm: Alarm::default(),
             scope,
             is_handler_over: Cell::new(false),
             is_lingering: Cell::new(false),
             n_handles: Cell::new(0),
-            rest: RefCell::default(),
+            rest: OnceCell::new(),
         })
     }
 
     /// Begins to talk on `transport`, whose reading is paused: the handshake is done.
     pub(super) fn open(&self, start: Start) {
         let Start { hub, transport, seat, machine, leftover, has_eof } = start;
-        let session = self.rc();
         self.machine.replace(machine);
         self.hub.get_or_init(|| hub);
         self.transport.get_or_init(|| transport.clone());
@@ -196,10 +202,10 @@ impl Session {
             seat.pass_to(me);
         }
         let is_stopping = seat.as_ref().is_some_and(|seat| seat.roster().shutdown.is_set());
-        self.seat.replace(seat);
+        self.seat.set(seat);
         // asyncio's own marks, not those of HTTP: a message more or less in the buffer is no matter.
         let _ = transport.set_write_buffer_limits(None, None);
-        transport.set_protocol(Shared(WebSocketProtocol { session }));
+        transport.set_protocol(self.rc());
         self.begin_pinging(Instant::now());
         if !leftover.is_empty() {
             self.take_in(&leftover);
@@ -244,7 +250,10 @@ impl Session {
 
     /// What all connections of a server's worker share; none for a client's, and once it has ended.
     pub(super) fn roster(&self) -> Option<Rc<Roster>> {
-        self.seat.borrow().as_ref().map(|seat| seat.roster().clone())
+        let seat = self.seat.take();
+        let roster = seat.as_ref().map(|seat| seat.roster().clone());
+        self.seat.set(seat);
+        roster
     }
 
     fn with_transport<R>(&self, look: impl FnOnce(&TransportRef) -> R) -> Option<R> {
@@ -270,12 +279,12 @@ impl Session {
 
     /// What few have, made if it is not there.
     fn rest<R>(&self, use_rest: impl FnOnce(&mut Rest) -> R) -> R {
-        use_rest(self.rest.borrow_mut().get_or_insert_default())
+        use_rest(&mut self.rest.get_or_init(Box::default).borrow_mut())
     }
 
     /// What few have, if it is there.
     fn with_rest<R: Default>(&self, use_rest: impl FnOnce(&mut Rest) -> R) -> R {
-        self.rest.borrow_mut().as_deref_mut().map(use_rest).unwrap_or_default()
+        self.rest.get().map(|rest| use_rest(&mut rest.borrow_mut())).unwrap_or_default()
     }
 
     fn wake_everybody(&self) {
@@ -284,9 +293,15 @@ impl Session {
     }
 
     fn wake_receivers(&self) {
-        let receivers = self.receivers.take();
+        if self.is_awaited.replace(false) {
+            let receiver = self.receiver.take();
+            receiver.iter().for_each(Waker::wake_by_ref);
+            // Who was woken on the spot may wait again.
+            if !self.is_awaited.get() {
+                self.receiver.set(receiver);
+            }
+        }
         let others = self.with_rest(|rest| std::mem::take(&mut rest.receivers));
-        receivers.into_iter().flatten().for_each(Waker::wake);
         others.into_iter().for_each(Waker::wake);
     }
 
@@ -359,29 +374,24 @@ pub(super) struct Start {
     pub(super) has_eof: bool,
 }
 
-/// A session as its transport calls it.
-struct WebSocketProtocol {
-    session: Rc<Session>,
-}
-
-impl SharedProtocol for WebSocketProtocol {
+impl SharedProtocol for Session {
     fn data_received(&self, data: &[u8]) -> foster_compat::Result<()> {
-        self.session.take_in(data);
+        self.take_in(data);
         Ok(())
     }
 
     fn eof_received(&self) -> foster_compat::Result<bool> {
-        Ok(self.session.peer_ended())
+        Ok(self.peer_ended())
     }
 
     fn resume_writing(&self) -> foster_compat::Result<()> {
-        self.session.pay_pong();
-        self.session.wake_senders();
+        self.pay_pong();
+        self.wake_senders();
         Ok(())
     }
 
     fn connection_lost(&self, _exc: Option<Error>) -> foster_compat::Result<()> {
-        self.session.lose();
+        self.lose();
         Ok(())
     }
 }

@@ -38,7 +38,7 @@ impl Session {
         };
         let session = Session::new(Role::Server, config, Some(scope));
         let handshake = Handshake { head, connection, offer, compression, rejection: None };
-        session.handshake.replace(Some(Box::new(handshake)));
+        session.handshake.set(Some(Box::new(handshake)));
         Ok(session)
     }
 
@@ -47,11 +47,9 @@ impl Session {
         if self.phase.get() != Phase::Connecting {
             return Ok(());
         }
-        let chosen = {
-            let handshake = self.handshake.borrow();
-            let subprotocols = self.settings().subprotocols.iter().map(String::as_str);
-            handshake.as_ref().and_then(|handshake| handshake.offer.choose(subprotocols))
-        };
+        let subprotocols = self.settings().subprotocols.iter().map(String::as_str);
+        let chosen =
+            self.with_handshake(|handshake| handshake.and_then(|handshake| handshake.offer.choose(subprotocols)));
         self.accept(chosen, HeaderList::EMPTY)
     }
 
@@ -60,23 +58,21 @@ impl Session {
         subprotocol: Option<&str>,
         headers: &HeaderList,
     ) -> Result<(), WebSocketError> {
-        let headers = {
-            let handshake = self.handshake.borrow();
-            let Some(handshake) = &*handshake else {
-                return Err(WebSocketError::State("the handshake is answered"));
-            };
+        let headers = self.with_handshake(|handshake| {
+            let handshake = handshake.ok_or(WebSocketError::State("the handshake is answered"))?;
             if handshake.rejection.is_some() {
                 return Err(WebSocketError::State("the handshake was rejected"));
             }
             let extensions = handshake.compression.as_ref().map(|(_, answer)| answer);
-            handshake.offer.response(subprotocol, extensions, headers)?
-        };
+            handshake.offer.response(subprotocol, extensions, headers)
+        })?;
         let Some(handshake) = self.handshake.take() else { return Ok(()) };
-        let Handshake { head, connection, compression, .. } = *handshake;
+        let Handshake { mut head, connection, compression, .. } = *handshake;
         let machine = self.make_machine(compression.map(|(deflate, _)| deflate));
         let Ok(mut upgraded) = connection.switch(&headers, false) else { return self.lost_before() };
         drop(connection);
         let Some(seat) = upgraded.take_seat() else { return self.lost_before() };
+        head.shrink_to_fit();
         self.head.get_or_init(|| head);
         self.agree_on(subprotocol);
         let hub = seat.roster().hub().clone();
@@ -97,25 +93,33 @@ impl Session {
     }
 
     pub(in crate::websocket::protocol) fn reject(&self, response: Response) -> Result<(), WebSocketError> {
-        match &mut *self.handshake.borrow_mut() {
+        self.with_handshake(|handshake| match handshake {
             Some(handshake) if handshake.rejection.is_none() => {
                 handshake.rejection = Some(response);
                 Ok(())
             }
             _ => Err(WebSocketError::State("the handshake is answered")),
-        }
+        })
+    }
+
+    /// Looks at the handshake, if it is not answered.
+    fn with_handshake<R>(&self, look: impl FnOnce(Option<&mut Handshake>) -> R) -> R {
+        let mut handshake = self.handshake.take();
+        let seen = look(handshake.as_deref_mut());
+        self.handshake.set(handshake);
+        seen
     }
 
     /// Whether the handshake waits for its answer.
     #[cfg(feature = "app")]
     pub(in crate::websocket::protocol) fn is_connecting(&self) -> bool {
-        self.handshake.borrow().is_some()
+        self.with_handshake(|handshake| handshake.is_some())
     }
 
     /// Takes back what the handshake was to be answered with.
     #[cfg(feature = "app")]
     pub(in crate::websocket::protocol) fn withdraw(&self) -> Option<Response> {
-        self.handshake.borrow_mut().as_mut()?.rejection.take()
+        self.with_handshake(|handshake| handshake?.rejection.take())
     }
 
     /// The answer to a handshake that the handler has not accepted, which cannot be accepted any more; `None` if it has.
@@ -133,17 +137,17 @@ impl Session {
     }
 
     pub(in crate::websocket::protocol) fn requested_subprotocols(&self) -> Vec<String> {
-        let handshake = self.handshake.borrow();
-        handshake.as_ref().map(|handshake| handshake.offer.subprotocols().to_vec()).unwrap_or_default()
+        self.with_handshake(|handshake| handshake.map(|handshake| handshake.offer.subprotocols().to_vec()))
+            .unwrap_or_default()
     }
 
     pub(in crate::websocket::protocol) fn subprotocol(&self) -> Option<&str> {
-        self.subprotocol.get().map(|subprotocol| &**subprotocol)
+        self.subprotocol.get().map(|subprotocol| subprotocol.as_str())
     }
 
     pub(in crate::websocket::protocol) fn agree_on(&self, subprotocol: Option<&str>) {
         if let Some(subprotocol) = subprotocol {
-            self.subprotocol.get_or_init(|| subprotocol.into());
+            self.subprotocol.get_or_init(|| Box::new(subprotocol.to_owned()));
         }
     }
 

@@ -5,6 +5,7 @@ use std::task::{Context, Poll, Waker, ready};
 use tokio::time::Instant;
 
 use super::{Phase, Session};
+use crate::serve::nobody;
 use crate::websocket::connection::Event;
 use crate::websocket::error::WebSocketError;
 use crate::websocket::message::Message;
@@ -65,8 +66,8 @@ impl Session {
         let max_queue = self.settings().max_queue;
         let mut rest = data;
         let mut has_message = false;
-        loop {
-            let is_full = self.is_deaf.get() || self.inbox.borrow().len() >= max_queue;
+        while !rest.is_empty() {
+            let is_full = self.is_deaf.get() || self.n_messages() >= max_queue;
             if is_full && !self.drops_excess.get() {
                 break;
             }
@@ -74,7 +75,7 @@ impl Session {
             match event {
                 Ok(Some(Event::Message(_))) if is_full => {}
                 Ok(Some(Event::Message(message))) => {
-                    self.inbox.borrow_mut().push(message);
+                    self.queue_message(message);
                     has_message = true;
                 }
                 Ok(Some(Event::Ping(payload))) => self.answer_ping(payload),
@@ -122,10 +123,10 @@ impl Session {
         &self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Message, WebSocketError>> {
-        let mut message = self.inbox.borrow_mut().pop();
-        if message.is_none() {
+        let mut message = self.next_message();
+        if message.is_none() && self.rest.get().is_some() {
             self.process_held();
-            message = self.inbox.borrow_mut().pop();
+            message = self.next_message();
             if message.is_none() {
                 self.end_now();
             }
@@ -161,26 +162,26 @@ impl Session {
     pub(super) fn deafen(&self) {
         self.is_deaf.set(true);
         let inbox = self.inbox.take();
+        self.n_queued.set(0);
         drop(inbox);
         self.end_now();
         self.stop_queueing();
     }
 
     fn add_receiver(&self, waker: &Waker) {
-        let is_known = self.receivers.borrow().iter().flatten().any(|known| known.will_wake(waker));
-        if is_known {
+        if waker.will_wake(nobody()) {
             return;
         }
-        let waker = waker.clone();
-        let mut receivers = self.receivers.borrow_mut();
-        if let Some(place) = receivers.iter_mut().find(|place| place.is_none()) {
-            *place = Some(waker);
-            return;
+        let receiver = self.receiver.take().filter(|known| known.will_wake(waker) || self.is_awaited.get());
+        let receiver = receiver.unwrap_or_else(|| waker.clone());
+        if self.is_awaited.replace(true) && !receiver.will_wake(waker) {
+            let waker = waker.clone();
+            self.rest(|rest| {
+                if !rest.receivers.iter().any(|known| known.will_wake(&waker)) {
+                    rest.receivers.push(waker);
+                }
+            });
         }
-        self.rest(|rest| {
-            if !rest.receivers.iter().any(|known| known.will_wake(&waker)) {
-                rest.receivers.push(waker);
-            }
-        });
+        self.receiver.set(Some(receiver));
     }
 }

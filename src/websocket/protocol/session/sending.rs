@@ -23,21 +23,24 @@ impl Session {
         make: impl FnOnce(&mut Connection, &mut Vec<u8>) -> Result<(), WebSocketError>,
     ) -> Result<(), WebSocketError> {
         self.check_may_write()?;
-        self.fill(|machine, outbox| make(machine, outbox.bytes()))?;
-        self.send_soon();
+        let n_bytes = self.fill(|machine, outbox| make(machine, outbox.bytes()))?;
+        self.send_soon(n_bytes);
         Ok(())
     }
 
-    /// Adds to the outbox, whose memory is the hub's while it is empty.
+    /// Adds to the outbox, whose memory is the hub's while it is empty. Gives how many bytes are in it then.
     fn fill(
         &self,
         fill: impl FnOnce(&mut Connection, &mut Outbox) -> Result<(), WebSocketError>,
-    ) -> Result<(), WebSocketError> {
-        let mut outbox = self.outbox.borrow_mut();
+    ) -> Result<usize, WebSocketError> {
+        let mut outbox = self.outbox.take();
         if let Some(hub) = self.hub.get().filter(|_| !outbox.has_memory()) {
-            *outbox = hub.take_outbox();
+            outbox = hub.take_outbox();
         }
-        fill(&mut self.machine.borrow_mut(), &mut outbox)
+        let filled = fill(&mut self.machine.borrow_mut(), &mut outbox);
+        let n_bytes = outbox.len();
+        self.outbox.set(outbox);
+        filled.map(|()| n_bytes)
     }
 
     fn check_may_write(&self) -> Result<(), WebSocketError> {
@@ -46,8 +49,8 @@ impl Session {
     }
 
     /// Has the outbox written by the end of the turn, or now if it is large.
-    fn send_soon(&self) {
-        if self.outbox.borrow().len() >= MAX_OUTBOX {
+    fn send_soon(&self, n_bytes: usize) {
+        if n_bytes >= MAX_OUTBOX {
             return self.flush_now();
         }
         if !self.is_unsent.replace(true) {
@@ -55,6 +58,13 @@ impl Session {
                 hub.send_soon(self.rc());
             }
         }
+    }
+
+    fn n_in_outbox(&self) -> usize {
+        let outbox = self.outbox.take();
+        let n_bytes = outbox.len();
+        self.outbox.set(outbox);
+        n_bytes
     }
 
     /// Writes the outbox.
@@ -187,7 +197,7 @@ impl Session {
     /// Bytes that the peer has not taken.
     pub(in crate::websocket::protocol) fn n_unsent(&self) -> usize {
         let n_buffered = self.with_transport(|transport| transport.get_write_buffer_size()).unwrap_or(0);
-        n_buffered + self.outbox.borrow().len() + self.with_rest(|rest| rest.n_deferred)
+        n_buffered + self.n_in_outbox() + self.with_rest(|rest| rest.n_deferred)
     }
 
     fn take_deferred(&self) -> Vec<PreparedMessage> {
