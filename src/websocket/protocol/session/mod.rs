@@ -29,6 +29,7 @@ use self::ending::Ending;
 use self::inbox::Inbox;
 use self::opening::Handshake;
 use self::receiving::Held;
+use super::batch::Follower;
 use super::config::{Config, Settings};
 use super::hub::Hub;
 use crate::http::SharedHead;
@@ -38,6 +39,8 @@ use crate::websocket::close::{CloseCode, CloseFrame};
 use crate::websocket::connection::{Connection, Role};
 use crate::websocket::error::WebSocketError;
 use crate::websocket::prepared::PreparedMessage;
+
+pub(super) use self::sending::{MAX_OUTBOX, MIN_SHARED};
 
 /// Where a WebSocket stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +88,8 @@ pub(crate) struct Session {
     receivers: RefCell<[Option<Waker>; 2]>,
     /// Only while there is something in it.
     outbox: RefCell<Outbox>,
+    /// What a broadcast has it send behind that. Only while it is open, and sends nothing in pieces.
+    follower: RefCell<Option<Follower>>,
     /// The hub will flush it.
     is_unsent: Cell<bool>,
     /// A message is being sent in pieces, of which none may have been sent yet.
@@ -164,6 +169,7 @@ impl Session {
             is_lost: Cell::new(false),
             receivers: RefCell::default(),
             outbox: RefCell::default(),
+            follower: RefCell::default(),
             is_unsent: Cell::new(false),
             is_streaming: Cell::new(false),
             has_heard: Cell::new(false),

@@ -1,6 +1,7 @@
 //! What goes out: through the machine into the outbox, and from there with one write a turn.
 
 use std::future::poll_fn;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use super::{Phase, Session};
@@ -9,12 +10,13 @@ use crate::websocket::connection::Connection;
 use crate::websocket::error::WebSocketError;
 use crate::websocket::message::{Message, MessageKind};
 use crate::websocket::prepared::PreparedMessage;
+use crate::websocket::protocol::batch::{Batch, Follower};
 
 /// Messages are written once this much is there, though the turn is not over.
-const MAX_OUTBOX: usize = 64 * 1024;
+pub(in crate::websocket::protocol) const MAX_OUTBOX: usize = 64 * 1024;
 
 /// A message from this size on is handed to the system as it is, without a copy.
-const MIN_SHARED: usize = 8 * 1024;
+pub(in crate::websocket::protocol) const MIN_SHARED: usize = 8 * 1024;
 
 impl Session {
     /// Adds what the machine makes to what goes out.
@@ -28,7 +30,7 @@ impl Session {
         Ok(())
     }
 
-    /// Adds to the outbox, whose memory is the hub's while it is empty.
+    /// Adds to the outbox, whose memory is the hub's while it is empty: behind what a broadcast has sent until now.
     fn fill(
         &self,
         fill: impl FnOnce(&mut Connection, &mut Outbox) -> Result<(), WebSocketError>,
@@ -36,6 +38,10 @@ impl Session {
         let mut outbox = self.outbox.borrow_mut();
         if let Some(hub) = self.hub.get().filter(|_| !outbox.has_memory()) {
             *outbox = hub.take_outbox();
+        }
+        let follower = self.follower.take();
+        if let Some(follower) = follower {
+            follower.with_frames(|frames| outbox.bytes().extend_from_slice(frames));
         }
         fill(&mut self.machine.borrow_mut(), &mut outbox)
     }
@@ -50,6 +56,10 @@ impl Session {
         if self.outbox.borrow().len() >= MAX_OUTBOX {
             return self.flush_now();
         }
+        self.send_in_turn();
+    }
+
+    fn send_in_turn(&self) {
         if !self.is_unsent.replace(true) {
             if let Some(hub) = self.hub.get() {
                 hub.send_soon(self.rc());
@@ -59,14 +69,24 @@ impl Session {
 
     /// Writes the outbox.
     pub(in crate::websocket::protocol) fn flush_now(&self) {
-        let mut full = self.outbox.take();
-        if full.is_empty() {
-            return;
+        if self.outbox.borrow().is_empty() {
+            return self.flush_batch();
         }
+        self.unfollow();
+        let mut full = self.outbox.take();
         // It fails only after write_eof, behind which nothing is said.
         let _ = self.with_transport(|transport| full.flush(transport));
         if let Some(hub) = self.hub.get() {
             hub.keep_outbox(full);
+        }
+    }
+
+    /// Writes what a broadcast has sent from where it is kept for all.
+    fn flush_batch(&self) {
+        let follower = self.follower.take();
+        if let Some(follower) = follower {
+            // As above.
+            let _ = self.with_transport(|transport| follower.with_frames(|frames| transport.write(frames)));
         }
     }
 
@@ -184,10 +204,52 @@ impl Session {
         })
     }
 
+    /// Sends a message whose frame is pushed to `batch` next, when all members have been asked: by following, if it can.
+    /// `n_unsent` is what it has unsent.
+    pub(in crate::websocket::protocol) fn send_in_batch(
+        &self,
+        message: &PreparedMessage,
+        batch: &Rc<Batch>,
+        n_unsent: usize,
+    ) -> Result<(), WebSocketError> {
+        if !Batch::takes(message) {
+            return self.send_prepared(message);
+        }
+        let is_first =
+            self.follower.borrow_mut().as_mut().filter(|known| known.follows(batch)).map(|it| it.is_asked_first());
+        match is_first {
+            Some(true) => Ok(()),
+            // Once as another member, for which it follows no more.
+            Some(false) => {
+                self.send_prepared(message)?;
+                self.send_prepared(message)
+            }
+            None if self.can_follow() => {
+                self.unfollow();
+                self.follower.replace(Some(batch.follow(n_unsent)));
+                self.send_in_turn();
+                Ok(())
+            }
+            None => self.send_prepared(message),
+        }
+    }
+
+    fn can_follow(&self) -> bool {
+        self.is_open() && !self.is_streaming.get() && self.machine.borrow().sends_frames_as_they_are()
+    }
+
+    /// Is sent nothing more with others until it follows anew.
+    pub(in crate::websocket::protocol) fn unfollow(&self) {
+        if self.follower.borrow().is_some() {
+            let _ = self.fill(|_, _| Ok(()));
+        }
+    }
+
     /// Bytes that the peer has not taken.
     pub(in crate::websocket::protocol) fn n_unsent(&self) -> usize {
         let n_buffered = self.with_transport(|transport| transport.get_write_buffer_size()).unwrap_or(0);
-        n_buffered + self.outbox.borrow().len() + self.with_rest(|rest| rest.n_deferred)
+        let n_followed = self.follower.borrow().as_ref().map_or(0, Follower::len);
+        n_buffered + self.outbox.borrow().len() + n_followed + self.with_rest(|rest| rest.n_deferred)
     }
 
     fn take_deferred(&self) -> Vec<PreparedMessage> {
@@ -204,6 +266,7 @@ impl Session {
 
     /// Keeps other messages back until [`end_streaming`](Session::end_streaming).
     pub(in crate::websocket::protocol) fn begin_streaming(&self) {
+        self.unfollow();
         self.is_streaming.set(true);
     }
 
