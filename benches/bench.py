@@ -108,6 +108,9 @@ WS = {
     "actix-web": HTTP["actix-web"],
 }
 
+# The same with what the kernel takes.
+WS_BROADCAST = dict(WS, epoll=Server("{release}/peers epoll-broadcast --port {port}", "peers"))
+
 # With routing and extractors; the plain ones have no hooks, or middleware, before and behind each request.
 APP = {
     "foster": Server("{release}/foster-app --port {port}", "foster-app"),
@@ -181,10 +184,10 @@ SCENARIOS = {
                           connections=64, size=64, depth=16, ws="/ws"),
     "ws-16k": Scenario("echo", "WebSocket, 32 connections, 16 KiB, one message at a time", WS, "fastwebsockets",
                        connections=32, size=16384, ws="/ws"),
-    "ws-bcast-100": Scenario("broadcast", "WebSocket, 64 B to all of 100 connections, 8 messages under way", WS,
-                             "tungstenite", connections=100, size=64, depth=8, ws="/broadcast"),
-    "ws-bcast-500": Scenario("broadcast", "WebSocket, 64 B to all of 500 connections, 8 messages under way", WS,
-                             "tungstenite", connections=500, size=64, depth=8, ws="/broadcast"),
+    "ws-bcast-100": Scenario("broadcast", "WebSocket, 64 B to all of 100 connections, 8 messages under way",
+                             WS_BROADCAST, "tungstenite", connections=100, size=64, depth=8, ws="/broadcast"),
+    "ws-bcast-500": Scenario("broadcast", "WebSocket, 64 B to all of 500 connections, 8 messages under way",
+                             WS_BROADCAST, "tungstenite", connections=500, size=64, depth=8, ws="/broadcast"),
     "ws-idle-10k": Scenario("idle", "10,000 connections over WebSocket that have echoed 64 B and wait", WS,
                             "fastwebsockets", connections=10_000, size=64, ws="/ws"),
 }
@@ -215,7 +218,7 @@ def print_list():
     for name, scenario in SCENARIOS.items():
         print(f"{name:13} {scenario.description}")
     for title, servers in (("echo", ECHO), ("TLS", TLS), ("UDP", UDP), ("lines", LINES), ("HTTP", HTTP_TOGETHER),
-                           ("WebSocket", WS)):
+                           ("WebSocket", WS_BROADCAST)):
         print(f"\n{title}:")
         for name, server in servers.items():
             print(f"{name:14} {server.missing() or 'ready'}")

@@ -8,6 +8,7 @@ mod stage;
 
 mod backpressure;
 mod broadcast;
+mod broadcast_order;
 mod closing;
 mod compression;
 mod half_closed;

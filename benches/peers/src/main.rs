@@ -1,6 +1,7 @@
 //! Servers on 127.0.0.1 to measure beside: `peers NAME --port P [--cert FILE --key FILE]`. Ended by a signal.
 //!
 //! - `epoll`: a bare loop of one thread, the floor under every echo server.
+//! - `epoll-broadcast`: a bare loop of one thread that sends WebSocket messages to all, the floor under every broadcast.
 //! - `tokio`: a task for each connection on the current-thread runtime, what one would write by hand.
 //! - `tokio-2`: the same on the multi-thread runtime with two workers.
 //! - `rustls`: TLS on a bare loop of one thread, the floor under every server that speaks it with rustls.
@@ -10,6 +11,7 @@
 //!   buffer.
 
 mod epoll;
+mod epoll_broadcast;
 mod rustls_epoll;
 mod secure;
 mod tokio_lines;
@@ -27,6 +29,7 @@ fn main() -> io::Result<()> {
     let port: u16 = option("--port")?.parse().map_err(io::Error::other)?;
     match name.as_str() {
         "epoll" => epoll::run(listen(port)?),
+        "epoll-broadcast" => epoll_broadcast::run(listen(port)?),
         "tokio" => tokio_tasks::run_current_thread(listen(port)?),
         "tokio-2" => tokio_tasks::run_multi_thread(listen(port)?, 2),
         "rustls" => rustls_epoll::run(listen(port)?, &secure::server_config(&option("--cert")?, &option("--key")?)?),

@@ -103,6 +103,11 @@ impl Connection {
         self.begin_prepared(message).map(|frame| frame.cloned())
     }
 
+    /// Whether a prepared message, if it were sent now, would go out as the frame that it is for everybody.
+    pub(in crate::websocket) fn sends_frames_as_they_are(&self) -> bool {
+        self.role == Role::Server && self.deflate.is_none() && self.may_begin_message().is_ok()
+    }
+
     fn begin_prepared<'a>(&mut self, message: &'a PreparedMessage) -> Result<Option<&'a Bytes>, WebSocketError> {
         self.may_begin_message()?;
         if self.role == Role::Client {

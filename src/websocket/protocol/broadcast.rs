@@ -6,6 +6,8 @@ use std::rc::Rc;
 
 use slab::Slab;
 
+use super::batch::Batch;
+use super::session::MAX_OUTBOX;
 use super::websocket::WebSocket;
 use crate::websocket::close::{CloseCode, CloseFrame};
 use crate::websocket::message::Message;
@@ -50,36 +52,66 @@ pub struct Broadcast {
 
 struct Room {
     members: RefCell<Slab<WebSocket>>,
+    /// Whoever follows it is a member.
+    batch: Rc<Batch>,
     slow: Slow,
     max_unsent: usize,
 }
 
 impl Default for Room {
     fn default() -> Self {
-        Room { members: RefCell::default(), slow: Slow::default(), max_unsent: DEFAULT_MAX_UNSENT }
+        Room::new(Slow::default(), DEFAULT_MAX_UNSENT)
     }
 }
 
 impl Room {
-    /// Gives how many members took the message, and who are members no longer.
-    fn deliver<'a>(
-        &self,
-        message: &PreparedMessage,
-        members: impl Iterator<Item = (usize, &'a WebSocket)>,
-    ) -> (usize, Vec<(usize, WebSocket)>) {
+    fn new(slow: Slow, max_unsent: usize) -> Self {
+        Room { members: RefCell::default(), batch: Rc::default(), slow, max_unsent }
+    }
+
+    /// Gives how many members took the message.
+    fn send(&self, message: &PreparedMessage) -> usize {
+        let n_members = self.members.borrow().len();
+        let all_follow = self.batch.n_followers() == n_members && self.batch.max_unsent() <= self.max_unsent;
+        if !all_follow || !Batch::takes(message) {
+            return self.send_to(message, |_, _| true);
+        }
+        self.push(message);
+        n_members
+    }
+
+    /// Gives how many of the members that are meant took the message.
+    fn send_to(&self, message: &PreparedMessage, is_meant: impl Fn(usize, &WebSocket) -> bool) -> usize {
         let (mut n_taken, mut gone) = (0, Vec::new());
-        for (key, member) in members {
+        for (key, member) in self.members.borrow().iter() {
             let session = member.session();
-            if session.n_unsent() <= self.max_unsent {
-                match session.send_prepared(message) {
+            let n_unsent = session.n_unsent();
+            let is_meant = is_meant(key, member);
+            if is_meant && n_unsent <= self.max_unsent {
+                match session.send_in_batch(message, &self.batch, n_unsent) {
                     Ok(()) => n_taken += 1,
                     Err(_) => gone.push((key, member.clone())),
                 }
-            } else if self.slow == Slow::Disconnect {
+                continue;
+            }
+            // Else it would get what is pushed.
+            session.unfollow();
+            if is_meant && self.slow == Slow::Disconnect {
                 gone.push((key, member.clone()));
             }
         }
-        (n_taken, gone)
+        self.push(message);
+        self.dismiss(&gone);
+        n_taken
+    }
+
+    /// Sends a message to all that follow.
+    fn push(&self, message: &PreparedMessage) {
+        self.batch.push(message.frame());
+        if self.batch.len() >= MAX_OUTBOX {
+            let members: Vec<_> = self.members.borrow().iter().map(|(_, member)| member.clone()).collect();
+            members.iter().for_each(|member| member.session().flush_now());
+        }
     }
 
     fn dismiss(&self, gone: &[(usize, WebSocket)]) {
@@ -95,6 +127,9 @@ impl Room {
     fn remove(&self, key: usize, member: &WebSocket) -> bool {
         let mut members = self.members.borrow_mut();
         let is_there = members.get(key) == Some(member);
+        if is_there {
+            member.session().unfollow();
+        }
         let removed = is_there.then(|| members.remove(key));
         drop(members);
         drop(removed);
@@ -110,7 +145,7 @@ impl Broadcast {
 
     /// One with another policy: what becomes of a member that leaves more than `max_unsent` bytes untaken.
     pub fn with_policy(slow: Slow, max_unsent: usize) -> Self {
-        Broadcast { room: Rc::new(Room { members: RefCell::default(), slow, max_unsent }) }
+        Broadcast { room: Rc::new(Room::new(slow, max_unsent)) }
     }
 
     /// Takes a WebSocket in, which is accepted if it is not yet.
@@ -127,10 +162,7 @@ impl Broadcast {
 
     /// Sends a message to every member, and gives how many took it.
     pub fn send(&self, message: impl Into<Message>) -> usize {
-        let message = PreparedMessage::new(&message.into());
-        let (n_taken, gone) = self.room.deliver(&message, self.room.members.borrow().iter());
-        self.room.dismiss(&gone);
-        n_taken
+        self.room.send(&PreparedMessage::new(&message.into()))
     }
 
     /// Sends a message to the members that `is_meant` says, as all but the one who sent it, and gives how many took it.
@@ -138,10 +170,11 @@ impl Broadcast {
         let message = PreparedMessage::new(&message.into());
         // Copied, because who is asked may do anything, as join or leave.
         let members: Vec<_> = self.room.members.borrow().iter().map(|(key, member)| (key, member.clone())).collect();
-        let meant = members.iter().filter(|(_, member)| is_meant(member)).map(|(key, member)| (*key, member));
-        let (n_taken, gone) = self.room.deliver(&message, meant);
-        self.room.dismiss(&gone);
-        n_taken
+        let meant: Vec<_> = members.into_iter().filter(|(_, member)| is_meant(member)).collect();
+        self.room.send_to(&message, |key, member| {
+            let nth = meant.binary_search_by_key(&key, |(key, _)| *key);
+            nth.is_ok_and(|nth| meant[nth].1 == *member)
+        })
     }
 
     /// How many members there are.

@@ -1,5 +1,6 @@
 //! The protocol of a WebSocket, and how applications hold one.
 
+mod batch;
 mod broadcast;
 mod config;
 mod hub;

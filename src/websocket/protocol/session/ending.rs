@@ -166,6 +166,7 @@ impl Session {
 
     /// The peer has ended its stream; gives whether the transport stays open for what is held.
     pub(super) fn peer_ended(&self) -> bool {
+        self.unfollow();
         self.is_peer_gone.set(true);
         self.has_read_all.set(true);
         if self.phase.get() == Phase::Over {
@@ -197,6 +198,7 @@ impl Session {
         self.forget_deferred();
         drop(self.with_rest(|rest| rest.owed_pong.take()));
         drop(self.outbox.take());
+        drop(self.follower.take());
         if self.with_transport(|transport| transport.in_scope(|| cancel_reason().is_some())) == Some(true) {
             self.cut_handler();
         }

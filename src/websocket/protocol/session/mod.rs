@@ -30,6 +30,7 @@ use tokio::time::Instant;
 use self::ending::Ending;
 use self::opening::Handshake;
 use self::receiving::Held;
+use super::batch::Follower;
 use super::config::{Config, Settings};
 use super::hub::Hub;
 use crate::http::SharedHead;
@@ -39,6 +40,8 @@ use crate::websocket::close::{CloseCode, CloseFrame};
 use crate::websocket::connection::{Connection, Role};
 use crate::websocket::error::WebSocketError;
 use crate::websocket::prepared::PreparedMessage;
+
+pub(super) use self::sending::{MAX_OUTBOX, MIN_SHARED};
 
 /// Where a WebSocket stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +92,8 @@ pub(crate) struct Session {
     is_awaited: Cell<bool>,
     /// Only while there is something in it.
     outbox: Cell<Outbox>,
+    /// What a broadcast has it send behind that. Only while it is open, and sends nothing in pieces.
+    follower: Cell<Option<Follower>>,
     /// The hub will flush it.
     is_unsent: Cell<bool>,
     /// A message is being sent in pieces, of which none may have been sent yet.
@@ -171,6 +176,7 @@ impl Session {
             receiver: Cell::default(),
             is_awaited: Cell::new(false),
             outbox: Cell::default(),
+            follower: Cell::default(),
             is_unsent: Cell::new(false),
             is_streaming: Cell::new(false),
             has_heard: Cell::new(false),

@@ -1,6 +1,7 @@
 //! What goes out: through the machine into the outbox, and from there with one write a turn.
 
 use std::future::poll_fn;
+use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 
 use super::{Phase, Session};
@@ -9,12 +10,13 @@ use crate::websocket::connection::Connection;
 use crate::websocket::error::WebSocketError;
 use crate::websocket::message::{Message, MessageKind};
 use crate::websocket::prepared::PreparedMessage;
+use crate::websocket::protocol::batch::{Batch, Follower};
 
 /// Messages are written once this much is there, though the turn is not over.
-const MAX_OUTBOX: usize = 64 * 1024;
+pub(in crate::websocket::protocol) const MAX_OUTBOX: usize = 64 * 1024;
 
 /// A message from this size on is handed to the system as it is, without a copy.
-const MIN_SHARED: usize = 8 * 1024;
+pub(in crate::websocket::protocol) const MIN_SHARED: usize = 8 * 1024;
 
 impl Session {
     /// Adds what the machine makes to what goes out.
@@ -28,7 +30,8 @@ impl Session {
         Ok(())
     }
 
-    /// Adds to the outbox, whose memory is the hub's while it is empty. Gives how many bytes are in it then.
+    /// Adds to the outbox, whose memory is the hub's while it is empty: behind what a broadcast has sent until now. Gives
+    /// how many bytes are in it then.
     fn fill(
         &self,
         fill: impl FnOnce(&mut Connection, &mut Outbox) -> Result<(), WebSocketError>,
@@ -36,6 +39,9 @@ impl Session {
         let mut outbox = self.outbox.take();
         if let Some(hub) = self.hub.get().filter(|_| !outbox.has_memory()) {
             outbox = hub.take_outbox();
+        }
+        if let Some(follower) = self.follower.take() {
+            follower.with_frames(|frames| outbox.bytes().extend_from_slice(frames));
         }
         let filled = fill(&mut self.machine.borrow_mut(), &mut outbox);
         let n_bytes = outbox.len();
@@ -53,6 +59,10 @@ impl Session {
         if n_bytes >= MAX_OUTBOX {
             return self.flush_now();
         }
+        self.send_in_turn();
+    }
+
+    fn send_in_turn(&self) {
         if !self.is_unsent.replace(true) {
             if let Some(hub) = self.hub.get() {
                 hub.send_soon(self.rc());
@@ -69,14 +79,23 @@ impl Session {
 
     /// Writes the outbox.
     pub(in crate::websocket::protocol) fn flush_now(&self) {
-        let mut full = self.outbox.take();
-        if full.is_empty() {
-            return;
+        if self.n_in_outbox() == 0 {
+            return self.flush_batch();
         }
+        self.unfollow();
+        let mut full = self.outbox.take();
         // It fails only after write_eof, behind which nothing is said.
         let _ = self.with_transport(|transport| full.flush(transport));
         if let Some(hub) = self.hub.get() {
             hub.keep_outbox(full);
+        }
+    }
+
+    /// Writes what a broadcast has sent from where it is kept for all.
+    fn flush_batch(&self) {
+        if let Some(follower) = self.follower.take() {
+            // As above.
+            let _ = self.with_transport(|transport| follower.with_frames(|frames| transport.write(frames)));
         }
     }
 
@@ -194,10 +213,61 @@ impl Session {
         })
     }
 
+    /// Sends a message whose frame is pushed to `batch` next, when all members have been asked: by following, if it can.
+    /// `n_unsent` is what it has unsent.
+    pub(in crate::websocket::protocol) fn send_in_batch(
+        &self,
+        message: &PreparedMessage,
+        batch: &Rc<Batch>,
+        n_unsent: usize,
+    ) -> Result<(), WebSocketError> {
+        if !Batch::takes(message) {
+            return self.send_prepared(message);
+        }
+        let is_first = self.with_follower(|follower| {
+            let known = follower.as_mut().filter(|known| known.follows(batch));
+            known.map(Follower::is_asked_first)
+        });
+        match is_first {
+            Some(true) => Ok(()),
+            // Once as another member, for which it follows no more.
+            Some(false) => {
+                self.send_prepared(message)?;
+                self.send_prepared(message)
+            }
+            None if self.can_follow() => {
+                self.unfollow();
+                self.follower.set(Some(batch.follow(n_unsent)));
+                self.send_in_turn();
+                Ok(())
+            }
+            None => self.send_prepared(message),
+        }
+    }
+
+    fn can_follow(&self) -> bool {
+        self.is_open() && !self.is_streaming.get() && self.machine.borrow().sends_frames_as_they_are()
+    }
+
+    /// Is sent nothing more with others until it follows anew.
+    pub(in crate::websocket::protocol) fn unfollow(&self) {
+        if self.with_follower(|follower| follower.is_some()) {
+            let _ = self.fill(|_, _| Ok(()));
+        }
+    }
+
+    fn with_follower<R>(&self, look: impl FnOnce(&mut Option<Follower>) -> R) -> R {
+        let mut follower = self.follower.take();
+        let seen = look(&mut follower);
+        self.follower.set(follower);
+        seen
+    }
+
     /// Bytes that the peer has not taken.
     pub(in crate::websocket::protocol) fn n_unsent(&self) -> usize {
         let n_buffered = self.with_transport(|transport| transport.get_write_buffer_size()).unwrap_or(0);
-        n_buffered + self.n_in_outbox() + self.with_rest(|rest| rest.n_deferred)
+        let n_followed = self.with_follower(|follower| follower.as_ref().map_or(0, Follower::len));
+        n_buffered + self.n_in_outbox() + n_followed + self.with_rest(|rest| rest.n_deferred)
     }
 
     fn take_deferred(&self) -> Vec<PreparedMessage> {
@@ -214,6 +284,7 @@ impl Session {
 
     /// Keeps other messages back until [`end_streaming`](Session::end_streaming).
     pub(in crate::websocket::protocol) fn begin_streaming(&self) {
+        self.unfollow();
         self.is_streaming.set(true);
     }
 
