@@ -33,11 +33,20 @@ pub(crate) trait Alarmed {
 }
 
 /// The one alarm of a connection.
-#[derive(Default)]
 pub(crate) struct Alarm {
-    at: Cell<Option<Instant>>,
+    /// As entries have it; [`NEVER`] while it is not set.
+    at: Cell<u64>,
     /// Its place in the queue, while it is set.
     key: Cell<u32>,
+}
+
+/// What lies beyond 584 years.
+const NEVER: u64 = u64::MAX;
+
+impl Default for Alarm {
+    fn default() -> Self {
+        Alarm { at: Cell::new(NEVER), key: Cell::new(0) }
+    }
 }
 
 struct Queue {
@@ -78,18 +87,19 @@ impl Alarms {
     /// Has `who` looked after at `at`, or before. An alarm that is set for earlier stays: who is looked after too early
     /// sets it anew, so that putting it off costs a comparison.
     pub(crate) fn set<A: Alarmed + 'static>(&self, alarm: &Alarm, at: Instant, who: &Weak<A>) {
-        let before = alarm.at.get();
-        if before.is_some_and(|before| before <= at) {
+        let mut queue = self.queue.borrow_mut();
+        let nanos = queue.nanos(at);
+        if nanos >= alarm.at.get() {
             return;
         }
-        alarm.at.set(Some(at));
-        self.queue.borrow_mut().set(alarm, at, before.is_some(), || who.clone());
+        queue.set(alarm, nanos, || who.clone());
+        drop(queue);
         self.arm(at);
     }
 
     /// Forgets an alarm, if it is set.
     pub(crate) fn clear(&self, alarm: &Alarm) {
-        if alarm.at.take().is_some() {
+        if alarm.at.replace(NEVER) != NEVER {
             let place = self.queue.borrow_mut().clear(alarm.key.get());
             drop(place);
         }
@@ -123,7 +133,7 @@ impl Alarms {
             let due = self.queue.borrow_mut().take_due(now, n_set);
             let Some(who) = due else { break };
             if let Some(who) = who.upgrade() {
-                who.alarm().at.set(None);
+                who.alarm().at.set(NEVER);
                 who.look_after(now);
             }
         }
@@ -155,15 +165,15 @@ impl Queue {
         Queue { origin: Instant::now(), places: Slab::new(), entries: BinaryHeap::new(), n_set: 0, n_stale: 0 }
     }
 
-    /// An instant as entries have it. What lies beyond 584 years is put off till then.
+    /// An instant as entries have it.
     fn nanos(&self, at: Instant) -> u64 {
-        u64::try_from(at.saturating_duration_since(self.origin).as_nanos()).unwrap_or(u64::MAX)
+        u64::try_from(at.saturating_duration_since(self.origin).as_nanos()).unwrap_or(NEVER)
     }
 
-    fn set(&mut self, alarm: &Alarm, at: Instant, is_set: bool, who: impl FnOnce() -> Weak<dyn Alarmed>) {
+    fn set(&mut self, alarm: &Alarm, at: u64, who: impl FnOnce() -> Weak<dyn Alarmed>) {
         self.n_set += 1;
         let n = self.n_set;
-        if is_set {
+        if alarm.at.replace(at) != NEVER {
             if let Some(place) = self.places.get_mut(alarm.key.get() as usize) {
                 place.n = n;
             }
@@ -171,7 +181,6 @@ impl Queue {
         } else {
             alarm.key.set(self.places.insert(Place { n, who: who() }) as u32);
         }
-        let at = self.nanos(at);
         self.entries.push(Reverse(Entry { at, n, key: alarm.key.get() }));
     }
 

@@ -63,8 +63,15 @@ pub struct Connection {
     partial: Option<Box<Partial>>,
     outgoing: Option<OutgoingMessage>,
     deflate: Option<Box<Deflate>>,
-    received: Option<Box<CloseFrame>>,
-    sent: Option<Box<CloseFrame>>,
+    /// Made with the first of them.
+    close_frames: Option<Box<CloseFrames>>,
+}
+
+/// The close frames that have come and gone.
+#[derive(Debug, Default)]
+struct CloseFrames {
+    received: Option<CloseFrame>,
+    sent: Option<CloseFrame>,
 }
 
 /// Which side of a connection this end is.
@@ -102,8 +109,7 @@ impl Connection {
             partial: None,
             outgoing: None,
             deflate: deflate.map(Box::new),
-            received: None,
-            sent: None,
+            close_frames: None,
         }
     }
 
@@ -114,28 +120,40 @@ impl Connection {
 
     /// Whether neither side has closed, and nothing has gone wrong.
     pub fn is_open(&self) -> bool {
-        !self.reads_no_more && self.sent.is_none() && self.received.is_none()
+        !self.reads_no_more && self.close_frames.is_none()
     }
 
     /// Whether nothing more comes and nothing more may be sent: both close frames have gone, or something went wrong.
     pub fn is_closed(&self) -> bool {
-        self.has_failed || (self.sent.is_some() && self.received.is_some())
+        self.has_failed || (self.is_close_sent() && self.is_close_received())
     }
 
     /// Whether this end has sent its close frame.
     pub fn is_close_sent(&self) -> bool {
-        self.sent.is_some()
+        self.sent().is_some()
     }
 
     /// Whether the peer's close frame has come.
     pub fn is_close_received(&self) -> bool {
-        self.received.is_some()
+        self.received().is_some()
     }
 
     /// What both sides have said of the end, up to now.
     pub fn closed(&self) -> Closed {
         let lost = || CloseFrame::new(CloseCode::ABNORMAL, Utf8Bytes::default());
-        Closed { received: self.received.as_deref().cloned().unwrap_or_else(lost), sent: self.sent.as_deref().cloned() }
+        Closed { received: self.received().cloned().unwrap_or_else(lost), sent: self.sent().cloned() }
+    }
+
+    fn received(&self) -> Option<&CloseFrame> {
+        self.close_frames.as_ref()?.received.as_ref()
+    }
+
+    fn sent(&self) -> Option<&CloseFrame> {
+        self.close_frames.as_ref()?.sent.as_ref()
+    }
+
+    fn close_frames(&mut self) -> &mut CloseFrames {
+        self.close_frames.get_or_insert_default()
     }
 
     /// Takes the end of the peer's stream.
@@ -144,7 +162,7 @@ impl Connection {
     ///
     /// No close frame has come before: [`WebSocketError::Closed`] with [`CloseCode::ABNORMAL`].
     pub fn receive_eof(&mut self) -> Result<(), WebSocketError> {
-        if self.received.is_some() {
+        if self.is_close_received() {
             return Ok(());
         }
         self.has_failed = true;

@@ -60,7 +60,7 @@ impl Connection {
     /// What the peer did wrong: tell it with [`fail`](Connection::fail), and close. What is still to be said to the
     /// messages before may be sent first.
     pub fn receive_data(&mut self, data: &mut &[u8]) -> Result<Option<Event>, WebSocketError> {
-        if self.reads_no_more || self.received.is_some() {
+        if self.reads_no_more || self.is_close_received() {
             return Ok(None);
         }
         let event = match self.receive_whole(data) {
@@ -201,7 +201,7 @@ impl Connection {
             _ => {
                 let frame = CloseFrame::parse(&payload)?;
                 *partial = Partial::default();
-                self.received = Some(Box::new(frame.clone()));
+                self.close_frames().received = Some(frame.clone());
                 Ok(Event::Close(frame))
             }
         }

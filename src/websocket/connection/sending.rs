@@ -194,13 +194,13 @@ impl Connection {
     /// [`WebSocketError::State`]: the code [may not be sent](CloseCode::is_sendable), or the reason is longer than
     /// [`MAX_CLOSE_REASON`] bytes.
     pub fn send_close(&mut self, frame: Option<&CloseFrame>, out: &mut Vec<u8>) -> Result<(), WebSocketError> {
-        if self.sent.is_some() {
+        if self.is_close_sent() {
             return Ok(());
         }
         let payload = frame.map_or(Ok(Vec::new()), CloseFrame::payload)?;
         write_frame(FrameHead::of(Opcode::Close, payload.len()), self.key()?, &payload, out);
         let sent = frame.cloned().unwrap_or_else(|| CloseFrame::new(CloseCode::NO_STATUS, Utf8Bytes::default()));
-        self.sent = Some(Box::new(sent));
+        self.close_frames().sent = Some(sent);
         self.outgoing = None;
         Ok(())
     }
@@ -212,7 +212,7 @@ impl Connection {
     ///
     /// A client may find that the system has no random bytes for a mask.
     pub fn answer_close(&mut self, out: &mut Vec<u8>) -> Result<(), WebSocketError> {
-        match self.received.as_deref().cloned() {
+        match self.received().cloned() {
             None => Ok(()),
             Some(frame) if frame.code == CloseCode::NO_STATUS => self.send_close(None, out),
             Some(frame) => self.send_close(Some(&frame), out),
@@ -235,7 +235,7 @@ impl Connection {
     }
 
     fn may_send_data(&self) -> Result<(), WebSocketError> {
-        if self.sent.is_some() || self.has_failed {
+        if self.is_close_sent() || self.has_failed {
             return Err(WebSocketError::State("no message may follow the close frame"));
         }
         Ok(())

@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::rc::Rc;
 
-use foster_compat::{CancelScope, Error, NurseryError};
+use foster_compat::{Error, NurseryError};
 
 use super::config::Config;
 use super::session::Session;
@@ -24,7 +24,6 @@ use crate::websocket::handshake::{HandshakeError, Opening, ServerHandshake};
 /// Dropped before its handler has ended, it goes away from its peer.
 pub(crate) struct Upgrading {
     session: Rc<Session>,
-    scope: CancelScope,
 }
 
 impl Upgrading {
@@ -40,10 +39,9 @@ impl Upgrading {
     ) -> Result<Self, HandshakeError> {
         let is_secure = connection.ends().is_secure;
         let offer = ServerHandshake::read(&head, Opening::Upgrade, is_secure, &config.settings().origins)?;
-        let scope = CancelScope::new();
-        let session = Session::connecting(head, connection, offer, config.clone(), scope.clone())
-            .map_err(|_| HandshakeError::Extensions)?;
-        Ok(Upgrading { session, scope })
+        let session =
+            Session::connecting(head, connection, offer, config.clone()).map_err(|_| HandshakeError::Extensions)?;
+        Ok(Upgrading { session })
     }
 
     pub(crate) fn websocket(&self) -> WebSocket {
@@ -54,7 +52,7 @@ impl Upgrading {
     /// as long as the handler may go on.
     // No `async fn`, which would keep the room for the handler twice.
     pub(crate) fn run<F: Future>(&self, handler: F) -> impl Future<Output = Option<F::Output>> {
-        self.scope.run(handler)
+        self.session.scope_of_handler().run(handler)
     }
 
     /// The answer to a handshake that the handler has not accepted; `None` if it has.

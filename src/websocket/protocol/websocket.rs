@@ -78,7 +78,7 @@ impl WebSocket {
         compression: Option<Deflate>,
         subprotocol: Option<&str>,
     ) -> Self {
-        let session = Session::new(Role::Client, config, None);
+        let session = Session::new(Role::Client, config);
         let machine = session.make_machine(compression);
         let alarms = Alarms::new(loop_.clone());
         session.open(Start { hub: Hub::new(loop_, alarms), transport, seat: None, machine, leftover, has_eof: false });

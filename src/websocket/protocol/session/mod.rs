@@ -152,7 +152,7 @@ struct Ping {
 
 impl Session {
     /// A session that has no transport yet.
-    pub(super) fn new(role: Role, config: Config, scope: Option<CancelScope>) -> Rc<Self> {
+    pub(super) fn new(role: Role, config: Config) -> Rc<Self> {
         Rc::new_cyclic(|me| Session {
             me: me.clone(),
             role,
@@ -184,7 +184,7 @@ impl Session {
             awaits_answer: Cell::new(false),
             due: Cell::new(None),
             alarm: Alarm::default(),
-            scope,
+            scope: (role == Role::Server).then(CancelScope::new),
             is_handler_over: Cell::new(false),
             is_lingering: Cell::new(false),
             n_handles: Cell::new(0),
@@ -229,6 +229,10 @@ impl Session {
 
     fn settings(&self) -> &Settings {
         self.config.settings()
+    }
+
+    pub(super) fn scope_of_handler(&self) -> &CancelScope {
+        self.scope.as_ref().expect("only a server's WebSocket has a handler")
     }
 
     pub(super) fn rc(&self) -> Rc<Self> {

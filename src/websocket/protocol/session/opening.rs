@@ -2,8 +2,6 @@
 
 use std::rc::Rc;
 
-use foster_compat::CancelScope;
-
 use super::super::config::Config;
 use super::{Phase, Session, Start};
 use crate::handler::Connected;
@@ -30,13 +28,12 @@ impl Session {
         connection: Rc<dyn Connected>,
         offer: ServerHandshake,
         config: Config,
-        scope: CancelScope,
     ) -> Result<Rc<Self>, WebSocketError> {
         let compression = match &config.settings().compression {
             Some(compression) => compression.accept(offer.extensions())?,
             None => None,
         };
-        let session = Session::new(Role::Server, config, Some(scope));
+        let session = Session::new(Role::Server, config);
         let handshake = Handshake { head, connection, offer, compression, rejection: None };
         session.handshake.set(Some(Box::new(handshake)));
         Ok(session)

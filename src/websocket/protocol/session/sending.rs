@@ -77,25 +77,24 @@ impl Session {
         n_bytes
     }
 
-    /// Writes the outbox.
+    /// Writes the outbox, and behind it what a broadcast has sent.
     pub(in crate::websocket::protocol) fn flush_now(&self) {
-        if self.n_in_outbox() == 0 {
-            return self.flush_batch();
+        let (mut outbox, follower) = (self.outbox.take(), self.follower.take());
+        // A write fails only after write_eof, behind which nothing is said.
+        if let Some(follower) = follower {
+            if outbox.is_empty() {
+                // From where it is kept for all.
+                let _ = self.with_transport(|transport| follower.with_frames(|frames| transport.write(frames)));
+                return;
+            }
+            follower.with_frames(|frames| outbox.bytes().extend_from_slice(frames));
         }
-        self.unfollow();
-        let mut full = self.outbox.take();
-        // It fails only after write_eof, behind which nothing is said.
-        let _ = self.with_transport(|transport| full.flush(transport));
+        if outbox.is_empty() {
+            return;
+        }
+        let _ = self.with_transport(|transport| outbox.flush(transport));
         if let Some(hub) = self.hub.get() {
-            hub.keep_outbox(full);
-        }
-    }
-
-    /// Writes what a broadcast has sent from where it is kept for all.
-    fn flush_batch(&self) {
-        if let Some(follower) = self.follower.take() {
-            // As above.
-            let _ = self.with_transport(|transport| follower.with_frames(|frames| transport.write(frames)));
+            hub.keep_outbox(outbox);
         }
     }
 
