@@ -58,6 +58,25 @@ fn the_next_callback_goes_to_the_new_protocol_of_any_kind() {
 }
 
 #[test]
+fn a_shared_protocol_that_is_there_already_is_set_as_it_is() {
+    paused(async |nursery| {
+        let (first, trace) = (Trace::new(), Trace::new());
+        let (transport, _, peer) = testing::connect(&nursery, first.recorder());
+        turns(2).await;
+        let shared = Rc::new(trace.recorder());
+        let handle = transport.set_protocol(shared.clone());
+        assert!(Rc::ptr_eq(&handle, &shared));
+        let known = transport.get_protocol().and_then(|protocol| protocol.downcast::<Rc<Traced<_>>>());
+        assert!(known.is_some_and(|known| Rc::ptr_eq(&known, &shared)));
+        peer.send(b"x");
+        peer.close_write();
+        transport.closed().await;
+        assert_eq!(trace.lines(), ["data 'x'", "eof", "lost None"]);
+        Ok(())
+    });
+}
+
+#[test]
 fn a_protocol_hands_over_what_it_has_read_too_much() {
     paused(async |nursery| {
         // The head is the first protocol's, the rest the second's, which starts as if it had been there all along.
