@@ -1,11 +1,10 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
 
 use bench_epoll::{Epoll, Interest};
-use socket2::SockRef;
 
 use crate::READ_SIZE;
+use crate::accepting::{LISTENER, accept_all};
 
 /// Level-triggered, one read and one write for each wake-up, one buffer for all connections, no allocation for a
 /// message that the kernel takes whole.
@@ -19,7 +18,9 @@ pub(crate) fn run(listener: TcpListener) -> io::Result<()> {
         for index in 0..epoll.wait(None)? {
             let token = epoll.ready(index).token;
             if token == LISTENER {
-                accept_all(&listener, &epoll, &mut connections)?;
+                accept_all(&listener, &epoll, &mut connections, |stream| {
+                    Ok(Connection { stream, unsent: Vec::new() })
+                })?;
                 continue;
             }
             let connection = connections[token].as_mut();
@@ -28,22 +29,6 @@ pub(crate) fn run(listener: TcpListener) -> io::Result<()> {
             }
         }
     }
-}
-
-fn accept_all(listener: &TcpListener, epoll: &Epoll, connections: &mut Vec<Option<Connection>>) -> io::Result<()> {
-    // One call makes the socket non-blocking too, as mio has it. Any error ends the batch: would block, or a connection
-    // that is gone.
-    while let Ok((socket, _)) = SockRef::from(listener).accept4(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC) {
-        let stream = TcpStream::from(socket);
-        stream.set_nodelay(true)?;
-        let token = stream.as_raw_fd() as usize;
-        if connections.len() <= token {
-            connections.resize_with(token + 1, || None);
-        }
-        epoll.add(&stream, Interest::Read, token)?;
-        connections[token] = Some(Connection { stream, unsent: Vec::new() });
-    }
-    Ok(())
 }
 
 struct Connection {
@@ -89,5 +74,3 @@ impl Connection {
         Ok(true)
     }
 }
-
-const LISTENER: usize = usize::MAX;

@@ -1,14 +1,13 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bench_epoll::{Epoll, Interest};
 use sha1::{Digest, Sha1};
-use socket2::SockRef;
 
 use crate::READ_SIZE;
+use crate::accepting::{LISTENER, accept_all};
 
 /// A WebSocket server whose clients all get what any of them sends: level-triggered, one read for each wake-up, and for
 /// everybody one write of all messages of the turn, which are encoded once.
@@ -27,7 +26,9 @@ pub(crate) fn run(listener: TcpListener) -> io::Result<()> {
         for index in 0..epoll.wait(None)? {
             let token = epoll.ready(index).token;
             if token == LISTENER {
-                accept_all(&listener, &epoll, &mut connections)?;
+                accept_all(&listener, &epoll, &mut connections, |stream| {
+                    Ok(Connection { stream, received: Vec::new(), is_member: false })
+                })?;
                 continue;
             }
             let connection = connections[token].as_mut();
@@ -44,20 +45,6 @@ pub(crate) fn run(listener: TcpListener) -> io::Result<()> {
             outgoing.clear();
         }
     }
-}
-
-fn accept_all(listener: &TcpListener, epoll: &Epoll, connections: &mut Vec<Option<Connection>>) -> io::Result<()> {
-    while let Ok((socket, _)) = SockRef::from(listener).accept4(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC) {
-        let stream = TcpStream::from(socket);
-        stream.set_nodelay(true)?;
-        let token = stream.as_raw_fd() as usize;
-        if connections.len() <= token {
-            connections.resize_with(token + 1, || None);
-        }
-        epoll.add(&stream, Interest::Read, token)?;
-        connections[token] = Some(Connection { stream, received: Vec::new(), is_member: false });
-    }
-    Ok(())
 }
 
 struct Connection {
@@ -135,4 +122,3 @@ fn add_message(received: &[u8], outgoing: &mut Vec<u8>) -> io::Result<Option<usi
 /// The first byte of a binary message of one frame.
 const BINARY: u8 = 0x82;
 const MASKED: u8 = 0x80;
-const LISTENER: usize = usize::MAX;

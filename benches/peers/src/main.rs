@@ -10,6 +10,7 @@
 //! - `tokio-lines`: as `tokio`, reading lines, with one byte for every 64 of them. `tokio-lines-into` reads them into one
 //!   buffer.
 
+mod accepting;
 mod epoll;
 mod epoll_broadcast;
 mod rustls_epoll;

@@ -1,13 +1,12 @@
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::os::fd::AsRawFd;
 use std::sync::Arc;
 
 use bench_epoll::{Epoll, Interest};
 use rustls::{ServerConfig, ServerConnection};
-use socket2::SockRef;
 
 use crate::READ_SIZE;
+use crate::accepting::{LISTENER, accept_all};
 
 /// A rustls connection for each client, on epoll, and nothing around it: what TLS itself takes.
 pub(crate) fn run(listener: TcpListener, config: &Arc<ServerConfig>) -> io::Result<()> {
@@ -20,7 +19,10 @@ pub(crate) fn run(listener: TcpListener, config: &Arc<ServerConfig>) -> io::Resu
         for index in 0..epoll.wait(None)? {
             let token = epoll.ready(index).token;
             if token == LISTENER {
-                accept_all(&listener, config, &epoll, &mut connections)?;
+                accept_all(&listener, &epoll, &mut connections, |stream| {
+                    let tls = ServerConnection::new(config.clone()).map_err(io::Error::other)?;
+                    Ok(Connection { stream, tls: Box::new(tls), waits_to_write: false })
+                })?;
                 continue;
             }
             let connection = connections[token].as_mut();
@@ -29,26 +31,6 @@ pub(crate) fn run(listener: TcpListener, config: &Arc<ServerConfig>) -> io::Resu
             }
         }
     }
-}
-
-fn accept_all(
-    listener: &TcpListener,
-    config: &Arc<ServerConfig>,
-    epoll: &Epoll,
-    connections: &mut Vec<Option<Connection>>,
-) -> io::Result<()> {
-    while let Ok((socket, _)) = SockRef::from(listener).accept4(libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC) {
-        let stream = TcpStream::from(socket);
-        stream.set_nodelay(true)?;
-        let token = stream.as_raw_fd() as usize;
-        if connections.len() <= token {
-            connections.resize_with(token + 1, || None);
-        }
-        epoll.add(&stream, Interest::Read, token)?;
-        let tls = ServerConnection::new(config.clone()).map_err(io::Error::other)?;
-        connections[token] = Some(Connection { stream, tls: Box::new(tls), waits_to_write: false });
-    }
-    Ok(())
 }
 
 struct Connection {
@@ -91,5 +73,3 @@ impl Connection {
         Ok(true)
     }
 }
-
-const LISTENER: usize = usize::MAX;
