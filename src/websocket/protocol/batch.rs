@@ -9,21 +9,23 @@ use crate::websocket::prepared::PreparedMessage;
 /// A batch that has grown beyond this gives its memory back when it is written.
 const MAX_KEPT: usize = 64 * 1024;
 
-/// The frames of a turn in a row, for all members that have nothing of their own to say between them: a message costs one
-/// copy, and no look at anybody.
+/// The frames of a turn in a row, for all members: a message costs one copy, and no look at anybody.
 ///
 /// ```text
 ///   push ──> frames ─┬─ member 1, from 0 ──┬──one write each, at the end of the turn──> transport
 ///                    └─ member 2, from 66 ─┘
 /// ```
 ///
-/// Empty while nobody follows.
+/// Whoever follows goes on from turn to turn. What it says itself goes out behind what was pushed before. Empty while
+/// nobody follows.
 #[derive(Default)]
 pub(super) struct Batch {
     /// Shared with who is writing it.
     frames: RefCell<Rc<Vec<u8>>>,
+    /// Where they begin among all that was ever pushed, modulo 2^32, as each follower counts.
+    start: Cell<u32>,
     n_followers: Cell<usize>,
-    /// The most that one of them had unsent when it began to follow.
+    /// No follower has more than this unsent beside the batch.
     max_backlog: Cell<usize>,
 }
 
@@ -37,6 +39,10 @@ impl Batch {
         self.frames.borrow().len()
     }
 
+    fn end(&self) -> u32 {
+        self.start.get().wrapping_add(self.len() as u32)
+    }
+
     pub(super) fn n_followers(&self) -> usize {
         self.n_followers.get()
     }
@@ -46,23 +52,35 @@ impl Batch {
         self.max_backlog.get() + self.len()
     }
 
-    /// Sends a frame to all that follow.
+    /// Sends a frame to all that follow, by the next [`write_with`](Batch::write_with).
     pub(super) fn push(&self, frame: &[u8]) {
-        if self.n_followers.get() > 0 {
-            Rc::make_mut(&mut self.frames.borrow_mut()).extend_from_slice(frame);
+        Rc::make_mut(&mut self.frames.borrow_mut()).extend_from_slice(frame);
+    }
+
+    /// Has somebody get what is pushed from now on, who has `backlog` bytes unsent and is asked in the pass of this number.
+    pub(super) fn follow(self: &Rc<Self>, backlog: usize, nth_pass: u32) -> Follower {
+        self.n_followers.set(self.n_followers.get() + 1);
+        self.raise_backlog(backlog);
+        Follower { batch: self.clone(), next: self.end(), asked_in: nth_pass }
+    }
+
+    fn raise_backlog(&self, backlog: usize) {
+        self.max_backlog.set(self.max_backlog.get().max(backlog));
+    }
+
+    /// Has `write` write what each follower has not sent yet, and give the most that is left of it with one of them.
+    pub(super) fn write_with(&self, write: impl FnOnce() -> usize) {
+        let end = self.end();
+        self.max_backlog.set(0);
+        self.raise_backlog(write());
+        // Else somebody has pushed meanwhile, and it is written with that.
+        if self.end() == end {
+            self.clear();
         }
     }
 
-    /// Has somebody get what is pushed from now on, who has `backlog` bytes unsent.
-    pub(super) fn follow(self: &Rc<Self>, backlog: usize) -> Follower {
-        self.n_followers.set(self.n_followers.get() + 1);
-        self.max_backlog.set(self.max_backlog.get().max(backlog));
-        let len = self.len() as u32;
-        Follower { batch: self.clone(), start: len, asked_at: len }
-    }
-
     fn clear(&self) {
-        self.max_backlog.set(0);
+        self.start.set(self.end());
         let mut frames = self.frames.borrow_mut();
         match Rc::get_mut(&mut frames) {
             Some(frames) if frames.capacity() <= MAX_KEPT => frames.clear(),
@@ -71,12 +89,13 @@ impl Batch {
     }
 }
 
-/// Somebody who sends what is pushed to a batch from where it began, until it is dropped.
+/// Somebody who sends what is pushed to a batch, until it is dropped.
 pub(super) struct Follower {
     batch: Rc<Batch>,
-    start: u32,
-    /// The length of the batch when it was last asked to send a message.
-    asked_at: u32,
+    /// Where what it has not sent yet begins.
+    next: u32,
+    /// The pass in which it was last asked to send a message. Each asks all who follow, or has them follow no more.
+    asked_in: u32,
 }
 
 impl Follower {
@@ -84,21 +103,27 @@ impl Follower {
         Rc::ptr_eq(&self.batch, batch)
     }
 
-    /// Whether it is asked to send what is pushed next for the first time: who is a member twice is asked twice.
-    pub(super) fn is_asked_first(&mut self) -> bool {
-        let n_pushed = self.batch.len() as u32;
-        std::mem::replace(&mut self.asked_at, n_pushed) != n_pushed
+    /// Whether it is asked for the first time in a pass: who is a member twice is asked twice.
+    pub(super) fn is_asked_first(&mut self, nth_pass: u32) -> bool {
+        std::mem::replace(&mut self.asked_in, nth_pass) != nth_pass
     }
 
     /// Bytes that it has to send.
     pub(super) fn len(&self) -> usize {
-        self.batch.len() - self.start as usize
+        self.batch.end().wrapping_sub(self.next) as usize
     }
 
-    /// Lends what it has to send. The batch may be pushed to meanwhile.
-    pub(super) fn with_frames<R>(&self, use_frames: impl FnOnce(&[u8]) -> R) -> R {
+    /// It has `backlog` bytes unsent of its own.
+    pub(super) fn raise_backlog(&self, backlog: usize) {
+        self.batch.raise_backlog(backlog);
+    }
+
+    /// Takes what it has to send.
+    pub(super) fn take(&mut self) -> Frames {
         let frames = self.batch.frames.borrow().clone();
-        use_frames(&frames[self.start as usize..])
+        let start = frames.len() - self.len();
+        self.next = self.batch.end();
+        Frames { frames, start }
     }
 }
 
@@ -108,5 +133,17 @@ impl Drop for Follower {
         if self.batch.n_followers.get() == 0 {
             self.batch.clear();
         }
+    }
+}
+
+/// What a follower has to send: the batch may be pushed to meanwhile.
+pub(super) struct Frames {
+    frames: Rc<Vec<u8>>,
+    start: usize,
+}
+
+impl Frames {
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.frames[self.start..]
     }
 }

@@ -1,13 +1,13 @@
 //! [`Broadcast`]: one message to many.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use slab::Slab;
 
 use super::batch::Batch;
-use super::session::MAX_OUTBOX;
+use super::session::{MAX_OUTBOX, Session};
 use super::websocket::WebSocket;
 use crate::websocket::close::{CloseCode, CloseFrame};
 use crate::websocket::message::Message;
@@ -54,6 +54,10 @@ struct Room {
     members: RefCell<Slab<WebSocket>>,
     /// Whoever follows it is a member.
     batch: Rc<Batch>,
+    /// It is written in the next turn.
+    is_due: Cell<bool>,
+    /// How often all members were asked to follow, modulo 2^32.
+    n_passes: Cell<u32>,
     slow: Slow,
     max_unsent: usize,
 }
@@ -66,11 +70,18 @@ impl Default for Room {
 
 impl Room {
     fn new(slow: Slow, max_unsent: usize) -> Self {
-        Room { members: RefCell::default(), batch: Rc::default(), slow, max_unsent }
+        Room {
+            members: RefCell::default(),
+            batch: Rc::default(),
+            is_due: Cell::new(false),
+            n_passes: Cell::new(0),
+            slow,
+            max_unsent,
+        }
     }
 
     /// Gives how many members took the message.
-    fn send(&self, message: &PreparedMessage) -> usize {
+    fn send(self: &Rc<Self>, message: &PreparedMessage) -> usize {
         let n_members = self.members.borrow().len();
         let all_follow = self.batch.n_followers() == n_members && self.batch.max_unsent() <= self.max_unsent;
         if !all_follow || !Batch::takes(message) {
@@ -81,37 +92,82 @@ impl Room {
     }
 
     /// Gives how many of the members that are meant took the message.
-    fn send_to(&self, message: &PreparedMessage, is_meant: impl Fn(usize, &WebSocket) -> bool) -> usize {
+    fn send_to(self: &Rc<Self>, message: &PreparedMessage, is_meant: impl Fn(usize, &WebSocket) -> bool) -> usize {
+        let is_pushed = Batch::takes(message);
+        let nth_pass = self.n_passes.get().wrapping_add(is_pushed.into());
+        self.n_passes.set(nth_pass);
         let (mut n_taken, mut gone) = (0, Vec::new());
         for (key, member) in self.members.borrow().iter() {
             let session = member.session();
             let n_unsent = session.n_unsent();
             let is_meant = is_meant(key, member);
             if is_meant && n_unsent <= self.max_unsent {
-                match session.send_in_batch(message, &self.batch, n_unsent) {
+                let sent = match is_pushed {
+                    true => session.send_in_batch(message, &self.batch, n_unsent, nth_pass),
+                    false => session.send_prepared(message),
+                };
+                match sent {
                     Ok(()) => n_taken += 1,
                     Err(_) => gone.push((key, member.clone())),
                 }
                 continue;
             }
-            // Else it would get what is pushed.
-            session.unfollow();
+            if is_pushed {
+                // Else it would get it.
+                session.unfollow();
+            }
             if is_meant && self.slow == Slow::Disconnect {
                 gone.push((key, member.clone()));
             }
         }
-        self.push(message);
+        if is_pushed {
+            self.push(message);
+        }
         self.dismiss(&gone);
         n_taken
     }
 
-    /// Sends a message to all that follow.
-    fn push(&self, message: &PreparedMessage) {
+    /// Sends a message to all that follow: in the next turn, or now if there is much to send.
+    fn push(self: &Rc<Self>, message: &PreparedMessage) {
+        if self.batch.n_followers() == 0 {
+            return;
+        }
         self.batch.push(message.frame());
         if self.batch.len() >= MAX_OUTBOX {
-            let members: Vec<_> = self.members.borrow().iter().map(|(_, member)| member.clone()).collect();
-            members.iter().for_each(|member| member.session().flush_now());
+            return self.flush();
         }
+        if !self.is_due.get() {
+            self.flush_soon();
+        }
+    }
+
+    fn flush_soon(self: &Rc<Self>) {
+        let members = self.members.borrow();
+        if let Some(hub) = members.iter().find_map(|(_, member)| member.session().hub()) {
+            self.is_due.set(true);
+            let due = Due { room: Rc::downgrade(self) };
+            hub.loop_().call_soon(move || {
+                if let Some(room) = due.end() {
+                    room.flush();
+                }
+            });
+        }
+    }
+
+    /// Writes what was pushed.
+    fn flush(&self) {
+        if self.batch.len() == 0 {
+            return;
+        }
+        // Copied, because who handles a transport's failure may do anything, as join or leave.
+        let sessions: Vec<_> = self.members.borrow().iter().map(|(_, member)| member.session().rc()).collect();
+        self.batch.write_with(|| {
+            let flush = |session: &Rc<Session>| {
+                session.flush_now();
+                session.n_buffered()
+            };
+            sessions.iter().map(flush).max().unwrap_or(0)
+        });
     }
 
     fn dismiss(&self, gone: &[(usize, WebSocket)]) {
@@ -134,6 +190,25 @@ impl Room {
         drop(members);
         drop(removed);
         is_there
+    }
+}
+
+/// While this is there, what was pushed will be written: a loop that ends may drop it instead.
+struct Due {
+    room: Weak<Room>,
+}
+
+impl Due {
+    fn end(self) -> Option<Rc<Room>> {
+        self.room.upgrade()
+    }
+}
+
+impl Drop for Due {
+    fn drop(&mut self) {
+        if let Some(room) = self.room.upgrade() {
+            room.is_due.set(false);
+        }
     }
 }
 

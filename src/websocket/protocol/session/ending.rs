@@ -39,6 +39,7 @@ impl Session {
             Phase::Connecting => return Err(self.not_open()),
             Phase::Closing | Phase::Over => return Ok(()),
         }
+        self.unfollow();
         self.write_with(|machine, out| machine.send_close(Some(&frame), out))?;
         self.phase.set(Phase::Closing);
         self.flush_now();
@@ -134,6 +135,7 @@ impl Session {
 
     /// Nothing more is said or read. `is_clean` says that the peer sends nothing more either.
     pub(super) fn end(&self, is_clean: bool) {
+        self.unfollow();
         self.flush_now();
         self.phase.set(Phase::Over);
         self.due.set(None);

@@ -63,7 +63,9 @@ impl Session {
     fn look_for_peer(&self) {
         let socket = self.with_transport(|transport| transport.socket()).flatten();
         let has_left = socket.is_some_and(|socket| socket.has_peer_left().unwrap_or(false));
-        if has_left && !self.is_peer_gone.replace(true) {
+        if has_left && !self.is_peer_gone.get() {
+            self.unfollow();
+            self.is_peer_gone.set(true);
             self.begin_linger();
             self.wake_all_but_receivers();
         }

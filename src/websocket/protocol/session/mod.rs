@@ -92,7 +92,7 @@ pub(crate) struct Session {
     is_awaited: Cell<bool>,
     /// Only while there is something in it.
     outbox: Cell<Outbox>,
-    /// What a broadcast has it send behind that. Only while it is open, and sends nothing in pieces.
+    /// What a broadcast has it send behind that, with others. Only while it is open, and sends nothing in pieces.
     follower: Cell<Option<Follower>>,
     /// The hub will flush it.
     is_unsent: Cell<bool>,
@@ -264,6 +264,11 @@ impl Session {
         let roster = seat.as_ref().map(|seat| seat.roster().clone());
         self.seat.set(seat);
         roster
+    }
+
+    /// What it shares with others, once it is open.
+    pub(super) fn hub(&self) -> Option<Rc<Hub>> {
+        self.hub.get().cloned()
     }
 
     fn with_transport<R>(&self, look: impl FnOnce(&TransportRef) -> R) -> Option<R> {

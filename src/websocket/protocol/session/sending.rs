@@ -10,7 +10,7 @@ use crate::websocket::connection::Connection;
 use crate::websocket::error::WebSocketError;
 use crate::websocket::message::{Message, MessageKind};
 use crate::websocket::prepared::PreparedMessage;
-use crate::websocket::protocol::batch::{Batch, Follower};
+use crate::websocket::protocol::batch::{Batch, Follower, Frames};
 
 /// Messages are written once this much is there, though the turn is not over.
 pub(in crate::websocket::protocol) const MAX_OUTBOX: usize = 64 * 1024;
@@ -40,12 +40,17 @@ impl Session {
         if let Some(hub) = self.hub.get().filter(|_| !outbox.has_memory()) {
             outbox = hub.take_outbox();
         }
-        if let Some(follower) = self.follower.take() {
-            follower.with_frames(|frames| outbox.bytes().extend_from_slice(frames));
+        let frames = self.take_frames();
+        if let Some(frames) = &frames {
+            outbox.bytes().extend_from_slice(frames.bytes());
         }
         let filled = fill(&mut self.machine.borrow_mut(), &mut outbox);
         let n_bytes = outbox.len();
         self.outbox.set(outbox);
+        if frames.is_some() {
+            let backlog = self.n_buffered() + n_bytes;
+            self.with_follower(|follower| follower.iter().for_each(|follower| follower.raise_backlog(backlog)));
+        }
         filled.map(|()| n_bytes)
     }
 
@@ -79,15 +84,15 @@ impl Session {
 
     /// Writes the outbox, and behind it what a broadcast has sent.
     pub(in crate::websocket::protocol) fn flush_now(&self) {
-        let (mut outbox, follower) = (self.outbox.take(), self.follower.take());
+        let mut outbox = self.outbox.take();
         // A write fails only after write_eof, behind which nothing is said.
-        if let Some(follower) = follower {
+        if let Some(frames) = self.take_frames() {
             if outbox.is_empty() {
                 // From where it is kept for all.
-                let _ = self.with_transport(|transport| follower.with_frames(|frames| transport.write(frames)));
+                let _ = self.with_transport(|transport| transport.write(frames.bytes()));
                 return;
             }
-            follower.with_frames(|frames| outbox.bytes().extend_from_slice(frames));
+            outbox.bytes().extend_from_slice(frames.bytes());
         }
         if outbox.is_empty() {
             return;
@@ -213,31 +218,29 @@ impl Session {
     }
 
     /// Sends a message whose frame is pushed to `batch` next, when all members have been asked: by following, if it can.
-    /// `n_unsent` is what it has unsent.
+    /// `n_unsent` is what it has unsent, and `nth_pass` says how often all were asked before.
     pub(in crate::websocket::protocol) fn send_in_batch(
         &self,
         message: &PreparedMessage,
         batch: &Rc<Batch>,
         n_unsent: usize,
+        nth_pass: u32,
     ) -> Result<(), WebSocketError> {
-        if !Batch::takes(message) {
-            return self.send_prepared(message);
-        }
         let is_first = self.with_follower(|follower| {
             let known = follower.as_mut().filter(|known| known.follows(batch));
-            known.map(Follower::is_asked_first)
+            known.map(|known| known.is_asked_first(nth_pass))
         });
         match is_first {
             Some(true) => Ok(()),
             // Once as another member, for which it follows no more.
             Some(false) => {
+                self.unfollow();
                 self.send_prepared(message)?;
                 self.send_prepared(message)
             }
             None if self.can_follow() => {
                 self.unfollow();
-                self.follower.set(Some(batch.follow(n_unsent)));
-                self.send_in_turn();
+                self.follower.set(Some(batch.follow(n_unsent, nth_pass)));
                 Ok(())
             }
             None => self.send_prepared(message),
@@ -250,9 +253,19 @@ impl Session {
 
     /// Is sent nothing more with others until it follows anew.
     pub(in crate::websocket::protocol) fn unfollow(&self) {
-        if self.with_follower(|follower| follower.is_some()) {
+        if self.n_followed() > 0 {
             let _ = self.fill(|_, _| Ok(()));
+            self.send_in_turn();
         }
+        drop(self.follower.take());
+    }
+
+    /// Takes what it has to send with others, if it follows any.
+    fn take_frames(&self) -> Option<Frames> {
+        let mut follower = self.follower.take()?;
+        let frames = follower.take();
+        self.follower.set(Some(follower));
+        Some(frames)
     }
 
     fn with_follower<R>(&self, look: impl FnOnce(&mut Option<Follower>) -> R) -> R {
@@ -264,9 +277,18 @@ impl Session {
 
     /// Bytes that the peer has not taken.
     pub(in crate::websocket::protocol) fn n_unsent(&self) -> usize {
-        let n_buffered = self.with_transport(|transport| transport.get_write_buffer_size()).unwrap_or(0);
-        let n_followed = self.with_follower(|follower| follower.as_ref().map_or(0, Follower::len));
-        n_buffered + self.n_in_outbox() + n_followed + self.with_rest(|rest| rest.n_deferred)
+        let n_deferred = self.with_rest(|rest| rest.n_deferred);
+        self.n_buffered() + self.n_in_outbox() + self.n_followed() + n_deferred
+    }
+
+    /// Bytes that are written, and that the system has not taken.
+    pub(in crate::websocket::protocol) fn n_buffered(&self) -> usize {
+        self.with_transport(|transport| transport.get_write_buffer_size()).unwrap_or(0)
+    }
+
+    /// Bytes that it has to send with others.
+    fn n_followed(&self) -> usize {
+        self.with_follower(|follower| follower.as_ref().map_or(0, Follower::len))
     }
 
     fn take_deferred(&self) -> Vec<PreparedMessage> {
