@@ -40,6 +40,11 @@ async fn until(mut is_so: impl FnMut() -> bool) {
     }
 }
 
+/// The error of who reads a body that the server has sent.
+fn of_response(err: BodyError) -> BodyError {
+    BodyError::Response(Box::new(err))
+}
+
 /// Whether the connection is closed, and the next request refused.
 async fn is_refused(client: &Client) -> bool {
     until(|| client.is_closed()).await;
@@ -418,8 +423,8 @@ fn a_server_that_closes_within_a_body_is_seen_by_its_reader() {
             async |client| {
                 let mut response = client.get("/").await?;
                 assert_eq!(response.body_mut().chunk().await?.as_deref(), Some(&b"hel"[..]));
-                assert_eq!(response.body_mut().chunk().await, Err(BodyError::Disconnected));
-                assert_eq!(response.body_mut().chunk().await, Err(BodyError::Disconnected));
+                assert_eq!(response.body_mut().chunk().await, Err(of_response(BodyError::Disconnected)));
+                assert_eq!(response.body_mut().chunk().await, Err(of_response(BodyError::Disconnected)));
                 assert!(is_refused(&client).await);
                 Ok(())
             },
@@ -475,7 +480,7 @@ fn a_body_that_breaks_off_badly_is_an_error_of_its_reader() {
     };
     with_client(script, async |client| {
         let mut response = client.get("/").await?;
-        assert_eq!(response.bytes().await, Err(BodyError::Malformed(HttpError::ChunkEnd)));
+        assert_eq!(response.bytes().await, Err(of_response(BodyError::Malformed(HttpError::ChunkEnd))));
         assert!(is_refused(&client).await);
         Ok(())
     });
@@ -590,7 +595,7 @@ fn closing_ends_the_body_that_is_read() {
     with_client(script, async |client| {
         let mut response = client.get("/").await?;
         client.close();
-        assert_eq!(response.bytes().await, Err(BodyError::Disconnected));
+        assert_eq!(response.bytes().await, Err(of_response(BodyError::Disconnected)));
         Ok(())
     });
 }

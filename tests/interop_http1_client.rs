@@ -200,7 +200,7 @@ fn a_body_that_breaks_off_is_an_error() {
     with_client(async |client| {
         let mut response = client.get("/half").await?;
         assert_eq!(response.body().content_length(), Some(100));
-        assert_eq!(response.bytes().await, Err(BodyError::Disconnected));
+        assert_eq!(response.bytes().await, Err(BodyError::Response(Box::new(BodyError::Disconnected))));
         Ok(())
     });
 }

@@ -56,6 +56,50 @@ struct Queue {
     end: Option<Result<HeaderList, BodyError>>,
     waker: Option<Waker>,
     source: Option<Rc<dyn BodySource>>,
+    /// It is the body of a response.
+    is_of_response: bool,
+}
+
+impl Queue {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Result<Polled, BodyError> {
+        let n_least = self.n_read.max(self.declared.unwrap_or(0));
+        if let Some(limit) = self.limit.filter(|limit| n_least > *limit) {
+            return Err(BodyError::TooLarge { limit });
+        }
+        if let Some(chunk) = self.chunks.pop() {
+            let n_read = self.n_read.saturating_add(chunk.len() as u64);
+            if let Some(limit) = self.limit.filter(|limit| n_read > *limit) {
+                // It is there for who sets a larger limit and goes on.
+                self.chunks.put_back(chunk);
+                return Err(BodyError::TooLarge { limit });
+            }
+            self.n_read = n_read;
+            return Ok(Polled::Chunk(chunk));
+        }
+        match &self.end {
+            Some(Ok(_)) => return Ok(Polled::End),
+            Some(Err(err)) => return Err(err.clone()),
+            None => {}
+        }
+        let is_known = self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
+        let old = if is_known { None } else { self.waker.replace(cx.waker().clone()) };
+        Ok(Polled::Pending { source: self.source.clone(), old })
+    }
+
+    /// What is wrong, as the reader is told.
+    fn error(&self, err: BodyError) -> BodyError {
+        if self.is_of_response { BodyError::Response(Box::new(err)) } else { err }
+    }
+}
+
+enum Polled {
+    Chunk(Bytes),
+    End,
+    /// What there is to be done once the queue is let go.
+    Pending {
+        source: Option<Rc<dyn BodySource>>,
+        old: Option<Waker>,
+    },
 }
 
 impl Body {
@@ -117,28 +161,12 @@ impl Body {
         };
         let (source, old) = {
             let mut queue = queue.borrow_mut();
-            let n_least = queue.n_read.max(queue.declared.unwrap_or(0));
-            if let Some(limit) = queue.limit.filter(|limit| n_least > *limit) {
-                return Poll::Ready(Err(BodyError::TooLarge { limit }));
+            match queue.poll(cx) {
+                Ok(Polled::Chunk(chunk)) => return Poll::Ready(Ok(Some(chunk))),
+                Ok(Polled::End) => return Poll::Ready(Ok(None)),
+                Ok(Polled::Pending { source, old }) => (source, old),
+                Err(err) => return Poll::Ready(Err(queue.error(err))),
             }
-            if let Some(chunk) = queue.chunks.pop() {
-                let n_read = queue.n_read.saturating_add(chunk.len() as u64);
-                if let Some(limit) = queue.limit.filter(|limit| n_read > *limit) {
-                    // It is there for who sets a larger limit and goes on.
-                    queue.chunks.put_back(chunk);
-                    return Poll::Ready(Err(BodyError::TooLarge { limit }));
-                }
-                queue.n_read = n_read;
-                return Poll::Ready(Ok(Some(chunk)));
-            }
-            match &queue.end {
-                Some(Ok(_)) => return Poll::Ready(Ok(None)),
-                Some(Err(err)) => return Poll::Ready(Err(err.clone())),
-                None => {}
-            }
-            let is_known = queue.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker()));
-            let old = if is_known { None } else { queue.waker.replace(cx.waker().clone()) };
-            (queue.source.clone(), old)
         };
         drop(old);
         if let Some(source) = source {
@@ -169,7 +197,10 @@ impl Body {
     ///
     /// [`BodyError`]; [`BodyError::NotUtf8`] if it is no UTF-8.
     pub async fn text(&mut self) -> Result<String, BodyError> {
-        String::from_utf8(self.bytes().await?.into()).map_err(|_| BodyError::NotUtf8)
+        String::from_utf8(self.bytes().await?.into()).map_err(|_| match &self.source {
+            Source::Queue(queue) => queue.borrow().error(BodyError::NotUtf8),
+            _ => BodyError::NotUtf8,
+        })
     }
 
     /// The trailers, once the body was read to its end.
@@ -219,8 +250,18 @@ impl Body {
             end: None,
             waker: None,
             source: Some(source),
+            is_of_response: false,
         }));
         (BodyWriter { queue: queue.clone() }, Body { source: Source::Queue(queue) })
+    }
+
+    /// Says that it is the body of a response: what is wrong with it is no fault of a client here.
+    #[cfg(feature = "http1")]
+    pub(crate) fn of_response(self) -> Self {
+        if let Source::Queue(queue) = &self.source {
+            queue.borrow_mut().is_of_response = true;
+        }
+        self
     }
 }
 
@@ -337,16 +378,20 @@ pub enum BodyError {
     Malformed(HttpError),
     /// Asked for as text, and none.
     NotUtf8,
+    /// It is the body of a response, which another server has sent, and this is wrong with it: a handler that passes the
+    /// error on has failed, and not its client.
+    Response(Box<BodyError>),
 }
 
 impl BodyError {
-    /// The status that a request with such a body is answered with.
+    /// The status that a request with such a body is answered with: 500 if it is the body of a response.
     pub fn status(&self) -> StatusCode {
         match self {
             BodyError::TimedOut => StatusCode::REQUEST_TIMEOUT,
             BodyError::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             BodyError::Malformed(err) => err.status(),
             BodyError::Disconnected | BodyError::NotUtf8 => StatusCode::BAD_REQUEST,
+            BodyError::Response(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
     }
 }
@@ -359,6 +404,7 @@ impl fmt::Display for BodyError {
             BodyError::TooLarge { limit } => write!(f, "the body is larger than {limit} bytes"),
             BodyError::Malformed(err) => err.fmt(f),
             BodyError::NotUtf8 => f.write_str("the body is not UTF-8"),
+            BodyError::Response(_) => f.write_str("the response of another server cannot be read"),
         }
     }
 }
@@ -366,7 +412,7 @@ impl fmt::Display for BodyError {
 impl std::error::Error for BodyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            BodyError::Malformed(err) => Some(err),
+            BodyError::Response(err) => Some(&**err),
             _ => None,
         }
     }
@@ -374,7 +420,8 @@ impl std::error::Error for BodyError {
 
 /// The status of an error that is the client's fault.
 pub(crate) fn client_fault(err: &crate::Error) -> Option<StatusCode> {
-    let of_body = err.downcast_ref().map(BodyError::status);
+    let of_request = |err: &&BodyError| !matches!(err, BodyError::Response(_));
+    let of_body = err.downcast_ref().filter(of_request).map(BodyError::status);
     #[cfg(feature = "app")]
     let of_pairs = || err.downcast_ref().map(TooManyPairs::status);
     #[cfg(not(feature = "app"))]

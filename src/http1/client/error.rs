@@ -6,7 +6,7 @@ use crate::Error;
 use crate::http::HttpError;
 
 /// Why there is no connection, or no response to a request. What ends a response that has begun is a
-/// [`BodyError`](crate::http::BodyError).
+/// [`BodyError::Response`](crate::http::BodyError::Response).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum ClientError {

@@ -63,7 +63,7 @@ impl ClientResponse {
     ///
     /// # Errors
     ///
-    /// [`BodyError`].
+    /// A [`BodyError::Response`].
     pub async fn bytes(&mut self) -> Result<Bytes, BodyError> {
         self.body.bytes().await
     }
@@ -72,7 +72,7 @@ impl ClientResponse {
     ///
     /// # Errors
     ///
-    /// [`BodyError`].
+    /// A [`BodyError::Response`].
     pub async fn text(&mut self) -> Result<String, BodyError> {
         self.body.text().await
     }
