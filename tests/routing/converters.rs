@@ -8,7 +8,7 @@ use foster::http::Method;
 use super::{get, map_of};
 
 #[test]
-fn integers_end_at_64_bits() {
+fn integers_end_at_64_bits_and_have_at_most_a_minus_sign() {
     let map = map_of(&["/<int(signed=True):n>", "/<x>"]);
     for (number, taken) in [
         ("9223372036854775807", "Int(9223372036854775807)"),
@@ -17,6 +17,11 @@ fn integers_end_at_64_bits() {
         ("00000000000000000000000000000005", "Int(5)"),
         ("-", "Str(\"-\")"),
         ("-0", "Int(0)"),
+        ("+5", "Str(\"+5\")"),
+        ("-+5", "Str(\"-+5\")"),
+        ("--5", "Str(\"--5\")"),
+        ("5-", "Str(\"5-\")"),
+        ("\u{0665}", "Str(\"\u{0665}\")"),
     ] {
         assert!(get(&map, &format!("/{number}")).ends_with(taken), "{number}");
     }

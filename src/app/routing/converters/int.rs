@@ -49,7 +49,8 @@ impl IntConverter {
 impl Converter for IntConverter {
     fn parse(&self, text: &str) -> Option<Parsed> {
         let digits = if self.is_signed { text.strip_prefix('-').unwrap_or(text) } else { text };
-        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        // A sign before them would be taken, too.
+        if !digits.starts_with(|first: char| first.is_ascii_digit()) {
             return None;
         }
         if self.fixed_digits.is_some_and(|n_digits| text.len() != n_digits) {
