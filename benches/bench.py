@@ -188,6 +188,8 @@ SCENARIOS = {
                              WS_BROADCAST, "tungstenite", connections=100, size=64, depth=8, ws="/broadcast"),
     "ws-bcast-500": Scenario("broadcast", "WebSocket, 64 B to all of 500 connections, 8 messages under way",
                              WS_BROADCAST, "tungstenite", connections=500, size=64, depth=8, ws="/broadcast"),
+    "ws-bcast-deep": Scenario("broadcast", "WebSocket, 64 B to all of 100 connections, 64 messages under way",
+                              WS_BROADCAST, "tungstenite", connections=100, size=64, depth=64, ws="/broadcast"),
     "ws-idle-10k": Scenario("idle", "10,000 connections over WebSocket that have echoed 64 B and wait", WS,
                             "fastwebsockets", connections=10_000, size=64, ws="/ws"),
 }
