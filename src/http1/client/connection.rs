@@ -203,9 +203,8 @@ impl Connection {
         let body = match self.me.upgrade() {
             Some(me) if declared != Some(0) => {
                 let (writer, body) = Body::channel(me, declared);
-                let body = body.of_response();
                 self.body.replace(Some(Rc::new(writer)));
-                body
+                body.of_response()
             }
             _ => Body::empty(),
         };

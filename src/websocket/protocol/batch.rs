@@ -147,3 +147,41 @@ impl Frames {
         &self.frames[self.start..]
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn positions_go_on_beyond_32_bits() {
+        let batch = Rc::new(Batch::default());
+        batch.start.set(u32::MAX - 3);
+        let mut follower = batch.follow(0, 1);
+        batch.push(b"12345678");
+        assert_eq!(follower.len(), 8);
+        assert_eq!(follower.take().bytes(), b"12345678");
+        batch.push(b"9");
+        assert_eq!(follower.take().bytes(), b"9");
+        batch.write_with(|| 0);
+        assert_eq!((batch.len(), follower.len()), (0, 0));
+        batch.push(b"10");
+        assert_eq!(follower.take().bytes(), b"10");
+    }
+
+    #[test]
+    fn what_is_pushed_while_it_is_written_is_written_with_the_next() {
+        let batch = Rc::new(Batch::default());
+        let (mut first, mut second) = (batch.follow(0, 1), batch.follow(0, 1));
+        batch.push(b"one");
+        batch.write_with(|| {
+            assert_eq!(first.take().bytes(), b"one");
+            batch.push(b"two");
+            assert_eq!(second.take().bytes(), b"onetwo");
+            7
+        });
+        assert_eq!((first.take().bytes(), second.len()), (&b"two"[..], 0));
+        assert_eq!(batch.max_unsent(), 7 + b"onetwo".len());
+        batch.write_with(|| 0);
+        assert_eq!((batch.len(), batch.max_unsent()), (0, 0));
+    }
+}

@@ -102,9 +102,10 @@ impl Room {
             let n_unsent = session.n_unsent();
             let is_meant = is_meant(key, member);
             if is_meant && n_unsent <= self.max_unsent {
-                let sent = match is_pushed {
-                    true => session.send_in_batch(message, &self.batch, n_unsent, nth_pass),
-                    false => session.send_prepared(message),
+                let sent = if is_pushed {
+                    session.send_in_batch(message, &self.batch, n_unsent, nth_pass)
+                } else {
+                    session.send_prepared(message)
                 };
                 match sent {
                     Ok(()) => n_taken += 1,
