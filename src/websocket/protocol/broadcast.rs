@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 use slab::Slab;
 
@@ -54,8 +54,6 @@ struct Room {
     members: RefCell<Slab<WebSocket>>,
     /// Whoever follows it is a member.
     batch: Rc<Batch>,
-    /// It is written in the next turn.
-    is_due: Cell<bool>,
     /// How often all members were asked to follow, modulo 2^32.
     n_passes: Cell<u32>,
     slow: Slow,
@@ -70,14 +68,7 @@ impl Default for Room {
 
 impl Room {
     fn new(slow: Slow, max_unsent: usize) -> Self {
-        Room {
-            members: RefCell::default(),
-            batch: Rc::default(),
-            is_due: Cell::new(false),
-            n_passes: Cell::new(0),
-            slow,
-            max_unsent,
-        }
+        Room { members: RefCell::default(), batch: Rc::default(), n_passes: Cell::new(0), slow, max_unsent }
     }
 
     /// Gives how many members took the message.
@@ -133,11 +124,11 @@ impl Room {
         if self.batch.n_followers() == 0 {
             return;
         }
+        let was_empty = self.batch.len() == 0;
         self.batch.push(message.frame());
         if self.batch.len() >= MAX_OUTBOX {
-            return self.flush();
-        }
-        if !self.is_due.get() {
+            self.flush();
+        } else if was_empty {
             self.flush_soon();
         }
     }
@@ -145,10 +136,9 @@ impl Room {
     fn flush_soon(self: &Rc<Self>) {
         let members = self.members.borrow();
         if let Some(hub) = members.iter().find_map(|(_, member)| member.session().hub()) {
-            self.is_due.set(true);
-            let due = Due { room: Rc::downgrade(self) };
+            let room = Rc::downgrade(self);
             hub.loop_().call_soon(move || {
-                if let Some(room) = due.end() {
+                if let Some(room) = room.upgrade() {
                     room.flush();
                 }
             });
@@ -156,11 +146,11 @@ impl Room {
     }
 
     /// Writes what was pushed.
-    fn flush(&self) {
+    fn flush(self: &Rc<Self>) {
         if self.batch.len() == 0 {
             return;
         }
-        // Copied, because who handles a transport's failure may do anything, as join or leave.
+        // Copied, because who handles a transport's failure may do anything, as join, leave or send.
         let sessions: Vec<_> = self.members.borrow().iter().map(|(_, member)| member.session().rc()).collect();
         self.batch.write_with(|| {
             let flush = |session: &Rc<Session>| {
@@ -169,6 +159,9 @@ impl Room {
             };
             sessions.iter().map(flush).max().unwrap_or(0)
         });
+        if self.batch.len() > 0 {
+            self.flush_soon();
+        }
     }
 
     fn dismiss(&self, gone: &[(usize, WebSocket)]) {
@@ -191,25 +184,6 @@ impl Room {
         drop(members);
         drop(removed);
         is_there
-    }
-}
-
-/// While this is there, what was pushed will be written: a loop that ends may drop it instead.
-struct Due {
-    room: Weak<Room>,
-}
-
-impl Due {
-    fn end(self) -> Option<Rc<Room>> {
-        self.room.upgrade()
-    }
-}
-
-impl Drop for Due {
-    fn drop(&mut self) {
-        if let Some(room) = self.room.upgrade() {
-            room.is_due.set(false);
-        }
     }
 }
 
